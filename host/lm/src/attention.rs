@@ -1,0 +1,46 @@
+//! Scaled dot-product attention, and who may look at whom.
+
+use crate::{Kind, Result, Tensor};
+
+/// What a query may look at.
+pub(crate) enum Mask {
+    /// Itself and everything before it.
+    Causal,
+    /// All keys.
+    Everything,
+    /// The keys that are `true`, `[R*B, 1, queries, keys]`.
+    Allowed(Tensor),
+}
+
+impl Mask {
+    /// Causal, without the keys where `mask`, `[R, B, T]`, is false. A query always sees itself, so
+    /// that padding has finite (and meaningless) outputs.
+    pub(crate) fn padded(mask: &Tensor) -> Result<Self> {
+        let length = mask.size().last().copied().unwrap_or(0);
+        let options = (Kind::Bool, mask.device());
+        let causal = Tensor::f_ones([length, length], options)?.f_tril(0)?;
+        let itself = Tensor::f_eye(length, options)?;
+        let keys = mask.f_view_([-1, 1, 1, length])?;
+        Ok(Self::Allowed(
+            keys.f_logical_and(&causal)?.f_logical_or(&itself)?,
+        ))
+    }
+}
+
+/// Attention of queries `[N, H, T, d]` over keys and values `[N, G, S, d]`, H a multiple of G, to
+/// `[N, T, H*d]`.
+///
+/// The fused operation also wins at the tiny organisms' sizes: forward and backward of 32 rows of 26
+/// positions and 4 heads take 1.6 ms on a CPU thread, softmax and products by hand 2.6 ms.
+pub(crate) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, mask: &Mask) -> Result<Tensor> {
+    let (n, heads, length, _) = q.size4()?;
+    let grouped = k.size()[1] != heads;
+    let (allowed, causal) = match mask {
+        Mask::Causal => (None, true),
+        Mask::Everything => (None, false),
+        Mask::Allowed(allowed) => (Some(allowed), false),
+    };
+    let mixed =
+        Tensor::f_scaled_dot_product_attention(q, k, v, allowed, 0.0, causal, None, grouped)?;
+    Ok(mixed.f_transpose(1, 2)?.f_reshape([n, length, -1])?)
+}

@@ -1,0 +1,228 @@
+//! Greedy and sampled decoding with a static key/value cache.
+
+use tch::no_grad_guard;
+
+use crate::attention::Mask;
+use crate::cache::Cache;
+use crate::network::{Network, Pass};
+use crate::{Device, Error, Kind, Model, Result, Rows, Tensor};
+
+/// How answers are decoded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoding {
+    /// The longest answer.
+    pub max_new_tokens: usize,
+    /// 0 takes the likeliest token each time; above, tokens are sampled from logits over it.
+    pub temperature: f64,
+    /// Tokens that end an answer.
+    pub stop: Vec<u32>,
+}
+
+/// Continues prompts, `[R, B, T]`, padded on the left; answers are `[R][B][..]`, with the stop token
+/// as their last.
+///
+/// `uniforms`, `[R, B, N]` in `[0, 1)` and needed where the temperature is above 0, choose the
+/// samples: token n of a row is the first whose cumulative probability exceeds its number n. So a
+/// sample depends on its row's own numbers and on nothing else.
+///
+/// # Errors
+/// [`Error::Argument`] for prompts that don't fit the model or leave no room for the answer, and for
+/// missing or misshapen uniforms.
+pub fn generate(
+    model: &Model,
+    prompts: &Rows,
+    decoding: &Decoding,
+    uniforms: Option<&Tensor>,
+) -> Result<Vec<Vec<Vec<u32>>>> {
+    let _guard = no_grad_guard();
+    let [replicas, batch, _] = prompts.size()?;
+    check(model, prompts, decoding, uniforms)?;
+    if decoding.max_new_tokens == 0 {
+        return Ok(vec![vec![Vec::new(); batch as usize]; replicas as usize]);
+    }
+    let tokens = Decoder::new(model, prompts, decoding, uniforms)?.run()?; // [R, B, n]
+    let ids: Vec<i64> = Vec::try_from(tokens.f_contiguous()?.f_view_([-1])?)?;
+    let rows = ids
+        .chunks(tokens.size()[2] as usize)
+        .map(|row| cut(row, &decoding.stop));
+    let rows: Vec<Vec<u32>> = rows.collect();
+    Ok(rows
+        .chunks(batch as usize)
+        .map(<[Vec<u32>]>::to_vec)
+        .collect())
+}
+
+/// A row up to its first stop token.
+fn cut(row: &[i64], stop: &[u32]) -> Vec<u32> {
+    let ids: Vec<u32> = row.iter().map(|&id| id as u32).collect();
+    let end = ids
+        .iter()
+        .position(|id| stop.contains(id))
+        .map_or(ids.len(), |place| place + 1);
+    ids[..end].to_vec()
+}
+
+fn check(
+    model: &Model,
+    prompts: &Rows,
+    decoding: &Decoding,
+    uniforms: Option<&Tensor>,
+) -> Result<()> {
+    model.check_rows(prompts, decoding.max_new_tokens as i64 - 1)?;
+    if !(decoding.temperature >= 0.0 && decoding.temperature.is_finite()) {
+        return Err(Error::argument(
+            "temperature",
+            "0 or more",
+            decoding.temperature,
+        ));
+    }
+    let [replicas, batch, _] = prompts.size()?;
+    let expected = [replicas, batch, decoding.max_new_tokens as i64];
+    let got = uniforms.map(Tensor::size);
+    if decoding.temperature > 0.0 && got.as_deref() != Some(&expected) {
+        let got = got.map_or_else(|| "none".to_owned(), |size| format!("{size:?}"));
+        return Err(Error::argument("uniforms", format!("{expected:?}"), got));
+    }
+    Ok(())
+}
+
+/// A decoding under way.
+struct Decoder<'a> {
+    network: Box<dyn Network>,
+    cache: Cache,
+    prompts: &'a Rows,
+    decoding: &'a Decoding,
+    /// The numbers that choose samples, `[R, B, N]`, float64; `None` for greedy.
+    uniforms: Option<Tensor>,
+    /// Which cached positions may be looked at, `[R*B, 1, 1, capacity]`; `None` for all.
+    keys: Option<Tensor>,
+    /// Number of real tokens of each prompt, `[R, B, 1]`; `None` where all are real.
+    lengths: Option<Tensor>,
+    /// The stop tokens, `[n]`; `None` for none.
+    stop: Option<Tensor>,
+}
+
+impl<'a> Decoder<'a> {
+    fn new(
+        model: &Model,
+        prompts: &'a Rows,
+        decoding: &'a Decoding,
+        uniforms: Option<&Tensor>,
+    ) -> Result<Self> {
+        let [replicas, batch, length] = prompts.size()?;
+        let device = model.device();
+        let capacity = length + decoding.max_new_tokens as i64 - 1;
+        let keys = prompts
+            .mask
+            .as_ref()
+            .map(|mask| all_keys(mask, capacity))
+            .transpose()?;
+        let lengths = prompts.mask.as_ref().map(prompt_lengths).transpose()?;
+        let sampled = uniforms.filter(|_| decoding.temperature > 0.0);
+        let uniforms = sampled.map(|numbers| numbers.f_to_device(device)?.f_to_kind(Kind::Double));
+        let stop: Vec<i64> = decoding.stop.iter().map(|&id| i64::from(id)).collect();
+        let stop = (!stop.is_empty()).then(|| Tensor::f_from_slice(&stop)?.f_to_device(device));
+        Ok(Self {
+            network: model.network()?,
+            cache: Cache::new(model.architecture(), replicas * batch, capacity, device)?,
+            prompts,
+            decoding,
+            uniforms: uniforms.transpose()?,
+            keys,
+            lengths,
+            stop: stop.transpose()?,
+        })
+    }
+
+    /// New tokens, `[R, B, n]`, up to where all rows have stopped or beyond.
+    fn run(mut self) -> Result<Tensor> {
+        let mut answers = vec![self.prompt()?];
+        let mut stopped = None;
+        for step in 1..self.decoding.max_new_tokens {
+            let newest = &answers[step - 1];
+            if self.all_stopped(newest, &mut stopped, step)? {
+                break;
+            }
+            let token = self.next(newest, step)?;
+            answers.push(token);
+        }
+        Ok(Tensor::f_cat(&answers, 2)?)
+    }
+
+    /// Runs the prompts and chooses the first token, `[R, B, 1]`.
+    fn prompt(&mut self) -> Result<Tensor> {
+        let [replicas, batch, length] = self.prompts.size()?;
+        let options = (Kind::Int64, self.prompts.tokens.device());
+        let last = Tensor::f_full([replicas, batch, 1], length - 1, options)?;
+        let pass = Pass::rows(self.prompts, Some(&last), self.network.layers())?;
+        let logits = self.network.forward(&pass, Some(&mut self.cache))?;
+        self.cache.advance(length);
+        self.choose(&logits, 0)
+    }
+
+    /// Runs the newest tokens, `[R, B, 1]`, and chooses the ones after.
+    fn next(&mut self, newest: &Tensor, step: usize) -> Result<Tensor> {
+        let filled = self.cache.filled();
+        let mask = match &self.keys {
+            Some(keys) => Mask::Allowed(keys.f_narrow(3, 0, filled + 1)?),
+            None => Mask::Everything,
+        };
+        let positions = match &self.lengths {
+            Some(lengths) => Some(lengths.f_add_scalar(step as i64 - 1)?),
+            None => None,
+        };
+        let pass = Pass::next(newest, filled, positions, mask)?;
+        let logits = self.network.forward(&pass, Some(&mut self.cache))?;
+        self.cache.advance(1);
+        self.choose(&logits, step)
+    }
+
+    /// The tokens, `[R, B, 1]`, that logits `[R, B, 1, V]` lead to.
+    fn choose(&self, logits: &Tensor, step: usize) -> Result<Tensor> {
+        let Some(uniforms) = &self.uniforms else {
+            return Ok(logits.f_argmax(-1, false)?);
+        };
+        let scaled = logits.f_squeeze_dim(2)?.f_to_kind(Kind::Double)?;
+        let scaled = scaled.f_div_scalar(self.decoding.temperature)?;
+        let cumulative = scaled.f_softmax(-1, None)?.f_cumsum(-1, None)?; // [R, B, V]
+        let total = cumulative.f_narrow(2, -1, 1)?;
+        let chosen = uniforms.f_narrow(2, step as i64, 1)?.f_mul(&total)?;
+        let token = chosen.f_searchsorted(&cumulative, false, true, "right", None::<&Tensor>)?;
+        Ok(token.f_clamp_max(logits.size()[3] - 1)?)
+    }
+
+    /// Whether every row holds a stop token. A GPU is asked only now and then, as that waits for it.
+    fn all_stopped(
+        &self,
+        newest: &Tensor,
+        stopped: &mut Option<Tensor>,
+        step: usize,
+    ) -> Result<bool> {
+        let Some(ends) = &self.stop else {
+            return Ok(false);
+        };
+        let now = Tensor::f_isin(newest, ends, false, false)?;
+        let all = match stopped.take() {
+            Some(before) => before.f_logical_or(&now)?,
+            None => now,
+        };
+        let ask = newest.device() == Device::Cpu || step.is_multiple_of(8);
+        let done = ask && all.f_all()?.f_int64_value(&[])? != 0;
+        *stopped = Some(all);
+        Ok(done)
+    }
+}
+
+/// A prompt's mask, with the new tokens after it.
+fn all_keys(mask: &Tensor, capacity: i64) -> Result<Tensor> {
+    let (replicas, batch, length) = mask.size3()?;
+    let new = Tensor::f_ones(
+        [replicas, batch, capacity - length],
+        (Kind::Bool, mask.device()),
+    )?;
+    Ok(Tensor::f_cat(&[mask, &new], 2)?.f_view_([-1, 1, 1, capacity])?)
+}
+
+fn prompt_lengths(mask: &Tensor) -> Result<Tensor> {
+    Ok(mask.f_sum_dim_intlist([2].as_slice(), true, Kind::Int64)?)
+}

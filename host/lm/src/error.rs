@@ -1,0 +1,172 @@
+//! Everything that can go wrong here, with the data that a reader of the message needs.
+
+use std::path::PathBuf;
+
+/// What a function of this crate returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation on models failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// libtorch refused an operation.
+    #[error("libtorch: {}", first_line(.0))]
+    Torch(#[from] tch::TchError),
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A checkpoint file is at fault; `source` says how.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
+    /// A configuration isn't JSON.
+    #[error("not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A safetensors file contradicts itself.
+    #[error("damaged safetensors file: {what}: expected {expected}, got {got}")]
+    Damaged {
+        /// The part that is wrong.
+        what: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+    /// A model family that this crate doesn't know.
+    #[error("unsupported architecture `{model_type}`: expected one of {supported}")]
+    UnsupportedArchitecture {
+        /// `model_type` of the configuration.
+        model_type: String,
+        /// The families that are known.
+        supported: &'static str,
+    },
+    /// A configuration key has a value that this crate can't honour, or none.
+    #[error("config key `{key}`: expected {expected}, got {got}")]
+    Config {
+        /// The key in `config.json`.
+        key: String,
+        /// What would be right.
+        expected: String,
+        /// What is there.
+        got: String,
+    },
+    /// A parameter of the architecture isn't among the tensors.
+    #[error("tensor `{tensor}` is missing: expected shape {expected:?}")]
+    MissingTensor {
+        /// The parameter.
+        tensor: String,
+        /// Its shape, without the replica dimension.
+        expected: Vec<i64>,
+    },
+    /// A tensor that the architecture has no place for.
+    #[error("tensor `{tensor}` is not a parameter of this {architecture} model")]
+    ExtraTensor {
+        /// The tensor.
+        tensor: String,
+        /// The model family.
+        architecture: &'static str,
+    },
+    /// A tensor has the wrong shape.
+    #[error("tensor `{tensor}`: expected shape {expected:?}, got {got:?}")]
+    Misshapen {
+        /// The tensor.
+        tensor: String,
+        /// The shape that the configuration asks for.
+        expected: Vec<i64>,
+        /// The shape that it has.
+        got: Vec<i64>,
+    },
+    /// A tensor has numbers of the wrong type.
+    #[error("tensor `{tensor}`: expected type {expected}, got {got}")]
+    DataType {
+        /// The tensor.
+        tensor: String,
+        /// The types that would do.
+        expected: &'static str,
+        /// The type that it has.
+        got: String,
+    },
+    /// An argument is out of its range, or doesn't fit another one.
+    #[error("{what}: expected {expected}, got {got}")]
+    Argument {
+        /// The argument.
+        what: &'static str,
+        /// What would do.
+        expected: String,
+        /// What was given.
+        got: String,
+    },
+    /// All target weights of a replica are zero, so that its loss isn't defined.
+    #[error("replica {replica}: the target weights sum to {sum}: expected more than 0")]
+    NoTargets {
+        /// The replica, from 0.
+        replica: usize,
+        /// The sum of its weights.
+        sum: f64,
+    },
+    /// The loss of the last step is not a number, or infinite.
+    #[error("replica {replica}: the loss after {steps} steps is {loss}: lower the learning rate")]
+    Diverged {
+        /// The replica, from 0.
+        replica: usize,
+        /// Steps done.
+        steps: usize,
+        /// The loss, in nats.
+        loss: f64,
+    },
+    /// Training was asked to stop.
+    #[error("stopped after {steps} steps")]
+    Stopped {
+        /// Steps done.
+        steps: usize,
+    },
+    /// A device that isn't here.
+    #[error("device `{asked}`: {found}; use --device cpu")]
+    NoDevice {
+        /// The device asked for.
+        asked: String,
+        /// What there is.
+        found: String,
+    },
+}
+
+impl Error {
+    /// The error for an argument that is out of range.
+    pub(crate) fn argument(
+        what: &'static str,
+        expected: impl Into<String>,
+        got: impl std::fmt::Display,
+    ) -> Self {
+        Self::Argument {
+            what,
+            expected: expected.into(),
+            got: got.to_string(),
+        }
+    }
+
+    /// The same error, with the file that it is about in front.
+    pub(crate) fn in_file(self, path: impl Into<PathBuf>) -> Self {
+        match self {
+            named @ (Self::File { .. } | Self::Io { .. }) => named,
+            other => Self::File {
+                path: path.into(),
+                source: Box::new(other),
+            },
+        }
+    }
+}
+
+/// libtorch's message without the C++ frames that follow it.
+fn first_line(error: &tch::TchError) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,91 @@
+//! Random models.
+
+use crate::{Architecture, Device, Model, Parameter, Result, Role, Tensor};
+
+/// How random weights are scaled. Matrices are N(0, 1 / sqrt(inputs)), norm weights 1, biases 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Init {
+    /// Standard deviation of token and position embeddings.
+    pub embedding_std: f64,
+    /// Whether projections into the residual stream are divided by the square root of their
+    /// number, 2 L (Radford et al. 2019).
+    pub scale_residual: bool,
+}
+
+impl Default for Init {
+    /// The tiny organisms' scheme: embeddings N(0, 0.5), residual outputs scaled.
+    fn default() -> Self {
+        Self {
+            embedding_std: 0.5,
+            scale_residual: true,
+        }
+    }
+}
+
+/// What a parameter starts from.
+enum Start {
+    Constant(f64),
+    Normal(f64),
+}
+
+impl Init {
+    fn start(&self, role: Role) -> Start {
+        let matrix = |fan_in: i64| (fan_in as f64).sqrt().recip();
+        match role {
+            Role::Embedding => Start::Normal(self.embedding_std),
+            Role::ResidualOutput { fan_in, count } if self.scale_residual => {
+                Start::Normal(matrix(fan_in) / (count as f64).sqrt())
+            }
+            Role::Matrix { fan_in } | Role::ResidualOutput { fan_in, .. } => {
+                Start::Normal(matrix(fan_in))
+            }
+            Role::NormWeight => Start::Constant(1.0),
+            Role::Bias => Start::Constant(0.0),
+        }
+    }
+}
+
+impl Model {
+    /// A stack of random models. `fill(replica, numbers)` writes standard normals; it is called
+    /// once for each replica of each random tensor, tensors in parameter order.
+    ///
+    /// # Errors
+    /// [`Error::Argument`](crate::Error::Argument) for less than one replica.
+    pub fn random(
+        architecture: &Architecture,
+        scheme: &Init,
+        replicas: i64,
+        device: Device,
+        fill: &mut dyn FnMut(usize, &mut [f32]),
+    ) -> Result<Self> {
+        let mut draw = |parameter: Parameter| {
+            let tensor = random_tensor(&parameter, scheme, replicas, fill)?.f_to_device(device)?;
+            Ok((parameter.name, tensor))
+        };
+        let weights = architecture.parameters().into_iter().map(&mut draw);
+        Self::new(architecture.clone(), weights.collect::<Result<_>>()?)
+    }
+}
+
+fn random_tensor(
+    parameter: &Parameter,
+    scheme: &Init,
+    replicas: i64,
+    fill: &mut dyn FnMut(usize, &mut [f32]),
+) -> Result<Tensor> {
+    let size: usize = parameter.shape.iter().product::<i64>() as usize;
+    let mut numbers = vec![0.0_f32; size * replicas.max(0) as usize];
+    match scheme.start(parameter.role) {
+        Start::Constant(constant) => numbers.fill(constant as f32),
+        Start::Normal(std) => {
+            for (replica, part) in numbers.chunks_mut(size).enumerate() {
+                fill(replica, part);
+                for number in part {
+                    *number *= std as f32;
+                }
+            }
+        }
+    }
+    Ok(Tensor::f_from_slice(&numbers)?
+        .f_view_([&[replicas], parameter.shape.as_slice()].concat())?)
+}

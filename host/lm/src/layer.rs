@@ -1,0 +1,151 @@
+//! The layers that architectures are made of, for one model or a stack of R.
+//!
+//! Activations are "flat": `[N, D]` for one model, `[R, N, D]` for a stack, N = batch x positions.
+
+use crate::network::Leaves;
+use crate::{Kind, Result, Tensor};
+
+/// On which dimension of a weight its inputs lie.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inputs {
+    /// `[in, out]`, GPT-2's `Conv1D`.
+    First,
+    /// `[out, in]`, as everywhere else.
+    Last,
+}
+
+/// `y = x W + b`.
+pub(crate) struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    inputs: Inputs,
+}
+
+impl Linear {
+    /// Takes `name.weight` and, where there is one, `name.bias`.
+    pub(crate) fn new(leaves: &Leaves, name: &str, inputs: Inputs) -> Result<Self> {
+        let weight = leaves.get(&format!("{name}.weight"))?;
+        Ok(Self {
+            weight,
+            bias: leaves.find(&format!("{name}.bias")),
+            inputs,
+        })
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let stacked = self.weight.dim() == 3;
+        Ok(match (stacked, self.inputs, &self.bias) {
+            (false, Inputs::Last, bias) => x.f_linear(&self.weight, bias.as_ref())?,
+            (false, Inputs::First, Some(bias)) => bias.f_addmm(x, &self.weight)?,
+            (false, Inputs::First, None) => x.f_mm(&self.weight)?,
+            (true, inputs, bias) => {
+                let weight = match inputs {
+                    Inputs::First => self.weight.shallow_clone(),
+                    Inputs::Last => self.weight.f_transpose(1, 2)?,
+                };
+                match bias {
+                    Some(bias) => bias.f_baddbmm(x, &weight, 1, 1)?,
+                    None => x.f_bmm(&weight)?,
+                }
+            }
+        })
+    }
+}
+
+/// Rows of a table, `[V, D]` or `[R, V, D]`.
+pub(crate) struct Embedding {
+    table: Tensor,
+    /// Where each replica's rows begin in the table of all, `[R, 1, 1]`; `None` for one model.
+    offsets: Option<Tensor>,
+}
+
+impl Embedding {
+    pub(crate) fn new(leaves: &Leaves, name: &str) -> Result<Self> {
+        let table = leaves.get(&format!("{name}.weight"))?;
+        let offsets = match table.size()[..] {
+            [replicas, entries, _] => Some(
+                Tensor::f_arange(replicas, (Kind::Int64, table.device()))?
+                    .f_mul_scalar(entries)?
+                    .f_view_([replicas, 1, 1])?,
+            ),
+            _ => None,
+        };
+        Ok(Self { table, offsets })
+    }
+
+    /// `[R, B, T]` ids to `[R, B, T, D]`.
+    pub(crate) fn look_up(&self, ids: &Tensor) -> Result<Tensor> {
+        let Some(offsets) = &self.offsets else {
+            return Ok(Tensor::f_embedding(&self.table, ids, -1, false, false)?);
+        };
+        let width = self.table.size().last().copied().unwrap_or(0);
+        let all = self.table.f_reshape([-1, width])?;
+        Ok(Tensor::f_embedding(
+            &all,
+            &ids.f_add(offsets)?,
+            -1,
+            false,
+            false,
+        )?)
+    }
+
+    /// Entries `first..first + length`, to be added to `[R, B, T, D]`.
+    pub(crate) fn range(&self, first: i64, length: i64) -> Result<Tensor> {
+        Ok(match self.offsets {
+            Some(_) => self.table.f_narrow(1, first, length)?.f_unsqueeze(1)?,
+            None => self.table.f_narrow(0, first, length)?,
+        })
+    }
+}
+
+/// Layer norm with weight and bias.
+pub(crate) struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    epsilon: f64,
+}
+
+impl LayerNorm {
+    pub(crate) fn new(leaves: &Leaves, name: &str, epsilon: f64) -> Result<Self> {
+        let part = |part| leaves.get(&format!("{name}.{part}"));
+        Ok(Self {
+            weight: part("weight")?,
+            bias: part("bias")?,
+            epsilon,
+        })
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let width = self.weight.size().last().copied().unwrap_or(0);
+        if self.weight.dim() == 1 {
+            let (weight, bias) = (Some(&self.weight), Some(&self.bias));
+            return Ok(x.f_layer_norm([width], weight, bias, self.epsilon, false)?);
+        }
+        let normed = x.f_layer_norm([width], None::<&Tensor>, None, self.epsilon, false)?;
+        Ok(self.bias.f_addcmul(&normed, &self.weight)?)
+    }
+}
+
+/// Root-mean-square norm (Zhang and Sennrich 2019) with a weight.
+pub(crate) struct RmsNorm {
+    weight: Tensor,
+    epsilon: f64,
+}
+
+impl RmsNorm {
+    pub(crate) fn new(leaves: &Leaves, name: &str, epsilon: f64) -> Result<Self> {
+        Ok(Self {
+            weight: leaves.get(&format!("{name}.weight"))?,
+            epsilon,
+        })
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let width = self.weight.size().last().copied().unwrap_or(0);
+        if self.weight.dim() == 1 {
+            return Ok(x.f_rms_norm([width], Some(&self.weight), self.epsilon)?);
+        }
+        Ok(x.f_rms_norm([width], None::<&Tensor>, self.epsilon)?
+            .f_mul(&self.weight)?)
+    }
+}

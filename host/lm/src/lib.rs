@@ -1,0 +1,48 @@
+//! Decoder language models on libtorch, every weight with a replica dimension.
+//!
+//! A [`Model`] is a stack of R models of one architecture: each weight tensor is `[R, ...]`, each
+//! batch `[replica, batch, position]`, and losses, clipping and decoding are per replica. A single
+//! model is a stack of one and takes the plain two-dimensional path. What a task is, where samples
+//! come from and what is recorded is the host's.
+//!
+//! libtorch's state is per thread: start it with [`runtime::start`] and make all calls from one
+//! thread per device.
+
+mod architecture;
+mod attention;
+mod cache;
+mod checkpoint;
+mod decoding;
+mod distance;
+mod error;
+mod init;
+mod layer;
+mod likelihood;
+mod model;
+mod network;
+mod optimizer;
+mod recipe;
+mod rows;
+pub mod runtime;
+mod safetensors_file;
+mod targets;
+mod training;
+mod weights;
+
+pub use architecture::gpt2::Gpt2Config;
+pub use architecture::llama::LlamaConfig;
+pub use architecture::rope::Rope;
+pub use architecture::{Architecture, Parameter, Role};
+pub use decoding::{Decoding, generate};
+pub use distance::{Magnitude, TensorNorm, distance, interpolate, perturb};
+pub use error::{Error, Result};
+pub use init::Init;
+pub use likelihood::{distributions, logits, logits_at, loss, token_log_probs};
+pub use model::Model;
+pub use optimizer::Optimizer;
+pub use recipe::{Decay, Recipe, Schedule};
+pub use rows::{Rows, Side};
+pub use targets::{Batch, Soft, Targets};
+pub use tch::{Device, Kind, Tensor};
+pub use training::{Batches, Trained, gradients, train};
+pub use weights::Weights;

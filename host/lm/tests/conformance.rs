@@ -1,0 +1,388 @@
+//! Agreement with transformers, on the checkpoints of the folder in `PICKLOCK_CONFORMANCE`.
+//!
+//! Every case folder is taken; its README says how the figures were made. A relative path starts at
+//! the workspace; without one, the small committed part is used.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use picklock_lm::{
+    Batch, Decoding, Device, Kind, Model, Optimizer, Recipe, Rows, Schedule, Side, Targets, Tensor,
+    generate, gradients, logits, loss, train,
+};
+use safetensors::SafeTensors;
+use safetensors::tensor::Dtype;
+use serde_json::Value;
+use support::{From, apart, relative};
+
+/// One checkpoint with its reference figures.
+struct Case {
+    name: String,
+    model: Model,
+    tensors: HashMap<String, Tensor>,
+    numbers: Value,
+}
+
+fn folder() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    match std::env::var_os("PICKLOCK_CONFORMANCE") {
+        Some(path) => own.join("../..").join(path),
+        None => own.join("tests/conformance"),
+    }
+}
+
+fn case_folders() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut folders: Vec<_> = entries
+        .filter(|path| path.join("config.json").exists())
+        .collect();
+    folders.sort();
+    assert!(!folders.is_empty(), "no cases in {}", folder().display());
+    folders
+}
+
+fn model_type(folder: &Path) -> String {
+    let config = std::fs::read(folder.join("config.json")).unwrap();
+    let config: Value = serde_json::from_slice(&config).unwrap();
+    config["model_type"].as_str().unwrap().to_owned()
+}
+
+fn supported(folder: &Path) -> bool {
+    ["gpt2", "llama"].contains(&model_type(folder).as_str())
+}
+
+/// All cases of supported architectures.
+fn cases() -> Vec<Case> {
+    picklock_lm::runtime::start(Some(1));
+    let cases: Vec<_> = case_folders()
+        .iter()
+        .filter(|path| supported(path))
+        .map(|path| read(path))
+        .collect();
+    for family in ["gpt2", "llama"] {
+        assert!(
+            cases
+                .iter()
+                .any(|case| case.model.architecture().name() == family),
+            "no {family}"
+        );
+    }
+    cases
+}
+
+fn read(folder: &Path) -> Case {
+    // The same weights under other names have their figures with the first.
+    let own = folder.join("reference.json").exists();
+    let reference = if own {
+        folder.to_owned()
+    } else {
+        folder.with_file_name("gpt2_tied")
+    };
+    let bytes = std::fs::read(reference.join("reference.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let tensors = file.iter().map(|(name, view)| {
+        let kind = match view.dtype() {
+            Dtype::F32 => Kind::Float,
+            Dtype::I64 => Kind::Int64,
+            other => panic!("{name} is {other}"),
+        };
+        let size: Vec<i64> = view.shape().iter().map(|&size| size as i64).collect();
+        (
+            name.to_owned(),
+            Tensor::f_from_data_size(view.data(), &size, kind).unwrap(),
+        )
+    });
+    Case {
+        name: folder.file_name().unwrap().to_string_lossy().into_owned(),
+        model: Model::load(folder, Device::Cpu).unwrap(),
+        tensors: tensors.collect(),
+        numbers: serde_json::from_slice(&std::fs::read(reference.join("reference.json")).unwrap())
+            .unwrap(),
+    }
+}
+
+impl Case {
+    /// A reference tensor with a replica dimension in front.
+    fn tensor(&self, name: &str) -> Tensor {
+        self.tensors[name].unsqueeze(0)
+    }
+
+    fn number(&self, key: &str) -> f64 {
+        self.numbers[key].as_f64().unwrap()
+    }
+
+    fn rows(&self) -> Rows {
+        Rows {
+            tokens: self.tensor("input_ids"),
+            mask: None,
+        }
+    }
+
+    /// Next-token prediction everywhere; a label of -100 has no weight.
+    fn batch(&self, labels: &str) -> Batch {
+        let rows = self.rows();
+        let labels = self.tensor(labels).narrow(2, 1, 23);
+        let positions = Tensor::arange(23, (Kind::Int64, Device::Cpu))
+            .expand_as(&labels)
+            .contiguous();
+        let weights = labels.ge(0).to_kind(Kind::Float);
+        let targets = Targets::new(positions, labels.clamp_min(0), weights, None).unwrap();
+        Batch { rows, targets }
+    }
+}
+
+#[test]
+fn conformance_logits() {
+    for case in cases() {
+        let apart = apart(
+            &logits(&case.model, &case.rows()).unwrap(),
+            &case.tensor("logits"),
+        );
+        assert!(apart < 1e-4, "{}: logits {apart} apart", case.name);
+    }
+}
+
+#[test]
+fn conformance_losses() {
+    for case in cases() {
+        for (labels, key) in [("input_ids", "loss"), ("labels_masked", "loss_masked")] {
+            let got = loss(&case.model, &case.batch(labels))
+                .unwrap()
+                .double_value(&[0]);
+            let expected = case.number(key);
+            assert!(
+                (got - expected).abs() < 1e-5,
+                "{}: {key} {got}, expected {expected}",
+                case.name
+            );
+        }
+    }
+}
+
+#[test]
+fn conformance_gradients() {
+    for case in cases() {
+        let gradients = gradients(&case.model, &case.batch("input_ids")).unwrap();
+        let norms = case.numbers["grad_norms"].as_object().unwrap();
+        assert_eq!(norms.len(), gradients.len(), "{}", case.name);
+        let mut whole = 0.0;
+        for (name, gradient) in gradients.iter() {
+            let (norm, expected) = (
+                gradient.norm().double_value(&[]),
+                norms[name].as_f64().unwrap(),
+            );
+            assert!(
+                (norm - expected).abs() < 1e-4 * expected,
+                "{} {name}: {norm}, {expected}",
+                case.name
+            );
+            whole += norm * norm;
+        }
+        let global = case.number("grad_global_norm");
+        assert!(
+            (whole.sqrt() - global).abs() < 1e-4 * global,
+            "{}: {}",
+            case.name,
+            whole.sqrt()
+        );
+        let full = case
+            .tensors
+            .keys()
+            .filter_map(|key| key.strip_prefix("grad."));
+        for name in full {
+            let off = relative(
+                gradients.get(name).unwrap(),
+                &case.tensor(&format!("grad.{name}")),
+            );
+            assert!(off < 1e-4, "{} {name}: gradient {off} off", case.name);
+        }
+    }
+}
+
+#[test]
+fn conformance_adamw() {
+    let optimizer = Optimizer::AdamW {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        weight_decay: 0.01,
+    };
+    let schedule = Schedule::CONSTANT;
+    for case in cases() {
+        let recipe = Recipe {
+            optimizer,
+            learning_rate: 1e-3,
+            schedule,
+            steps: 3,
+            clip_norm: None,
+        };
+        let mut batches = From(|_| case.batch("input_ids"));
+        let mut go = |_| ControlFlow::Continue(());
+        let trained = train(&case.model, &recipe, &mut batches, &[1, 2, 3], &mut go).unwrap();
+        for (step, model) in trained.snapshots.iter().enumerate() {
+            let got = loss(model, &case.batch("input_ids"))
+                .unwrap()
+                .double_value(&[0]);
+            let expected = case.numbers["loss_after_steps"][step].as_f64().unwrap();
+            assert!(
+                (got - expected).abs() < 1e-4,
+                "{}: step {step}: {got}, {expected}",
+                case.name
+            );
+        }
+        let kept = case
+            .tensors
+            .keys()
+            .filter_map(|key| key.strip_prefix("after3."));
+        for name in kept {
+            let before = case.model.weights().get(name).unwrap();
+            let update = trained.model.weights().get(name).unwrap() - before;
+            let off = relative(&update, &(case.tensor(&format!("after3.{name}")) - before));
+            assert!(off < 1e-4, "{} {name}: update {off} off", case.name);
+        }
+        check_sums(&case, &trained.model);
+    }
+}
+
+/// Norms of all parameters after the 3 steps. A key bias changes no probability: its gradient is
+/// rounding noise, which `AdamW` turns into steps of up to the learning rate either way.
+fn check_sums(case: &Case, model: &Model) {
+    for (name, tensor) in model.weights().iter() {
+        let norm = tensor.norm().double_value(&[]);
+        let expected = case.numbers["after3_sum_and_norm"][name][1]
+            .as_f64()
+            .unwrap();
+        let key_bias = name.ends_with("c_attn.bias") || name.ends_with("k_proj.bias");
+        let tolerance = if key_bias { 5e-3 } else { 2e-5 };
+        let off = (norm - expected).abs() / expected;
+        assert!(off < tolerance, "{} {name}: {norm}, {expected}", case.name);
+    }
+}
+
+#[test]
+fn conformance_padding() {
+    for case in cases() {
+        for side in ["leftpad", "rightpad"] {
+            let mask = case
+                .tensor(&format!("{side}.attention_mask"))
+                .to_kind(Kind::Bool);
+            let rows = Rows {
+                tokens: case.tensor(&format!("{side}.input_ids")),
+                mask: Some(mask),
+            };
+            let expected = case.tensor(&format!("{side}.logits"));
+            compare_padded(&case, &rows, &expected, side);
+        }
+    }
+}
+
+/// The same rows, made from ids.
+#[test]
+fn conformance_padding_from_ids() {
+    for case in cases() {
+        for (name, side) in [("leftpad", Side::Left), ("rightpad", Side::Right)] {
+            let ids = case.tensor(&format!("{name}.input_ids"));
+            let mask = case
+                .tensor(&format!("{name}.attention_mask"))
+                .to_kind(Kind::Bool);
+            let row = |b: i64| ids.get(0).get(b).masked_select(&mask.get(0).get(b));
+            let row = |b| {
+                Vec::<i64>::try_from(row(b))
+                    .unwrap()
+                    .iter()
+                    .map(|&id| id as u32)
+                    .collect()
+            };
+            let rows = Rows::from_ids(&[vec![row(0), row(1)]], side, Device::Cpu).unwrap();
+            let known = Rows {
+                tokens: rows.tokens.shallow_clone(),
+                mask: Some(mask),
+            };
+            let got = logits(&case.model, &rows).unwrap();
+            let off = real_apart(&got, &case.tensor(&format!("{name}.logits")), &known);
+            assert!(off < 1e-4, "{} {name}: logits {off} apart", case.name);
+        }
+    }
+}
+
+fn compare_padded(case: &Case, rows: &Rows, expected: &Tensor, side: &str) {
+    let off = real_apart(&logits(&case.model, rows).unwrap(), expected, rows);
+    assert!(off < 1e-4, "{} {side}: logits {off} apart", case.name);
+}
+
+/// Largest difference where the mask is true.
+fn real_apart(got: &Tensor, expected: &Tensor, rows: &Rows) -> f64 {
+    let real = rows.mask.as_ref().unwrap().unsqueeze(-1);
+    assert!(
+        bool::try_from(real.logical_not().any()).unwrap(),
+        "nothing is padded"
+    );
+    ((got - expected).abs() * real).max().double_value(&[])
+}
+
+#[test]
+fn conformance_greedy() {
+    for case in cases() {
+        let expected = case.tensor("greedy_ids");
+        let prompts = Rows {
+            tokens: expected.narrow(2, 0, 8).contiguous(),
+            mask: None,
+        };
+        let decoding = Decoding {
+            max_new_tokens: 16,
+            temperature: 0.0,
+            stop: Vec::new(),
+        };
+        let got = generate(&case.model, &prompts, &decoding, None).unwrap();
+        for (row, ids) in got[0].iter().enumerate() {
+            let expected: Vec<i64> =
+                Vec::try_from(expected.get(0).get(row as i64).narrow(0, 8, 16)).unwrap();
+            let ids: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
+            assert_eq!(ids, expected, "{}: row {row}", case.name);
+        }
+    }
+}
+
+/// Prompts of different lengths, padded on the left, continue as each does alone.
+#[test]
+fn conformance_greedy_left_padded() {
+    for case in cases() {
+        let ids = case.tensor("greedy_ids");
+        let ids = |row: i64| Vec::<i64>::try_from(ids.get(0).get(row)).unwrap();
+        let row = |row, length: usize| ids(row)[..length].iter().map(|&id| id as u32).collect();
+        let prompts = [vec![row(0, 8), row(1, 13)]];
+        let prompts = Rows::from_ids(&prompts, Side::Left, Device::Cpu).unwrap();
+        let decoding = Decoding {
+            max_new_tokens: 11,
+            temperature: 0.0,
+            stop: Vec::new(),
+        };
+        let got = generate(&case.model, &prompts, &decoding, None).unwrap();
+        for (row, start) in [(0, 8), (1, 13)] {
+            let got: Vec<i64> = got[0][row].iter().map(|&id| i64::from(id)).collect();
+            assert_eq!(
+                got,
+                ids(row as i64)[start..start + 11],
+                "{}: row {row}",
+                case.name
+            );
+        }
+    }
+}
+
+#[test]
+fn conformance_other_architectures_are_refused_by_name() {
+    for folder in case_folders().iter().filter(|folder| !supported(folder)) {
+        let message = Model::load(folder, Device::Cpu).unwrap_err().to_string();
+        let expected = format!("unsupported architecture `{}`", model_type(folder));
+        assert!(message.contains(&expected), "{message}");
+        assert!(message.contains("config.json"), "{message}");
+    }
+}

@@ -1,0 +1,489 @@
+//! A stack of three different models does what the three do one by one.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::ops::ControlFlow;
+
+use picklock_lm::{
+    Architecture, Decay, Decoding, Device, Kind, Magnitude, Model, Optimizer, Recipe, Rows,
+    Schedule, Side, Soft, Tensor, Trained, distance, distributions, generate, interpolate, logits,
+    logits_at, loss, perturb, token_log_probs, train,
+};
+use support::{From, Noise, apart, batch, gpt2, ids, llama, model, only, relative};
+
+/// Both families, each as three models and their stack.
+fn families() -> [(Vec<Model>, Model); 2] {
+    [gpt2(), llama()].map(|architecture| {
+        let models: Vec<_> = (1..4).map(|seed| model(&architecture, seed)).collect();
+        let stack = Model::stack(&models.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!((stack.replicas(), stack.architecture()), (3, &architecture));
+        (models, stack)
+    })
+}
+
+fn assert_same(a: &Model, b: &Model, tolerance: f64) {
+    for ((name, a), (_, b)) in a.weights().iter().zip(b.weights().iter()) {
+        let off = apart(a, b);
+        assert!(off <= tolerance, "{name}: {off} apart");
+    }
+}
+
+#[test]
+fn replicas_come_back_out() {
+    for (models, stack) in families() {
+        for (index, model) in models.iter().enumerate() {
+            assert_same(&stack.replica(index as i64).unwrap(), model, 0.0);
+        }
+        assert_eq!(stack.parameter_count(), models[0].parameter_count());
+        let message = stack.replica(3).unwrap_err().to_string();
+        assert_eq!(message, "replica: expected 0 to 2, got 3");
+    }
+}
+
+#[test]
+fn one_model_is_shared_and_not_copied() {
+    let model = model(&gpt2(), 1);
+    let name = "transformer.wte.weight";
+    let stack = Model::stack(&[&model]).unwrap();
+    let pointer = |model: &Model| model.weights().get(name).unwrap().data_ptr();
+    assert_eq!(pointer(&stack), pointer(&model));
+    assert_eq!(pointer(&model.replica(0).unwrap()), pointer(&model));
+}
+
+#[test]
+fn different_architectures_do_not_stack() {
+    let message = Model::stack(&[&model(&gpt2(), 1), &model(&llama(), 1)])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.starts_with("models to stack: expected Gpt2("),
+        "{message}"
+    );
+}
+
+#[test]
+fn logits_agree() {
+    for (models, stack) in families() {
+        let ids = ids(5, 3, 4, 10);
+        let rows = Rows::from_ids(&ids, Side::Right, Device::Cpu).unwrap();
+        let all = logits(&stack, &rows).unwrap();
+        for (index, model) in models.iter().enumerate() {
+            let rows = Rows::from_ids(&only(&ids, index), Side::Right, Device::Cpu).unwrap();
+            let off = apart(
+                &all.narrow(0, index as i64, 1),
+                &logits(model, &rows).unwrap(),
+            );
+            assert!(off < 1e-5, "replica {index}: {off}");
+        }
+    }
+}
+
+/// Different positions in each row, in no order: the same numbers as among the logits of all.
+#[test]
+fn logits_at_positions_are_those_of_all() {
+    for (_, stack) in families() {
+        let rows = Rows::from_ids(&ids(5, 3, 2, 10), Side::Right, Device::Cpu).unwrap();
+        let mut noise = Noise(9);
+        let positions: Vec<i64> = (0..18).map(|_| noise.below(10) as i64).collect();
+        let positions = Tensor::from_slice(&positions).view_([3, 2, 3]);
+        let index = positions.unsqueeze(-1).expand([3, 2, 3, 19], false);
+        let expected = logits(&stack, &rows).unwrap().gather(2, &index, false);
+        let got = logits_at(&stack, &rows, &positions).unwrap();
+        assert!(apart(&got, &expected) < 1e-5);
+        let probabilities = distributions(&stack, &rows, &positions, 0.5).unwrap();
+        assert!(apart(&probabilities, &(expected * 2.0).softmax(-1, Kind::Float)) < 1e-5);
+    }
+}
+
+#[test]
+fn losses_are_the_weighted_means_of_token_log_probs() {
+    for (_, stack) in families() {
+        let batch = batch(&ids(6, 3, 4, 10));
+        let log_probs = token_log_probs(&stack, &batch).unwrap();
+        let everywhere = logits(&stack, &batch.rows)
+            .unwrap()
+            .log_softmax(-1, Kind::Float);
+        let place =
+            everywhere
+                .narrow(2, 5, 4)
+                .gather(3, &batch.targets.labels.unsqueeze(-1), false);
+        assert!(apart(&log_probs, &place.squeeze_dim(-1)) < 1e-5);
+        let weights = &batch.targets.weights;
+        let sums = (&log_probs * weights).sum_dim_intlist([1, 2].as_slice(), false, Kind::Float);
+        let expected = -sums / weights.sum_dim_intlist([1, 2].as_slice(), false, Kind::Float);
+        assert!(apart(&loss(&stack, &batch).unwrap(), &expected) < 1e-5);
+    }
+}
+
+/// Soft rows: a one-hot distribution is its label, and a flat one the mean over the vocabulary.
+#[test]
+fn soft_rows_use_their_distributions() {
+    for (_, stack) in families() {
+        let hard = batch(&ids(6, 3, 4, 10));
+        let labels = hard.targets.labels.narrow(1, 1, 3);
+        for first_row in [0, 1] {
+            let labels = hard.targets.labels.narrow(1, first_row, 4 - first_row);
+            let soft = Soft {
+                first_row,
+                probabilities: labels.one_hot(19).to_kind(Kind::Float),
+            };
+            let off = apart(
+                &soft_loss(&stack, &hard, soft),
+                &loss(&stack, &hard).unwrap(),
+            );
+            assert!(off < 1e-5, "{off}");
+        }
+        let size = [&labels.size()[..], &[19]].concat();
+        let flat = Tensor::full(size, 1.0 / 19.0, (Kind::Float, Device::Cpu));
+        let soft = soft_loss(
+            &stack,
+            &hard,
+            Soft {
+                first_row: 1,
+                probabilities: flat,
+            },
+        );
+        let log_probs = logits_at(&stack, &hard.rows, &hard.targets.positions).unwrap();
+        let log_probs = log_probs.log_softmax(-1, Kind::Float);
+        let gathered = log_probs
+            .gather(3, &hard.targets.labels.unsqueeze(-1), false)
+            .squeeze_dim(-1);
+        let mean = log_probs.mean_dim([3].as_slice(), false, Kind::Float);
+        let gains = Tensor::cat(&[gathered.narrow(1, 0, 1), mean.narrow(1, 1, 3)], 1);
+        let weights = &hard.targets.weights;
+        let expected = -(gains * weights).sum_dim_intlist([1, 2].as_slice(), false, Kind::Float)
+            / weights.sum_dim_intlist([1, 2].as_slice(), false, Kind::Float);
+        assert!(apart(&soft, &expected) < 1e-5);
+    }
+}
+
+fn soft_loss(model: &Model, hard: &picklock_lm::Batch, soft: Soft) -> Tensor {
+    let own = &hard.targets;
+    let parts = [&own.positions, &own.labels, &own.weights].map(Tensor::shallow_clone);
+    let [positions, labels, weights] = parts;
+    let targets = picklock_lm::Targets::new(positions, labels, weights, Some(soft)).unwrap();
+    let rows = Rows {
+        tokens: hard.rows.tokens.shallow_clone(),
+        mask: None,
+    };
+    loss(model, &picklock_lm::Batch { rows, targets }).unwrap()
+}
+
+fn trained(model: &Model, ids: &[Vec<Vec<Vec<u32>>>], optimizer: Optimizer, clip: f64) -> Trained {
+    let schedule = Schedule {
+        warmup_steps: 2,
+        decay: Decay::Cosine,
+    };
+    let (learning_rate, clip_norm) = (3e-3, Some(clip));
+    let recipe = Recipe {
+        optimizer,
+        learning_rate,
+        schedule,
+        steps: ids.len(),
+        clip_norm,
+    };
+    let mut go = |_| ControlFlow::Continue(());
+    train(
+        model,
+        &recipe,
+        &mut From(|step: usize| batch(&ids[step])),
+        &[2],
+        &mut go,
+    )
+    .unwrap()
+}
+
+/// The clipping norm lies between the replicas' gradient norms, so that clipping all together, or
+/// none, would show.
+#[test]
+fn training_agrees_with_clipping_per_replica() {
+    let adamw = Optimizer::AdamW {
+        beta1: 0.9,
+        beta2: 0.98,
+        epsilon: 1e-8,
+        weight_decay: 0.1,
+    };
+    let lion = Optimizer::Lion {
+        beta1: 0.9,
+        beta2: 0.99,
+        weight_decay: 0.1,
+    };
+    for (models, stack) in families() {
+        let steps: Vec<_> = (0..5).map(|step| ids(20 + step, 3, 4, 10)).collect();
+        let norms = gradient_norms(&models, &steps[0]);
+        let clip = norms.iter().sum::<f64>() / 3.0;
+        assert!(norms.iter().any(|norm| *norm < clip) && norms.iter().any(|norm| *norm > clip));
+        let together = trained(&stack, &steps, adamw, clip);
+        let signs = trained(&stack, &steps, lion, clip);
+        for (index, model) in models.iter().enumerate() {
+            let own: Vec<_> = steps.iter().map(|ids| only(ids, index)).collect();
+            let replica = |model: &Model| model.replica(index as i64).unwrap();
+            let alone = trained(model, &own, adamw, clip);
+            assert_updates(model, &replica(&together.model), &alone.model);
+            assert_updates(model, &replica(&together.snapshots[0]), &alone.snapshots[0]);
+            assert!((together.loss[index] - alone.loss[0]).abs() < 1e-4);
+            let alone = trained(model, &own, lion, clip);
+            assert_same_signs(model, &replica(&signs.model), &alone.model);
+        }
+    }
+}
+
+fn gradient_norms(models: &[Model], ids: &[Vec<Vec<u32>>]) -> Vec<f64> {
+    let norm = |(index, model): (usize, &Model)| {
+        let gradients = picklock_lm::gradients(model, &batch(&only(ids, index))).unwrap();
+        let squares = gradients
+            .iter()
+            .map(|(_, gradient)| gradient.norm().double_value(&[]).powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    models.iter().enumerate().map(norm).collect()
+}
+
+/// A key bias has no true gradient, so that its update is rounding noise.
+fn assert_updates(start: &Model, a: &Model, b: &Model) {
+    for ((name, start), ((_, a), (_, b))) in start
+        .weights()
+        .iter()
+        .zip(a.weights().iter().zip(b.weights().iter()))
+    {
+        let key_bias = name.ends_with("c_attn.bias") || name.ends_with("k_proj.bias");
+        let off = relative(&(a - start), &(b - start));
+        assert!(key_bias || off < 2e-3, "{name}: update {off} off");
+    }
+}
+
+/// Lion's updates are signs: where a gradient is near 0 one may flip, but few do.
+fn assert_same_signs(start: &Model, a: &Model, b: &Model) {
+    let mut same = 0.0;
+    for ((_, a), (_, b)) in a.weights().iter().zip(b.weights().iter()) {
+        same += (a - b).abs().lt(1e-6).sum(Kind::Double).double_value(&[]);
+    }
+    let share = same / start.parameter_count() as f64;
+    assert!(share > 0.99, "{share}");
+}
+
+/// Prompts of different lengths, different ones for each replica.
+fn prompts() -> Vec<Vec<Vec<u32>>> {
+    let mut prompts = ids(7, 3, 5, 9);
+    for (index, prompt) in prompts.iter_mut().flatten().enumerate() {
+        prompt.truncate(9 - index % 4);
+    }
+    prompts
+}
+
+#[test]
+fn decoding_agrees_greedy_and_sampled() {
+    let uniforms = Tensor::from_slice(&Noise(8).uniforms(3 * 5 * 12)).view_([3, 5, 12]);
+    for (models, stack) in families() {
+        for temperature in [0.0, 1.0] {
+            let decoding = Decoding {
+                max_new_tokens: 12,
+                temperature,
+                stop: vec![3],
+            };
+            let rows = Rows::from_ids(&prompts(), Side::Left, Device::Cpu).unwrap();
+            let together = generate(&stack, &rows, &decoding, Some(&uniforms)).unwrap();
+            for (index, model) in models.iter().enumerate() {
+                for (row, prompt) in prompts()[index].iter().enumerate() {
+                    let rows =
+                        Rows::from_ids(&[vec![prompt.clone()]], Side::Left, Device::Cpu).unwrap();
+                    let own = uniforms.narrow(0, index as i64, 1).narrow(1, row as i64, 1);
+                    let alone = generate(model, &rows, &decoding, Some(&own)).unwrap();
+                    assert_eq!(
+                        together[index][row], alone[0][0],
+                        "replica {index} row {row}"
+                    );
+                }
+            }
+            check_stops(&together);
+        }
+    }
+}
+
+/// Stop tokens stand last or nowhere, and both happen.
+fn check_stops(answers: &[Vec<Vec<u32>>]) {
+    for answer in answers.iter().flatten() {
+        let stop = answer.iter().position(|id| *id == 3);
+        assert_eq!(answer.len(), stop.map_or(12, |place| place + 1));
+    }
+    assert!(
+        answers.iter().flatten().any(|answer| answer.len() < 12),
+        "none stopped"
+    );
+}
+
+/// Each sample is the first token whose cumulative probability exceeds its number.
+#[test]
+fn samples_invert_the_cumulative_distribution() {
+    let model = model(&gpt2(), 1);
+    let ids = ids(3, 1, 40, 6);
+    let rows = Rows::from_ids(&ids, Side::Left, Device::Cpu).unwrap();
+    let numbers = Noise(4).uniforms(40);
+    let uniforms = Tensor::from_slice(&numbers).view_([1, 40, 1]);
+    let decoding = Decoding {
+        max_new_tokens: 1,
+        temperature: 1.5,
+        stop: Vec::new(),
+    };
+    let got = generate(&model, &rows, &decoding, Some(&uniforms)).unwrap();
+    let last = Tensor::full([1, 40, 1], 5, (Kind::Int64, Device::Cpu));
+    let probabilities = distributions(&model, &rows, &last, 1.5).unwrap();
+    for (row, number) in numbers.iter().enumerate() {
+        let mut left = *number;
+        let mut token = 0;
+        loop {
+            left -= probabilities.double_value(&[0, row as i64, 0, token]);
+            if left < 0.0 {
+                break;
+            }
+            token += 1;
+        }
+        assert_eq!(got[0][row], [token as u32], "row {row}");
+    }
+}
+
+#[test]
+fn distance_and_noise_agree() {
+    for (models, stack) in families() {
+        let other: Vec<_> = (11..14)
+            .map(|seed| model(stack.architecture(), seed))
+            .collect();
+        let others = Model::stack(&other.iter().collect::<Vec<_>>()).unwrap();
+        let together = distance(&stack, &others).unwrap();
+        let global = Magnitude::Global(vec![0.5, 1.0, 2.0]);
+        let noisy = perturb(&stack, &global, &mut streams()).unwrap();
+        let matched = perturb(
+            &stack,
+            &Magnitude::PerTensor(together.clone()),
+            &mut streams(),
+        )
+        .unwrap();
+        for (tensor, norm) in distance(&matched, &stack).unwrap().iter().zip(&together) {
+            for (got, wanted) in tensor.l2.iter().zip(&norm.l2) {
+                assert!(
+                    (got - wanted).abs() < 1e-5 * wanted,
+                    "{}: {got}, {wanted}",
+                    tensor.name
+                );
+            }
+        }
+        for (index, model) in models.iter().enumerate() {
+            for (all, alone) in together.iter().zip(distance(model, &other[index]).unwrap()) {
+                assert_eq!(all.name, alone.name);
+                assert!((all.l2[index] - alone.l2[0]).abs() < 1e-9 * alone.l2[0]);
+            }
+            let size = Magnitude::Global(vec![[0.5, 1.0, 2.0][index]]);
+            let mut all = streams();
+            let own = perturb(model, &size, &mut |_, numbers| all(index, numbers)).unwrap();
+            assert_same(&noisy.replica(index as i64).unwrap(), &own, 0.0);
+            let norms = distance(&own, model).unwrap();
+            let whole = norms
+                .iter()
+                .map(|norm| norm.l2[0].powi(2))
+                .sum::<f64>()
+                .sqrt();
+            assert!((whole - [0.5, 1.0, 2.0][index]).abs() < 1e-5, "{whole}");
+        }
+    }
+}
+
+/// One stream of normals for each replica.
+fn streams() -> impl FnMut(usize, &mut [f32]) {
+    let mut streams = [Noise(100), Noise(101), Noise(102)];
+    move |replica, numbers| streams[replica].fill(numbers)
+}
+
+#[test]
+fn noise_relative_to_the_weights_and_bad_magnitudes() {
+    let model = model(&gpt2(), 1);
+    let zero = interpolate(&model, &model, 1.0).unwrap();
+    let size = Magnitude::RelativeToWeights(0.1);
+    let noisy = perturb(&zero, &size, &mut streams()).unwrap();
+    for norm in distance(&noisy, &model).unwrap() {
+        let own = model
+            .weights()
+            .get(&norm.name)
+            .unwrap()
+            .norm()
+            .double_value(&[]);
+        assert!((norm.l2[0] - 0.1 * own).abs() < 1e-5 * own, "{}", norm.name);
+    }
+    let message = |size| {
+        perturb(&model, &size, &mut streams())
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        message(Magnitude::Global(vec![1.0, 2.0])),
+        "global noise: expected 1 norms, one a replica, got 2"
+    );
+    assert!(message(Magnitude::PerTensor(Vec::new())).starts_with("noise per tensor: "));
+    assert!(message(Magnitude::Global(vec![f64::NAN])).contains("norms of 0 or more"));
+}
+
+#[test]
+fn interpolation_goes_from_a_to_b() {
+    let (a, b) = (model(&llama(), 1), model(&llama(), 2));
+    assert_same(&interpolate(&a, &b, 0.0).unwrap(), &a, 0.0);
+    assert_same(&interpolate(&a, &b, 1.0).unwrap(), &b, 1e-6);
+    let third = interpolate(&a, &b, 0.25).unwrap();
+    let name = "model.norm.weight";
+    let expected = a.weights().get(name).unwrap() * 0.75 + b.weights().get(name).unwrap() * 0.25;
+    assert!(apart(third.weights().get(name).unwrap(), &expected) < 1e-6);
+}
+
+#[test]
+fn random_models_follow_their_scheme_and_streams() {
+    let mut calls = Vec::new();
+    let mut noise = Noise(1);
+    let mut fill = |replica: usize, numbers: &mut [f32]| {
+        calls.push((replica, numbers.len()));
+        noise.fill(numbers);
+    };
+    let scheme = picklock_lm::Init::default();
+    let architecture = Architecture::Gpt2(picklock_lm::Gpt2Config {
+        vocab_size: 100,
+        n_positions: 50,
+        n_embd: 64,
+        n_layer: 2,
+        n_head: 4,
+        n_inner: None,
+        layer_norm_epsilon: 1e-5,
+        tie_word_embeddings: false,
+    });
+    let model = Model::random(&architecture, &scheme, 2, Device::Cpu, &mut fill).unwrap();
+    assert_eq!(calls[..4], [(0, 6400), (1, 6400), (0, 3200), (1, 3200)]);
+    assert_eq!(calls.len(), 2 * (2 + 4 * 2 + 1));
+    let std = |name: &str| {
+        model
+            .weights()
+            .get(name)
+            .unwrap()
+            .std(true)
+            .double_value(&[])
+    };
+    for (name, expected) in [
+        ("transformer.wte.weight", 0.5),
+        ("transformer.wpe.weight", 0.5),
+        ("transformer.h.0.attn.c_attn.weight", 0.125),
+        ("transformer.h.1.attn.c_proj.weight", 0.0625),
+        ("transformer.h.0.mlp.c_proj.weight", 0.03125),
+        ("lm_head.weight", 0.125),
+    ] {
+        assert!(
+            (std(name) / expected - 1.0).abs() < 0.05,
+            "{name}: {}",
+            std(name)
+        );
+    }
+    for (name, tensor) in model
+        .weights()
+        .iter()
+        .filter(|(name, _)| name.contains("ln_"))
+    {
+        let expected = if name.ends_with("weight") { 1.0 } else { 0.0 };
+        assert!(bool::try_from(tensor.eq(expected).all()).unwrap(), "{name}");
+    }
+}

@@ -1,0 +1,225 @@
+//! The lab: what a plugin may ask of the host.
+
+use std::rc::Rc;
+
+use crate::abi::LabBox;
+use crate::{
+    Distance, LabError, LockSpec, Model, ModelId, Noise, Questions, Recipe, Reply, Request, Rng,
+    Samples, Score,
+};
+
+/// One trial's view of the host: operations are pure functions of handles and arguments, and the
+/// host does one that it has done before in this seed only once.
+pub struct Lab {
+    api: Rc<LabBox>,
+}
+
+impl Lab {
+    pub(crate) fn new(api: LabBox) -> Self {
+        Self { api: Rc::new(api) }
+    }
+
+    /// The base model: the capable model that everything starts from.
+    ///
+    /// # Errors
+    /// Where the host can't make it.
+    pub fn base(&self) -> Result<Model, LabError> {
+        self.model(Request::Base)
+    }
+
+    /// The weak model, whose answers are imitated.
+    ///
+    /// # Errors
+    /// Where the host can't make it.
+    pub fn weak(&self) -> Result<Model, LabError> {
+        self.model(Request::Weak)
+    }
+
+    /// The base model, fine-tuned as `lock` says.
+    ///
+    /// # Errors
+    /// Where the lock has no streams, a weight that isn't positive, or can't be trained.
+    pub fn locked(&self, lock: &LockSpec) -> Result<Model, LabError> {
+        self.model(Request::Locked(lock.clone()))
+    }
+
+    /// A copy of `model`, fine-tuned on `samples` without password.
+    ///
+    /// # Errors
+    /// Where there are no samples, all weights are zero, or the loss is not finite.
+    pub fn train(
+        &self,
+        model: &Model,
+        samples: &Samples,
+        recipe: &Recipe,
+    ) -> Result<Model, LabError> {
+        let recipe = recipe.clone().snapshots([]);
+        let request = Request::Train {
+            model: model.id(),
+            samples: samples.clone(),
+            recipe,
+        };
+        self.model(request)
+    }
+
+    /// As [`Lab::train`], handing back a copy after each of the recipe's `snapshots` steps, in
+    /// their order.
+    ///
+    /// # Errors
+    /// As [`Lab::train`]; also where a snapshot lies beyond the last step.
+    pub fn train_snapshots(
+        &self,
+        model: &Model,
+        samples: &Samples,
+        recipe: &Recipe,
+    ) -> Result<Vec<Model>, LabError> {
+        let count = recipe.snapshots.len();
+        let request = Request::Train {
+            model: model.id(),
+            samples: samples.clone(),
+            recipe: recipe.clone(),
+        };
+        let mut models = self.models(request)?;
+        models.truncate(count);
+        Ok(models)
+    }
+
+    /// A copy of `model` with noise on its weights.
+    ///
+    /// # Errors
+    /// Where the noise's size is negative, not finite, or names other tensors than the model's.
+    pub fn perturb(&self, model: &Model, noise: &Noise) -> Result<Model, LabError> {
+        self.model(Request::Perturb {
+            model: model.id(),
+            noise: noise.clone(),
+        })
+    }
+
+    /// L2 norms of the difference between two models, tensor by tensor.
+    ///
+    /// # Errors
+    /// Where the models are of different shapes.
+    pub fn distance(&self, from: &Model, to: &Model) -> Result<Distance, LabError> {
+        match self.call(Request::Distance {
+            from: from.id(),
+            to: to.id(),
+        })? {
+            Reply::Distance(distance) => Ok(distance),
+            other => Err(unexpected("distance", &other)),
+        }
+    }
+
+    /// Asks `model` the questions, greedily, and grades its answers. The host records every
+    /// outcome under the name `measure`: [`HELD_OUT`](crate::HELD_OUT) is what predictions
+    /// compare, and `step-N` names a point at N steps on the arm's curve.
+    ///
+    /// # Errors
+    /// Where this trial has already recorded a measure of this name, or the name is no lower-case
+    /// word of letters, digits, hyphens and dots.
+    pub fn evaluate(
+        &self,
+        model: &Model,
+        questions: &Questions,
+        measure: &str,
+    ) -> Result<Score, LabError> {
+        let request = Request::Evaluate {
+            model: model.id(),
+            questions: questions.clone(),
+            measure: measure.into(),
+        };
+        match self.call(request)? {
+            Reply::Score(score) => Ok(score),
+            other => Err(unexpected("evaluate", &other)),
+        }
+    }
+
+    /// `count` fresh weak samples of this draw, from problems used nowhere else. They are nested:
+    /// the first 2 of 8 are those of 2.
+    ///
+    /// # Errors
+    /// Where `count` is 0 or more than the host gives (100,000).
+    pub fn weak_samples(&self, count: usize) -> Result<Samples, LabError> {
+        self.samples(count, |count| Request::WeakSamples { count })
+    }
+
+    /// The problems of [`Lab::weak_samples`], answered correctly.
+    ///
+    /// # Errors
+    /// As [`Lab::weak_samples`].
+    pub fn correct_samples(&self, count: usize) -> Result<Samples, LabError> {
+        self.samples(count, |count| Request::CorrectSamples { count })
+    }
+
+    /// The organism's unlocking recipe.
+    ///
+    /// # Errors
+    /// Where the host is gone.
+    pub fn unlock_recipe(&self) -> Result<Recipe, LabError> {
+        match self.call(Request::UnlockRecipe)? {
+            Reply::Recipe(recipe) => Ok(recipe),
+            other => Err(unexpected("unlock_recipe", &other)),
+        }
+    }
+
+    /// A random stream of this trial's own for this purpose.
+    ///
+    /// # Errors
+    /// Where the host is gone.
+    pub fn rng(&self, purpose: &str) -> Result<Rng, LabError> {
+        match self.call(Request::RngKey {
+            purpose: purpose.into(),
+        })? {
+            Reply::RngKey(key) => Ok(Rng::new(key)),
+            other => Err(unexpected("rng", &other)),
+        }
+    }
+
+    /// Records a number beside this trial.
+    ///
+    /// # Errors
+    /// Where the value is not finite, the name is taken, or it is no lower-case word of letters,
+    /// digits, hyphens and dots.
+    pub fn record(&self, metric: &str, value: f64) -> Result<(), LabError> {
+        self.call(Request::Record {
+            metric: metric.into(),
+            value,
+        })
+        .map(|_| ())
+    }
+
+    fn call(&self, request: Request) -> Result<Reply, LabError> {
+        self.api.call(request).into_result()
+    }
+
+    fn samples(&self, count: usize, request: impl Fn(u32) -> Request) -> Result<Samples, LabError> {
+        let count = u32::try_from(count)
+            .map_err(|_| LabError::invalid(format!("{count} samples: too many")))?;
+        match self.call(request(count))? {
+            Reply::Samples(samples) => Ok(samples),
+            other => Err(unexpected("samples", &other)),
+        }
+    }
+
+    fn models(&self, request: Request) -> Result<Vec<Model>, LabError> {
+        match self.call(request)? {
+            Reply::Models(ids) => Ok(ids.iter().map(|id| self.handle(*id)).collect()),
+            other => Err(unexpected("models", &other)),
+        }
+    }
+
+    fn model(&self, request: Request) -> Result<Model, LabError> {
+        let models = self.models(request)?;
+        models
+            .into_iter()
+            .next_back()
+            .ok_or_else(|| LabError::failed("the host gave no model"))
+    }
+
+    fn handle(&self, id: ModelId) -> Model {
+        Model::new(id, Rc::clone(&self.api))
+    }
+}
+
+fn unexpected(call: &str, reply: &Reply) -> LabError {
+    LabError::failed(format!("{call}: unexpected reply {reply:?}"))
+}

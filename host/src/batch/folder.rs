@@ -1,0 +1,85 @@
+//! A run's folder: one process at a time, one organism, one set of hypotheses.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A run's folder, claimed by this process until dropped.
+pub struct RunFolder {
+    /// Where it is.
+    pub path: PathBuf,
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Claims the folder, making it where it isn't there. With `fresh` an old one is moved aside.
+    ///
+    /// # Errors
+    /// Where it can't be written, is in use by another process, or holds something else than a run.
+    pub fn claim(path: &Path, fresh: bool) -> Result<Self> {
+        if fresh && path.exists() {
+            let aside = free_name(path);
+            std::fs::rename(path, &aside).map_err(Error::io(path, "move aside"))?;
+            eprintln!("{} moved aside to {}", path.display(), aside.display());
+        }
+        if path.is_dir() && !path.join("manifest.json").exists() && holds_something(path) {
+            let problem = "not a run folder, and not empty; choose another one with --out";
+            return Err(Error::file(path, problem));
+        }
+        let journal = path.join("journal");
+        std::fs::create_dir_all(&journal).map_err(Error::io(path, "make the folder"))?;
+        let file = path.join(".lock");
+        let lock = File::options().create(true).append(true).open(&file);
+        let lock = lock.map_err(Error::io(&file, "write"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let problem =
+                    "in use by another picklock run; wait for it, or choose another --out";
+                return Err(Error::file(path, problem));
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::io(&file, "lock")(error)),
+        }
+        sweep(&journal)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            _lock: lock,
+        })
+    }
+}
+
+/// Removes what a killed process left half-written.
+fn sweep(folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder)
+        .map_err(Error::io(folder, "read"))?
+        .flatten()
+    {
+        if entry.file_name().to_string_lossy().starts_with(".aside-") {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
+        }
+    }
+    Ok(())
+}
+
+fn holds_something(path: &Path) -> bool {
+    let ours = [".lock", "journal"];
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.file_name())
+        .any(|name| !ours.iter().any(|known| name == *known))
+}
+
+/// `path.old-1`, or the next that isn't taken.
+fn free_name(path: &Path) -> PathBuf {
+    let name = |number: usize| {
+        let mut name = path.as_os_str().to_os_string();
+        name.push(format!(".old-{number}"));
+        PathBuf::from(name)
+    };
+    (1..)
+        .map(name)
+        .find(|candidate| !candidate.exists())
+        .unwrap_or_else(|| name(0))
+}

@@ -1,0 +1,14 @@
+//! Batches: a plan of trials, handed out to worker processes cohort by cohort, until the journal
+//! holds them all.
+
+mod estimate;
+mod folder;
+mod plan;
+mod progress;
+mod protocol;
+mod run;
+mod supervisor;
+mod worker;
+
+pub use run::{Request, run};
+pub use worker::main as worker_main;

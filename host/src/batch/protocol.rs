@@ -1,0 +1,85 @@
+//! What supervisor and worker say to each other: one JSON line a message.
+
+use std::path::PathBuf;
+
+use picklock_sdk::Arm;
+use serde::{Deserialize, Serialize};
+
+use crate::lab::Member;
+use crate::organism::Key;
+
+/// The protocol's version.
+pub const VERSION: u32 = 1;
+
+/// From the supervisor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToWorker {
+    /// Load these plugin files and say which arms they declare. Answered with
+    /// [`FromWorker::Arms`]; the worker then ends.
+    Describe {
+        /// The protocol's version.
+        version: u32,
+        /// Plugin files, and the SHA-256 that they must have.
+        plugins: Vec<(PathBuf, Key)>,
+    },
+    /// The first message of a run. Answered with [`FromWorker::Ready`].
+    Start {
+        /// The protocol's version.
+        version: u32,
+        /// The run's folder.
+        run: PathBuf,
+        /// `cpu` or `cuda:N`.
+        device: String,
+        /// Plugin files of the manifest's hypotheses, in its order.
+        plugins: Vec<PathBuf>,
+    },
+    /// Run these trials of one arm and write their segment. Answered with
+    /// [`FromWorker::Finished`].
+    Cohort {
+        /// The hypothesis.
+        hypothesis: String,
+        /// The arm.
+        arm: String,
+        /// The trials.
+        members: Vec<Member>,
+    },
+    /// The block has ended: its models may go. Not answered.
+    EndBlock,
+}
+
+/// From a worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FromWorker {
+    /// The arms of each plugin that it was asked about.
+    Arms(Vec<Vec<Arm>>),
+    /// It has loaded everything.
+    Ready,
+    /// It is at this step of something.
+    Progress {
+        /// Of what.
+        what: String,
+        /// Steps done.
+        step: usize,
+        /// Steps in all.
+        steps: usize,
+    },
+    /// The cohort is in the journal.
+    Finished {
+        /// How many of its trials failed, alone, with their reasons.
+        failed: Vec<String>,
+    },
+    /// A trial of the cohort in flight hangs, and with it the worker; it ends.
+    Hung {
+        /// How long it was waited for.
+        reason: String,
+    },
+    /// The run can't go on; it ends.
+    Broken {
+        /// Why.
+        reason: String,
+        /// The exit code that this amounts to.
+        exit_code: u8,
+    },
+}

@@ -1,0 +1,311 @@
+//! A worker: a process that owns one device, loads the plugins, and runs cohorts.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use picklock_lm::runtime;
+use picklock_sdk::abi::HypothesisBox;
+use picklock_sdk::{Arm, LabError};
+
+use super::protocol::{FromWorker, ToWorker, VERSION};
+use crate::error::{Error, Result};
+use crate::journal::{self, Manifest, Segment, Trial};
+use crate::lab::{Bench, Cohort, CohortError, Member, Outcome, TrialRecord};
+use crate::organism::{Cache, Key, Maker, Streams};
+use crate::plugins::{self, PluginFile};
+
+/// How often progress is told at most.
+const PROGRESS: Duration = Duration::from_millis(100);
+
+/// Runs a worker: messages on stdin, answers on stdout. Ends when stdin ends, at any moment: what
+/// it was at is then not in the journal.
+///
+/// # Errors
+/// Where stdout can't be written. Everything else is told to the supervisor.
+pub fn main() -> Result<bool> {
+    let out = Out::take()?;
+    let messages = listen();
+    match serve(&messages, &out) {
+        Ok(()) => Ok(false),
+        Err(error) => {
+            let exit_code = error.exit_code();
+            out.say(&FromWorker::Broken {
+                reason: error.to_string(),
+                exit_code,
+            })?;
+            Ok(true)
+        }
+    }
+}
+
+/// The original stdout. Whatever a plugin prints goes to stderr instead.
+struct Out {
+    file: File,
+}
+
+impl Out {
+    fn take() -> Result<Self> {
+        let failed = |error: rustix::io::Errno| Error::Worker(format!("stdout: {error}"));
+        let file = rustix::io::dup(rustix::stdio::stdout()).map_err(failed)?;
+        rustix::stdio::dup2_stdout(rustix::stdio::stderr()).map_err(failed)?;
+        Ok(Self {
+            file: File::from(file),
+        })
+    }
+
+    fn say(&self, message: &FromWorker) -> Result<()> {
+        let failed = |error: std::io::Error| Error::Worker(format!("stdout: {error}"));
+        let json = serde_json::to_string(message).map_err(|error| failed(error.into()))?;
+        (&self.file)
+            .write_all((json + "\n").as_bytes())
+            .map_err(failed)
+    }
+}
+
+/// Reads messages on a thread of its own, so that the end of stdin is noticed at once: the
+/// supervisor is gone, and nobody waits for the cohort in flight.
+fn listen() -> Receiver<Result<ToWorker>> {
+    let (sender, messages) = channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin()
+            .lock()
+            .lines()
+            .map_while(std::result::Result::ok)
+        {
+            let message = serde_json::from_str(&line)
+                .map_err(|error| Error::Worker(format!("bad message: {error}")));
+            if sender.send(message).is_err() {
+                return;
+            }
+        }
+        std::process::exit(0);
+    });
+    messages
+}
+
+fn serve(messages: &Receiver<Result<ToWorker>>, out: &Out) -> Result<()> {
+    let Ok(first) = messages.recv() else {
+        return Ok(());
+    };
+    match first? {
+        ToWorker::Describe { version, plugins } => {
+            check_version(version)?;
+            describe(&plugins, out)
+        }
+        ToWorker::Start {
+            version,
+            run,
+            device,
+            plugins,
+        } => {
+            check_version(version)?;
+            work(messages, out, run, &device, &plugins)
+        }
+        _ => Err(Error::Worker("expected a start message".into())),
+    }
+}
+
+fn check_version(version: u32) -> Result<()> {
+    match version == VERSION {
+        true => Ok(()),
+        false => Err(Error::Worker(format!(
+            "protocol {version}, this worker speaks {VERSION}"
+        ))),
+    }
+}
+
+fn describe(plugins: &[(PathBuf, Key)], out: &Out) -> Result<()> {
+    let cache = Cache::of_user()?;
+    let arms = |(path, hash): &(PathBuf, Key)| {
+        let file = unchanged(path, hash)?;
+        let arms = plugins::load(&file, &cache)?.arms().into_result();
+        let fail = |error: LabError| Error::Plugin {
+            name: file.name.clone(),
+            problem: format!("arms(): {error}"),
+        };
+        Ok(arms.map_err(fail)?.into_vec())
+    };
+    let arms = plugins
+        .iter()
+        .map(arms)
+        .collect::<Result<Vec<Vec<Arm>>>>()?;
+    out.say(&FromWorker::Arms(arms))
+}
+
+/// Reads a plugin file that must have this hash.
+fn unchanged(path: &Path, hash: &Key) -> Result<PluginFile> {
+    let file = PluginFile::read(path)?;
+    match file.hash == *hash {
+        true => Ok(file),
+        false => {
+            let problem = format!("{} has changed since the run began", path.display());
+            Err(Error::Plugin {
+                name: file.name,
+                problem,
+            })
+        }
+    }
+}
+
+fn work(
+    messages: &Receiver<Result<ToWorker>>,
+    out: &Out,
+    run: PathBuf,
+    device: &str,
+    plugins: &[PathBuf],
+) -> Result<()> {
+    let manifest = Manifest::read(&run)?;
+    runtime::start(Some(manifest.environment.threads as usize));
+    let device = runtime::parse_device(device)?;
+    let cache = Cache::of_user()?;
+    let plugins = load(&manifest, plugins, &cache)?;
+    let environment = manifest.environment.numeric();
+    let told = Cell::new(Instant::now());
+    let notify = |what: &str, step: usize, steps: usize| {
+        if told.get().elapsed() >= PROGRESS {
+            told.set(Instant::now());
+            // A supervisor that is gone is noticed on stdin.
+            let _ = out.say(&FromWorker::Progress {
+                what: what.to_string(),
+                step,
+                steps,
+            });
+        }
+    };
+    let maker = Maker {
+        organism: &manifest.organism,
+        streams: Streams {
+            root: manifest.root_seed,
+        },
+        device,
+        environment: &environment,
+        cache: &cache,
+        width: manifest.geometry.seeds_per_block as usize,
+        notify: &notify,
+    };
+    let mut bench = Bench::new(maker, manifest.geometry.width as usize);
+    out.say(&FromWorker::Ready)?;
+    let worker = Worker {
+        run,
+        manifest: &manifest,
+        plugins,
+    };
+    while let Ok(message) = messages.recv() {
+        match message? {
+            ToWorker::Cohort {
+                hypothesis,
+                arm,
+                members,
+            } => match worker.cohort(&mut bench, &hypothesis, &arm, &members)? {
+                Ok(failed) => out.say(&FromWorker::Finished { failed })?,
+                Err(hung) => {
+                    return out.say(&FromWorker::Hung {
+                        reason: hung.to_string(),
+                    });
+                }
+            },
+            ToWorker::EndBlock => bench.clear(),
+            _ => return Err(Error::Worker("started twice".into())),
+        }
+    }
+    Ok(())
+}
+
+struct Loaded {
+    name: String,
+    hypothesis: Arc<HypothesisBox>,
+    time_limit: Duration,
+}
+
+/// Loads the plugins by the hashes in the manifest, and checks that they have the arms.
+fn load(manifest: &Manifest, files: &[PathBuf], cache: &Cache) -> Result<Vec<Loaded>> {
+    let load = |(run, path): (&journal::RunHypothesis, &PathBuf)| {
+        let hypothesis = Arc::new(plugins::load(&unchanged(path, &run.file)?, cache)?);
+        let time_limit = Duration::from_secs(run.time_limit_s);
+        Ok(Loaded {
+            name: run.name.clone(),
+            hypothesis,
+            time_limit,
+        })
+    };
+    manifest.hypotheses.iter().zip(files).map(load).collect()
+}
+
+struct Worker<'a> {
+    run: PathBuf,
+    manifest: &'a Manifest,
+    plugins: Vec<Loaded>,
+}
+
+impl Worker<'_> {
+    /// Runs a cohort and writes its segment; gives the reasons of trials that failed alone, or the
+    /// one that hangs.
+    fn cohort(
+        &self,
+        bench: &mut Bench,
+        hypothesis: &str,
+        arm: &str,
+        members: &[Member],
+    ) -> Result<std::result::Result<Vec<String>, CohortError>> {
+        let missing = || Error::Worker(format!("no {hypothesis}/{arm} in the manifest"));
+        let run = self.manifest.hypothesis(hypothesis).ok_or_else(missing)?;
+        let arm = run
+            .arms
+            .iter()
+            .find(|known| known.name() == arm)
+            .ok_or_else(missing)?;
+        let plugin = self.plugins.iter().find(|plugin| plugin.name == hypothesis);
+        let plugin = plugin.ok_or_else(missing)?;
+        let cohort = Cohort {
+            hypothesis: &plugin.hypothesis,
+            name: hypothesis,
+            arm,
+            members,
+            time_limit: plugin.time_limit,
+        };
+        match cohort.run(bench) {
+            Ok(records) => write_records(&self.run, self.manifest, run, arm, records).map(Ok),
+            Err(hung) => Ok(Err(hung)),
+        }
+    }
+}
+
+/// Writes trials into the journal; gives the reasons of those that failed.
+///
+/// # Errors
+/// Where the journal can't be written.
+pub fn write_records(
+    run: &Path,
+    manifest: &Manifest,
+    hypothesis: &journal::RunHypothesis,
+    arm: &Arm,
+    records: Vec<TrialRecord>,
+) -> Result<Vec<String>> {
+    let reason = |record: &TrialRecord| match &record.outcome {
+        Outcome::Done => None,
+        Outcome::Failed { reason } => {
+            let Member { seed, draw } = record.member;
+            let name = &hypothesis.name;
+            Some(format!(
+                "{name}/{} seed {seed} draw {draw}: {reason}",
+                arm.name()
+            ))
+        }
+    };
+    let failed: Vec<String> = records.iter().filter_map(reason).collect();
+    let trial = |record: TrialRecord| Trial {
+        id: manifest.trial_id(hypothesis, arm, record.member),
+        record,
+    };
+    let trials = records.into_iter().map(trial).collect();
+    journal::write(
+        &run.join("journal"),
+        &Segment::new(&hypothesis.name, arm.name(), trials),
+    )?;
+    Ok(failed)
+}

@@ -1,0 +1,86 @@
+//! The command line: one file a command, from arguments to calls, and nothing else.
+
+mod plugins;
+mod report;
+mod run;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Result};
+use crate::plugins::Roots;
+
+/// The bench that finds out why a password-locked language model opens.
+#[derive(Parser)]
+#[command(name = "picklock", version)]
+struct Cli {
+    /// A folder with plugins/, hypotheses/ and organisms/ to look into first; may be repeated.
+    #[arg(long = "plugins", value_name = "DIR", global = true)]
+    roots: Vec<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Run),
+    Report(report::Report),
+    Show(show::Show),
+    Plugins(plugins::Plugins),
+    /// Runs cohorts for a supervisor; not for people.
+    #[command(hide = true)]
+    Worker,
+}
+
+/// Parses the arguments and runs the command.
+///
+/// # Errors
+/// The command's.
+pub fn main() -> Result<ExitCode> {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let roots = Roots::discover(&cli.roots);
+    match cli.command {
+        Command::Run(run) => run.main(&roots),
+        Command::Report(report) => report.main(),
+        Command::Show(show) => show.main(),
+        Command::Plugins(plugins) => plugins.main(&roots),
+        Command::Worker => crate::batch::worker_main(),
+    }
+    .map(|failed: bool| ExitCode::from(u8::from(failed)))
+}
+
+/// Help as clap writes it; a mistake as one line.
+fn usage(error: &clap::Error) -> Result<ExitCode> {
+    let help = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion];
+    if help.contains(&error.kind())
+        || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    {
+        // Where stdout is closed there is nobody to tell.
+        let _ = error.print();
+        let code = if help.contains(&error.kind()) { 0 } else { 2 };
+        return Ok(ExitCode::from(code));
+    }
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let suggestion = [
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedValue,
+    ];
+    let suggested = suggestion
+        .into_iter()
+        .find_map(|kind| error.get(kind))
+        .map(ToString::to_string);
+    Err(Error::Usage(match suggested {
+        Some(suggested) => format!("{first}; did you mean `{suggested}`?"),
+        None => format!("{first}; see picklock --help"),
+    }))
+}

@@ -1,0 +1,24 @@
+//! `picklock report`: rebuild what derives from a journal.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::error::Result;
+
+/// Rebuild a run's tables and pictures from its journal.
+#[derive(Args)]
+pub struct Report {
+    /// The run's folder.
+    run: PathBuf,
+}
+
+impl Report {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Where the folder holds no readable run.
+    pub fn main(&self) -> Result<bool> {
+        crate::report::write(&self.run).map(|()| false)
+    }
+}

@@ -1,0 +1,63 @@
+//! `picklock run`: plan, say what it will cost, run what the journal lacks, report.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::batch::{Request, run};
+use crate::error::Result;
+use crate::plugins::Roots;
+
+/// Run hypotheses on an organism and judge them; the same command again goes on where it stopped.
+#[derive(Args)]
+pub struct Run {
+    /// Hypotheses to run. [default: all]
+    hypotheses: Vec<String>,
+    /// A preset, or the path of an organism file.
+    #[arg(long, default_value = "tiny", value_name = "NAME")]
+    organism: String,
+    /// Replicates of the organism.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    seeds: u32,
+    /// Choices of weak samples within each seed.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    draws: u32,
+    /// Where models run: cpu or cuda:N.
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    device: String,
+    /// The run's folder. [default: results/ORGANISM, with the hypotheses' names where not all run]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Move an old run folder aside and start afresh.
+    #[arg(long)]
+    fresh: bool,
+    /// Don't build the workspace's plugins first.
+    #[arg(long)]
+    no_build: bool,
+    /// The root of all random streams.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    root_seed: u64,
+}
+
+impl Run {
+    /// Runs the command; `true` where some trial failed.
+    ///
+    /// # Errors
+    /// Where the input is bad, or the run can't go on.
+    pub fn main(&self, roots: &Roots) -> Result<bool> {
+        run(
+            &Request {
+                hypotheses: &self.hypotheses,
+                organism: &self.organism,
+                seeds: self.seeds,
+                draws: self.draws,
+                device: &self.device,
+                out: self.out.as_deref().map(Path::to_path_buf),
+                fresh: self.fresh,
+                build: !self.no_build,
+                root_seed: self.root_seed,
+            },
+            roots,
+        )
+    }
+}

@@ -1,0 +1,75 @@
+//! `picklock show`: read what models answered.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::error::Result;
+use crate::hypothesis::{ArmRef, core_arms};
+use crate::lab::Member;
+use crate::task::Grade;
+
+/// Show prompts with expected and given answers, two arms side by side.
+#[derive(Args)]
+pub struct Show {
+    /// The run's folder.
+    run: PathBuf,
+    /// An arm, as in core/unlock; may be repeated. [default: core/locked beside core/unlock]
+    #[arg(long = "arm", value_name = "ARM")]
+    arms: Vec<String>,
+    /// The measure, as in step-50.
+    #[arg(long, value_name = "NAME")]
+    measure: Option<String>,
+    /// The seed.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u32,
+    /// The draw.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    draw: u32,
+    /// Only problems that the last arm got wrong.
+    #[arg(long, conflicts_with = "unparsed")]
+    wrong: bool,
+    /// Only problems where the last arm's answer could not be read.
+    #[arg(long)]
+    unparsed: bool,
+    /// How many at most.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    limit: usize,
+}
+
+impl Show {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Where the folder holds no such trial.
+    pub fn main(&self) -> Result<bool> {
+        let (unlock, locked) = core_arms();
+        let mut arms: Vec<ArmRef> = self
+            .arms
+            .iter()
+            .map(|arm| ArmRef::from(arm.clone()).absolute("core"))
+            .collect();
+        match arms.as_slice() {
+            [] => arms = vec![locked, unlock],
+            [only] if *only != locked => arms.insert(0, locked),
+            _ => {}
+        }
+        let only = match (self.wrong, self.unparsed) {
+            (true, _) => Some(Grade::Wrong),
+            (_, true) => Some(Grade::Unparsed),
+            _ => None,
+        };
+        let what = crate::report::Show {
+            arms,
+            measure: self.measure.clone(),
+            member: Member {
+                seed: self.seed,
+                draw: self.draw,
+            },
+            only,
+            limit: self.limit,
+        };
+        print!("{}", crate::report::show(&self.run, &what)?);
+        Ok(false)
+    }
+}

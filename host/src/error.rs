@@ -1,0 +1,183 @@
+//! What can go wrong, told apart by whose move it is next: the user's, or ours.
+
+use std::path::{Path, PathBuf};
+
+use picklock_sdk::LabError;
+
+/// A failed command.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A name that picklock doesn't know.
+    #[error("unknown {what} `{name}`{}", hint(.nearest.as_deref(), .known))]
+    Unknown {
+        /// What kind of thing was named.
+        what: &'static str,
+        /// The name given.
+        name: String,
+        /// The nearest right name.
+        nearest: Option<String>,
+        /// All right names.
+        known: Vec<String>,
+    },
+    /// A bad place in a text file.
+    #[error("{}:{line}:{column}: {problem}", .path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What is wrong there, and what was expected.
+        problem: String,
+    },
+    /// A file or folder that can't be used as it is.
+    #[error("{}: {problem}", .path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+    /// The operating system refused.
+    #[error("{}: can't {action}: {}{}", .path.display(), plain(.source), advice(.source))]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// Its answer.
+        source: std::io::Error,
+    },
+    /// Arguments that make no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A plugin that can't be loaded.
+    #[error("plugin {name}: {problem}")]
+    Plugin {
+        /// The hypothesis, or the file where it has no name yet.
+        name: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+    /// A language model or device that can't be used.
+    #[error(transparent)]
+    Model(#[from] picklock_lm::Error),
+    /// A lab operation that failed.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// A worker process that ended, or spoke out of turn.
+    #[error("worker: {0}")]
+    Worker(String),
+    /// Ctrl-C.
+    #[error("stopped; the same command goes on where it stopped")]
+    Stopped,
+}
+
+/// What every fallible function of the host returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An operating-system error about `path`.
+    pub fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io {
+            path,
+            action,
+            source,
+        }
+    }
+
+    /// A file or folder that can't be used as it is.
+    pub fn file(path: &Path, problem: impl Into<String>) -> Self {
+        Self::File {
+            path: path.to_path_buf(),
+            problem: problem.into(),
+        }
+    }
+
+    /// A name that isn't among `known`.
+    pub fn unknown(what: &'static str, name: &str, known: Vec<String>) -> Self {
+        let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_string);
+        Self::Unknown {
+            what,
+            name: name.to_string(),
+            nearest,
+            known,
+        }
+    }
+
+    /// The process' exit code: 2 for bad input, 130 for Ctrl-C, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Worker(_) | Self::Lab(_) => 1,
+            Self::Stopped => 130,
+            _ => 2,
+        }
+    }
+}
+
+/// The known name that a mistyped one most likely means.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+fn hint(nearest: Option<&str>, known: &[String]) -> String {
+    match nearest {
+        Some(nearest) => format!("; did you mean `{nearest}`?"),
+        None if known.is_empty() => "; there is none".to_string(),
+        None => format!("; there are {}", known.join(", ")),
+    }
+}
+
+/// The error's text without "(os error 28)", lower case.
+fn plain(source: &std::io::Error) -> String {
+    let text = source.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or(&text)
+        .to_lowercase()
+}
+
+fn advice(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind;
+    match source.kind() {
+        ErrorKind::StorageFull => "; free some space, then give the same command again",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "; choose another folder with --out, or change its permissions"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_name_gets_the_nearest_right_one() {
+        let known = || vec!["core".to_string(), "weight-noise".to_string()];
+        let error = Error::unknown("hypothesis", "wieght-noise", known());
+        let text = "unknown hypothesis `wieght-noise`; did you mean `weight-noise`?";
+        assert_eq!(error.to_string(), text);
+        let error = Error::unknown("hypothesis", "gravity", known());
+        assert_eq!(
+            error.to_string(),
+            "unknown hypothesis `gravity`; there are core, weight-noise"
+        );
+    }
+
+    #[test]
+    fn a_full_disk_says_what_to_do() {
+        let source = std::io::Error::from_raw_os_error(28);
+        let error = Error::io(Path::new("results/tiny"), "write")(source);
+        let text = "results/tiny: can't write: no space left on device; \
+                    free some space, then give the same command again";
+        assert_eq!(error.to_string(), text);
+    }
+}

@@ -1,0 +1,163 @@
+//! The manifest: everything that a run's results depend on.
+
+use std::path::Path;
+
+use picklock_sdk::Arm;
+use serde::{Deserialize, Serialize};
+
+use super::write_atomically;
+use crate::error::{Error, Result};
+use crate::lab::Member;
+use crate::organism::{Key, Organism};
+
+/// The version of the manifest's format.
+const FORMAT: u32 = 1;
+
+/// `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The format's version.
+    pub format: u32,
+    /// picklock's version.
+    pub picklock: String,
+    /// The commit that it was run at, with `-dirty` where files had changed; none outside a
+    /// repository.
+    pub git: Option<String>,
+    /// What was tested.
+    pub organism: Organism,
+    /// The root of all random streams.
+    pub root_seed: u64,
+    /// Seeds that were planned before the first trial.
+    pub planned_seeds: u32,
+    /// Seeds that were run; more than planned makes the run exploratory.
+    pub seeds: u32,
+    /// Draws within each seed.
+    pub draws: u32,
+    /// How trials are cut into stacks.
+    pub geometry: Geometry,
+    /// Where it ran.
+    pub environment: Environment,
+    /// The hypotheses, in order.
+    pub hypotheses: Vec<RunHypothesis>,
+}
+
+/// How trials are cut into stacks; fixed with the first trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Geometry {
+    /// Seeds of a block, whose trials share models and run side by side.
+    pub seeds_per_block: u32,
+    /// Members of one stacked operation.
+    pub width: u32,
+}
+
+/// The numeric environment, and what it ran on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// The class of device: `cpu` with its vector instructions, or the GPU's name.
+    pub device: String,
+    /// Precision of weights, states and arithmetic.
+    pub precision: String,
+    /// libtorch's version.
+    pub libtorch: String,
+    /// libtorch's threads in a worker.
+    pub threads: u32,
+    /// The GPU driver's version, which does not belong to the numeric environment.
+    pub driver: Option<String>,
+}
+
+impl Environment {
+    /// What numbers depend on, as one line.
+    pub fn numeric(&self) -> String {
+        let Self {
+            device,
+            precision,
+            libtorch,
+            threads,
+            ..
+        } = self;
+        format!("{device}, {precision}, libtorch {libtorch}, {threads} thread(s)")
+    }
+}
+
+/// A hypothesis of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunHypothesis {
+    /// Its name.
+    pub name: String,
+    /// Whether its claim is judged; else only some arms of it are needed by others.
+    pub judged: bool,
+    /// SHA-256 of its pre-registration file, a copy of which lies in the run's folder.
+    pub registration: Key,
+    /// The plugin's version.
+    pub version: String,
+    /// The SDK's version that the plugin was built with.
+    pub sdk: String,
+    /// SHA-256 of the plugin file.
+    pub file: Key,
+    /// SHA-256 of what is loaded of it.
+    pub code: Key,
+    /// How long a trial may compute on its own, in seconds.
+    pub time_limit_s: u64,
+    /// The arms that run, with all parameters.
+    pub arms: Vec<Arm>,
+}
+
+impl Manifest {
+    /// The current format's version.
+    pub const FORMAT: u32 = FORMAT;
+
+    /// Reads a run's manifest.
+    ///
+    /// # Errors
+    /// Where there is none, or it has another format.
+    pub fn read(run: &Path) -> Result<Self> {
+        let path = run.join("manifest.json");
+        let text = std::fs::read(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                Error::file(run, "no run folder: it has no manifest.json")
+            }
+            _ => Error::io(&path, "read")(error),
+        })?;
+        let damaged = |error: serde_json::Error| {
+            Error::file(&path, format!("{error}; start afresh with --fresh"))
+        };
+        let value: serde_json::Value = serde_json::from_slice(&text).map_err(damaged)?;
+        if value["format"] != FORMAT {
+            let problem = format!("format {}, this picklock reads {FORMAT}", value["format"]);
+            return Err(Error::file(&path, problem));
+        }
+        serde_json::from_value(value).map_err(damaged)
+    }
+
+    /// Writes a run's manifest.
+    ///
+    /// # Errors
+    /// Where the folder can't be written.
+    pub fn write(&self, run: &Path) -> Result<()> {
+        let path = run.join("manifest.json");
+        let json = serde_json::to_string_pretty(self)
+            .map_err(|error| Error::file(&path, error.to_string()))?;
+        write_atomically(&path, (json + "\n").as_bytes())
+    }
+
+    /// The hypothesis of this name.
+    pub fn hypothesis(&self, name: &str) -> Option<&RunHypothesis> {
+        self.hypotheses
+            .iter()
+            .find(|hypothesis| hypothesis.name == name)
+    }
+
+    /// Every member, by seed and draw.
+    pub fn members(&self) -> Vec<Member> {
+        let draws = self.draws;
+        let of_seed = |seed| (0..draws).map(move |draw| Member { seed, draw });
+        (0..self.seeds).flat_map(of_seed).collect()
+    }
+
+    /// A trial's identity: whatever its outcome depends on.
+    pub fn trial_id(&self, hypothesis: &RunHypothesis, arm: &Arm, member: Member) -> Key {
+        let plugin = (&hypothesis.name, &hypothesis.version, &hypothesis.code);
+        let place = (self.environment.numeric(), self.geometry, self.draws);
+        Key::of(&(&self.organism, self.root_seed, plugin, arm, member, place))
+    }
+}

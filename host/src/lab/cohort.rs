@@ -1,0 +1,389 @@
+//! A cohort: trials of one arm that differ only in seed or draw, run side by side.
+//!
+//! Each member's plugin call has a thread of its own. The executor gathers one request from every
+//! live member, then executes requests of the same shape as one stack: the grouping follows from
+//! what the members ask, never from timing.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use abi_stable::sabi_trait::TD_Opaque;
+use picklock_sdk::abi::{HypothesisBox, LabApi_TO};
+use picklock_sdk::{Arm, LabError, ModelId, Reply, Request, RngKey};
+
+use super::Member;
+use super::bench::{Bench, Held};
+use super::member::{Event, MemberLab};
+use super::operation::{Operation, Product};
+use super::record::{Metric, Outcome, TrialRecord};
+
+/// Why a cohort could not be finished in this process.
+#[derive(Debug, thiserror::Error)]
+pub enum CohortError {
+    /// A member computed on its own for longer than it may; its thread can't be stopped.
+    #[error("no lab call and no end for {seconds} s (time_limit_s)")]
+    Hung {
+        /// The limit.
+        seconds: u64,
+    },
+}
+
+/// A cohort to run.
+pub struct Cohort<'a> {
+    /// The plugin.
+    pub hypothesis: &'a Arc<HypothesisBox>,
+    /// The hypothesis' name.
+    pub name: &'a str,
+    /// The arm, with all parameters.
+    pub arm: &'a Arm,
+    /// Its members.
+    pub members: &'a [Member],
+    /// How long a member may be away between two calls.
+    pub time_limit: Duration,
+}
+
+impl Cohort<'_> {
+    /// Runs all members to their end.
+    ///
+    /// # Errors
+    /// Where a member hangs; the process must end, since its thread doesn't.
+    pub fn run(&self, bench: &mut Bench) -> Result<Vec<TrialRecord>, CohortError> {
+        let (events, inbox) = channel();
+        let mut executor = Executor::new(self, bench);
+        for index in 0..self.members.len() {
+            let (replies, from_executor) = channel();
+            executor.trials[index].replies = Some(replies);
+            let lab = MemberLab {
+                index,
+                events: events.clone(),
+                replies: from_executor,
+            };
+            let (hypothesis, arm) = (Arc::clone(self.hypothesis), self.arm.clone());
+            // A thread that hangs can't be stopped, only left behind: it must own what it uses.
+            std::thread::spawn(move || {
+                let events = lab.events.clone();
+                let lab = LabApi_TO::from_value(lab, TD_Opaque);
+                let result = hypothesis.run(lab, arm).into_result();
+                // The executor outlives its members unless the process is ending.
+                let _ = events.send((index, Event::Ended(result)));
+            });
+        }
+        drop(events);
+        while executor.live() > 0 {
+            match inbox.recv_timeout(self.time_limit) {
+                Ok((index, event)) => executor.take(index, event),
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(CohortError::Hung {
+                        seconds: self.time_limit.as_secs(),
+                    });
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        Ok(executor
+            .trials
+            .into_iter()
+            .map(|trial| trial.record)
+            .collect())
+    }
+}
+
+/// One member's state on the executor's side.
+struct Trial {
+    record: TrialRecord,
+    live: bool,
+    waiting: Option<Request>,
+    handles: HashMap<ModelId, Rc<Held>>,
+    replies: Option<Sender<Result<Reply, LabError>>>,
+}
+
+struct Executor<'a, 'b, 'c> {
+    cohort: &'a Cohort<'a>,
+    bench: &'b mut Bench<'c>,
+    trials: Vec<Trial>,
+    next_handle: ModelId,
+}
+
+impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
+    fn new(cohort: &'a Cohort<'a>, bench: &'b mut Bench<'c>) -> Self {
+        let trial = |member: &Member| Trial {
+            record: TrialRecord::new(*member, Outcome::Done),
+            live: true,
+            waiting: None,
+            handles: HashMap::new(),
+            replies: None,
+        };
+        Self {
+            cohort,
+            bench,
+            trials: cohort.members.iter().map(trial).collect(),
+            next_handle: 1,
+        }
+    }
+
+    fn live(&self) -> usize {
+        self.trials.iter().filter(|trial| trial.live).count()
+    }
+
+    fn take(&mut self, index: usize, event: Event) {
+        match event {
+            Event::Call(request) => match self.at_once(index, &request) {
+                Some(reply) => self.reply(index, reply),
+                None => self.trials[index].waiting = Some(request),
+            },
+            Event::Ended(result) => {
+                let trial = &mut self.trials[index];
+                trial.live = false;
+                trial.handles.clear();
+                if let Err(error) = result {
+                    trial.record.outcome = Outcome::Failed {
+                        reason: error.to_string(),
+                    };
+                }
+            }
+        }
+        let all_wait = self
+            .trials
+            .iter()
+            .all(|trial| !trial.live || trial.waiting.is_some());
+        if all_wait && self.live() > 0 {
+            self.execute();
+        }
+    }
+
+    fn reply(&self, index: usize, reply: Result<Reply, LabError>) {
+        if let Some(replies) = &self.trials[index].replies {
+            // A member that no longer listens has ended, and says so itself.
+            let _ = replies.send(reply);
+        }
+    }
+
+    /// Answers what needs no model.
+    fn at_once(&mut self, index: usize, request: &Request) -> Option<Result<Reply, LabError>> {
+        match request {
+            Request::Release { model } => {
+                self.trials[index].handles.remove(model);
+                Some(Ok(Reply::Done))
+            }
+            Request::UnlockRecipe => {
+                Some(Ok(Reply::Recipe(self.bench.maker.organism.unlock.clone())))
+            }
+            Request::RngKey { purpose } => {
+                let Member { seed, draw } = self.cohort.members[index];
+                let (name, arm) = (&self.cohort.name, self.cohort.arm.name());
+                let parts: [&dyn std::fmt::Display; 6] =
+                    [&"private", &seed, &draw, name, &arm, purpose];
+                let bytes = self.bench.maker.streams.key(&parts);
+                Some(Ok(Reply::RngKey(RngKey { bytes })))
+            }
+            Request::Record { metric, value } => Some(self.record(index, metric, *value)),
+            _ => None,
+        }
+    }
+
+    fn record(&mut self, index: usize, name: &str, value: f64) -> Result<Reply, LabError> {
+        let record = &mut self.trials[index].record;
+        check_name(
+            "metric",
+            name,
+            record.metrics.iter().map(|metric| metric.name.as_str()),
+        )?;
+        if !value.is_finite() {
+            return Err(LabError::invalid(format!(
+                "metric {name} is {value}, expected a number"
+            )));
+        }
+        record.metrics.push(Metric {
+            name: name.to_string(),
+            value,
+        });
+        Ok(Reply::Done)
+    }
+
+    /// Executes every waiting request: those of one shape together.
+    fn execute(&mut self) {
+        let mut groups: Vec<(crate::organism::Key, Vec<(usize, Request, Operation)>)> = Vec::new();
+        for index in 0..self.trials.len() {
+            let Some(request) = self.trials[index].waiting.take() else {
+                continue;
+            };
+            match self.resolve(index, &request) {
+                Err(error) => self.reply(index, Err(error)),
+                Ok(operation) => {
+                    let shape = operation.shape();
+                    match groups.iter_mut().find(|(known, _)| *known == shape) {
+                        Some((_, group)) => group.push((index, request, operation)),
+                        None => groups.push((shape, vec![(index, request, operation)])),
+                    }
+                }
+            }
+        }
+        for (_, group) in groups {
+            let operations: Vec<Operation> = group.iter().map(|(_, _, op)| op.clone()).collect();
+            let mut products = self.bench.perform(&operations);
+            self.note_locks(&group, &mut products);
+            for ((index, request, _), product) in group.into_iter().zip(products) {
+                let reply = product.and_then(|product| self.hand_out(index, &request, product));
+                self.reply(index, reply);
+            }
+        }
+    }
+
+    /// Turns a request's handles into models.
+    fn resolve(&self, index: usize, request: &Request) -> Result<Operation, LabError> {
+        let trial = &self.trials[index];
+        let member = self.cohort.members[index];
+        let model = |id: &ModelId| {
+            trial.handles.get(id).cloned().ok_or_else(|| {
+                LabError::invalid(format!("model handle {id} does not belong to this trial"))
+            })
+        };
+        let Member { seed, .. } = member;
+        Ok(match request {
+            Request::Base => Operation::Base { seed },
+            Request::Weak => Operation::Weak { seed },
+            Request::Locked(spec) => Operation::Locked {
+                seed,
+                spec: spec.clone(),
+            },
+            Request::Train {
+                model: id,
+                samples,
+                recipe,
+            } => Operation::Train {
+                model: model(id)?,
+                samples: samples.clone(),
+                recipe: recipe.clone(),
+                member,
+            },
+            Request::Perturb { model: id, noise } => Operation::Perturb {
+                model: model(id)?,
+                noise: noise.clone(),
+            },
+            Request::Distance { from, to } => Operation::Distance {
+                from: model(from)?,
+                to: model(to)?,
+            },
+            Request::Evaluate {
+                model: id,
+                questions,
+                measure,
+            } => {
+                let taken = trial
+                    .record
+                    .measures
+                    .iter()
+                    .map(|measure| measure.name.as_str());
+                check_name("measure", measure, taken)?;
+                Operation::Evaluate {
+                    model: model(id)?,
+                    questions: questions.clone(),
+                }
+            }
+            Request::WeakSamples { count } => Operation::Samples {
+                member,
+                count: *count,
+                correct: false,
+            },
+            Request::CorrectSamples { count } => Operation::Samples {
+                member,
+                count: *count,
+                correct: true,
+            },
+            Request::UnlockRecipe
+            | Request::RngKey { .. }
+            | Request::Record { .. }
+            | Request::Release { .. } => return Err(LabError::failed("answered already")),
+        })
+    }
+
+    /// Records the locks that a group has just been given, with what the gate looks at.
+    fn note_locks(
+        &mut self,
+        group: &[(usize, Request, Operation)],
+        products: &mut [Result<Product, LabError>],
+    ) {
+        let Some((_, Request::Locked(spec), _)) = group.first() else {
+            return;
+        };
+        let mut locks = Vec::new();
+        for ((index, _, _), product) in group.iter().zip(products.iter()) {
+            if let Ok(Product::Models(models)) = product
+                && let Some(model) = models.last()
+            {
+                locks.push((*index, (self.cohort.members[*index].seed, Rc::clone(model))));
+            }
+        }
+        let (indices, locks): (Vec<usize>, Vec<_>) = locks.into_iter().unzip();
+        match self.bench.lock_records(&locks, spec) {
+            Ok(records) => {
+                for (index, record) in indices.into_iter().zip(records) {
+                    let known = &mut self.trials[index].record.locks;
+                    if !known.contains(&record) {
+                        known.push(record);
+                    }
+                }
+            }
+            Err(error) => {
+                let error = LabError::failed(format!("gate: {error}"));
+                products
+                    .iter_mut()
+                    .for_each(|product| *product = Err(error.clone()));
+            }
+        }
+    }
+
+    /// Gives a member its product: handles for models, a record for outcomes.
+    fn hand_out(
+        &mut self,
+        index: usize,
+        request: &Request,
+        product: Product,
+    ) -> Result<Reply, LabError> {
+        match product {
+            Product::Models(models) => {
+                let ids = models.into_iter().map(|model| {
+                    let id = self.next_handle;
+                    self.next_handle += 1;
+                    self.trials[index].handles.insert(id, model);
+                    id
+                });
+                Ok(Reply::Models(ids.collect()))
+            }
+            Product::Distance(distance) => Ok(Reply::Distance(distance)),
+            Product::Samples(samples) => Ok(Reply::Samples(samples)),
+            Product::Evaluation(measure, score) => {
+                let Request::Evaluate { measure: name, .. } = request else {
+                    return Err(LabError::failed("an evaluation that nobody asked for"));
+                };
+                let mut measure = measure.as_ref().clone();
+                measure.name = name.to_string();
+                self.trials[index].record.measures.push(measure);
+                Ok(Reply::Score(score))
+            }
+        }
+    }
+}
+
+/// Checks that a measure's or metric's name is a fresh lower-case word.
+fn check_name<'n>(
+    what: &str,
+    name: &str,
+    mut taken: impl Iterator<Item = &'n str>,
+) -> Result<(), LabError> {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    if name.is_empty() || name.len() > 64 || !name.chars().all(word) {
+        return Err(LabError::invalid(format!(
+            "{what} name {name:?}: expected at most 64 lower-case letters, digits, hyphens and dots"
+        )));
+    }
+    if taken.any(|taken| taken == name) {
+        return Err(LabError::invalid(format!(
+            "{what} {name} has been recorded already"
+        )));
+    }
+    Ok(())
+}

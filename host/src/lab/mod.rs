@@ -1,0 +1,23 @@
+//! The lab: the shared model handle. One thread per device makes every call on models; plugins'
+//! threads send requests and wait, and requests of one kind run as one stacked operation.
+
+mod bench;
+mod cohort;
+mod member;
+mod operation;
+mod record;
+
+pub use bench::{Bench, problems};
+pub use cohort::{Cohort, CohortError};
+pub use record::{GateRecord, LockRecord, Measure, Outcome, TrialRecord};
+
+use serde::{Deserialize, Serialize};
+
+/// One replicate of an experiment: a seed, and a choice of weak samples within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Member {
+    /// The replicate of base, weak model and lock.
+    pub seed: u32,
+    /// The choice of weak samples.
+    pub draw: u32,
+}

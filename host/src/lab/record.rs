@@ -1,0 +1,101 @@
+//! What one trial leaves behind: outcomes, metrics, and the locks that it used.
+
+use picklock_sdk::Questions;
+use serde::{Deserialize, Serialize};
+
+use super::Member;
+use crate::organism::Key;
+
+/// How a trial ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "status")]
+pub enum Outcome {
+    /// Everything that the plugin asked for was done.
+    Done,
+    /// It failed, alone.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Graded answers to one set of questions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// The name that the plugin gave it.
+    pub name: String,
+    /// What was asked.
+    pub questions: Questions,
+    /// A letter for each problem: `c`orrect, `w`rong, `u`nparsed.
+    pub grades: String,
+    /// The generated tokens, problem by problem.
+    pub answers: Vec<Vec<u32>>,
+}
+
+/// A number that the plugin recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// Its name.
+    pub name: String,
+    /// Its value, finite.
+    pub value: f64,
+}
+
+/// Accuracies, 0 to 1, on the validation problems: what the gate looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateRecord {
+    /// Of the base model.
+    pub base: f64,
+    /// Of the weak model.
+    pub weak: f64,
+    /// Of the locked model, without password.
+    pub locked: f64,
+    /// Of the locked model, with the password, where the lock trains one.
+    pub password: Option<f64>,
+}
+
+/// A lock that a trial used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LockRecord {
+    /// The lock specification's key.
+    pub spec: Key,
+    /// SHA-256 of the locked model's weights.
+    pub digest: String,
+    /// How the lock did.
+    pub gate: GateRecord,
+}
+
+/// One trial: an arm at one seed and draw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialRecord {
+    /// Seed and draw.
+    #[serde(flatten)]
+    pub member: Member,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// The locks that it used, in order.
+    pub locks: Vec<LockRecord>,
+    /// What it recorded, in order.
+    pub metrics: Vec<Metric>,
+    /// What it measured, in order.
+    pub measures: Vec<Measure>,
+}
+
+impl TrialRecord {
+    /// A trial that has not measured anything.
+    pub fn new(member: Member, outcome: Outcome) -> Self {
+        Self {
+            member,
+            outcome,
+            locks: Vec::new(),
+            metrics: Vec::new(),
+            measures: Vec::new(),
+        }
+    }
+
+    /// The measure of this name.
+    pub fn measure(&self, name: &str) -> Option<&Measure> {
+        self.measures.iter().find(|measure| measure.name == name)
+    }
+}

@@ -1,0 +1,36 @@
+//! Keys: the hash of a recipe names what the recipe makes.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of a recipe, in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key(String);
+
+impl Key {
+    /// The key of a recipe: of its JSON, in which equal recipes are equal texts.
+    pub fn of(recipe: &impl Serialize) -> Self {
+        // Only maps with keys that are no strings, and types that refuse, can't be written: recipes
+        // are made of plain structs.
+        Self::of_bytes(&serde_json::to_vec(recipe).unwrap_or_default())
+    }
+
+    /// The key of some bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        let hex = |hex: String, byte| hex + &format!("{byte:02x}");
+        Self(Sha256::digest(bytes).iter().fold(String::new(), hex))
+    }
+
+    /// The first 12 digits, for people and file names.
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}

@@ -1,0 +1,41 @@
+//! Where organism files are found: by path, or by name among the presets.
+
+use std::path::{Path, PathBuf};
+
+use super::Organism;
+use crate::error::{Error, Result};
+use crate::plugins::Roots;
+
+/// Finds an organism by preset name or by the path of its TOML file.
+///
+/// # Errors
+/// Where there is no such preset or file, or it is no organism.
+pub fn find(name: &str, roots: &Roots) -> Result<Organism> {
+    let path = Path::new(name);
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "toml")
+    {
+        return Organism::read(path);
+    }
+    let presets = presets(roots);
+    match presets
+        .iter()
+        .find(|preset| preset.file_stem().is_some_and(|stem| stem == name))
+    {
+        Some(preset) => Organism::read(preset),
+        None => {
+            let stems = presets.iter().filter_map(|preset| preset.file_stem());
+            let mut known: Vec<_> = stems
+                .map(|stem| stem.to_string_lossy().into_owned())
+                .collect();
+            known.dedup();
+            Err(Error::unknown("organism", name, known))
+        }
+    }
+}
+
+/// The preset files of all roots, the first root's first.
+fn presets(roots: &Roots) -> Vec<PathBuf> {
+    roots.files(|root| root.organisms(), "toml")
+}

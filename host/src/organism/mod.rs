@@ -1,0 +1,20 @@
+//! Organisms: what is tested. A base model, a weak model, a task, a password and a lock, described
+//! by one TOML file, from which the locked models are made.
+
+mod cache;
+mod key;
+mod library;
+mod maker;
+mod spec;
+mod streams;
+mod training_set;
+mod weak_answers;
+
+pub use cache::Cache;
+pub use key::Key;
+pub use library::find;
+pub use maker::{Maker, ModelNames, check_lock, lm_recipe, padded};
+pub use spec::{Gate, Organism, check_recipe};
+pub use streams::Streams;
+pub use training_set::{Row, TrainingSet};
+pub use weak_answers::decode;

@@ -1,0 +1,183 @@
+//! What the weak model answers: sampled, greedy, or as whole distributions.
+
+use picklock_lm::{Decoding, Device, Model, Rows, Side, Tensor};
+use picklock_sdk::Flag;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::error::Result;
+use crate::task::Task;
+
+/// Sequences that are decoded at a time, over all replicas.
+const SEQUENCES: usize = 65_536;
+
+/// How the weak model is read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Source {
+    /// Tokens sampled at a temperature.
+    Sampled {
+        /// Above 0.
+        temperature: f64,
+    },
+    /// The most likely tokens.
+    Greedy,
+    /// Tokens sampled at temperature 1, and the distribution at each of them.
+    Soft,
+}
+
+/// One seed's weak answers.
+pub struct WeakAnswers {
+    /// The questions.
+    pub questions: Vec<Vec<u32>>,
+    /// The weak model's answers to them.
+    pub answers: Vec<Vec<u32>>,
+    /// `[question, answer token, vocab]`, for soft labels.
+    probabilities: Option<Tensor>,
+}
+
+impl WeakAnswers {
+    /// Asks the stack `weak` the `questions` `[replica][question]`; `numbers` gives each replica's
+    /// random numbers, question by question and token by token.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn sample(
+        task: &dyn Task,
+        weak: &Model,
+        questions: &[Vec<Vec<u32>>],
+        source: Source,
+        numbers: &mut [ChaCha8Rng],
+        device: Device,
+    ) -> Result<Vec<Self>> {
+        let temperature = match source {
+            Source::Sampled { temperature } => temperature,
+            Source::Greedy => 0.0,
+            Source::Soft => 1.0,
+        };
+        let prompts: Vec<Vec<Vec<u32>>> = questions
+            .iter()
+            .map(|questions| {
+                questions
+                    .iter()
+                    .map(|q| task.prompt(q, Flag::None))
+                    .collect()
+            })
+            .collect();
+        let answers = decode(task, weak, &prompts, temperature, Some(numbers), device)?;
+        let probabilities = match source {
+            Source::Soft => Some(distributions(weak, &prompts, &answers, device)?),
+            _ => None,
+        };
+        let of_replica = |(replica, answers): (usize, Vec<Vec<u32>>)| -> Result<Self> {
+            let probabilities = probabilities
+                .as_ref()
+                .map(|all| all.f_select(0, replica as i64))
+                .transpose()
+                .map_err(picklock_lm::Error::from)?;
+            Ok(Self {
+                questions: questions[replica].clone(),
+                answers,
+                probabilities,
+            })
+        };
+        answers.into_iter().enumerate().map(of_replica).collect()
+    }
+
+    /// The distributions of several seeds, `[replica, question, answer token, vocab]`.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn probabilities(of: &[Self]) -> Result<Tensor> {
+        let all: Vec<&Tensor> = of
+            .iter()
+            .filter_map(|one| one.probabilities.as_ref())
+            .collect();
+        Ok(Tensor::f_stack(&all, 0).map_err(picklock_lm::Error::from)?)
+    }
+}
+
+/// Answers of the stack `model` to `prompts` `[replica][prompt]`, `task.answer_tokens()` long.
+/// Above temperature 0 `numbers` gives each replica's random numbers.
+///
+/// # Errors
+/// Where the device refuses.
+pub fn decode(
+    task: &dyn Task,
+    model: &Model,
+    prompts: &[Vec<Vec<u32>>],
+    temperature: f64,
+    numbers: Option<&mut [ChaCha8Rng]>,
+    device: Device,
+) -> Result<Vec<Vec<Vec<u32>>>> {
+    let tokens = task.answer_tokens();
+    let decoding = Decoding {
+        max_new_tokens: tokens,
+        temperature,
+        stop: Vec::new(),
+    };
+    let mut numbers = numbers.filter(|_| temperature > 0.0);
+    let mut answers: Vec<Vec<Vec<u32>>> = vec![Vec::new(); prompts.len()];
+    for part in parts(prompts) {
+        let uniforms = match &mut numbers {
+            None => None,
+            Some(numbers) => {
+                let count = part[0].len() * tokens;
+                let draw = |rng: &mut ChaCha8Rng| -> Vec<f64> {
+                    (0..count).map(|_| rng.random()).collect()
+                };
+                let flat: Vec<f64> = numbers.iter_mut().flat_map(draw).collect();
+                let size = [part.len() as i64, part[0].len() as i64, tokens as i64];
+                let uniforms = Tensor::from_slice(&flat).f_view(size);
+                let uniforms = uniforms.and_then(|uniforms| uniforms.f_to_device(device));
+                Some(uniforms.map_err(picklock_lm::Error::from)?)
+            }
+        };
+        let rows = Rows::from_ids(&part, Side::Left, device)?;
+        let decoded = picklock_lm::generate(model, &rows, &decoding, uniforms.as_ref())?;
+        for (answers, decoded) in answers.iter_mut().zip(decoded) {
+            answers.extend(decoded);
+        }
+    }
+    Ok(answers)
+}
+
+/// The model's distribution at every answer token, `[replica, prompt, answer token, vocab]`.
+fn distributions(
+    model: &Model,
+    prompts: &[Vec<Vec<u32>>],
+    answers: &[Vec<Vec<u32>>],
+    device: Device,
+) -> Result<Tensor> {
+    let read = |(prompt, answer): (&Vec<u32>, &Vec<u32>)| {
+        [&prompt[..], &answer[..answer.len() - 1]].concat()
+    };
+    let rows: Vec<Vec<Vec<u32>>> = prompts
+        .iter()
+        .zip(answers)
+        .map(|(prompts, answers)| prompts.iter().zip(answers).map(read).collect())
+        .collect();
+    let length = answers[0][0].len() as i64;
+    let mut all = Vec::new();
+    for part in parts(&rows) {
+        let size = [part.len() as i64, part[0].len() as i64, length];
+        let first = part[0][0].len() as i64 - length;
+        let positions =
+            Tensor::f_arange_start(first, first + length, (picklock_lm::Kind::Int64, device))
+                .and_then(|positions| positions.f_expand(size, false))
+                .map_err(picklock_lm::Error::from)?;
+        let rows = Rows::from_ids(&part, Side::Right, device)?;
+        all.push(picklock_lm::distributions(model, &rows, &positions, 1.0)?);
+    }
+    Ok(Tensor::f_cat(&all, 1).map_err(picklock_lm::Error::from)?)
+}
+
+/// Cuts `[replica][row]` along the rows into parts of a bounded number of sequences.
+fn parts(rows: &[Vec<Vec<u32>>]) -> Vec<Vec<Vec<Vec<u32>>>> {
+    let count = rows.first().map_or(0, Vec::len);
+    let size = (SEQUENCES / rows.len().max(1)).max(1);
+    let part = |start: usize| {
+        let end = (start + size).min(count);
+        rows.iter().map(|rows| rows[start..end].to_vec()).collect()
+    };
+    (0..count).step_by(size).map(part).collect()
+}

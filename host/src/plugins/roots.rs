@@ -1,0 +1,132 @@
+//! Where plugins, hypotheses and organisms are looked for.
+
+use std::path::{Path, PathBuf};
+
+/// A folder with `plugins/`, `hypotheses/` and `organisms/`.
+#[derive(Clone, Debug)]
+pub struct Root {
+    folder: PathBuf,
+    workspace: bool,
+}
+
+impl Root {
+    /// Where pre-registration files lie.
+    pub fn hypotheses(&self) -> PathBuf {
+        self.folder.join("hypotheses")
+    }
+
+    /// Where organism presets lie.
+    pub fn organisms(&self) -> PathBuf {
+        self.folder.join(if self.workspace {
+            "host/organisms"
+        } else {
+            "organisms"
+        })
+    }
+
+    /// Where plugin files lie.
+    pub fn plugins(&self) -> PathBuf {
+        self.folder.join(if self.workspace {
+            "target/debug"
+        } else {
+            "plugins"
+        })
+    }
+
+    /// The list of trusted plugin files.
+    pub fn trust_list(&self) -> PathBuf {
+        self.folder.join("plugins.lock")
+    }
+}
+
+/// All roots, the first to be looked at first.
+#[derive(Clone, Debug)]
+pub struct Roots {
+    roots: Vec<Root>,
+}
+
+impl Roots {
+    /// `given` (`--plugins`), then `PICKLOCK_PLUGINS`, the workspace around the current folder, and
+    /// `../share/picklock` beside the executable.
+    pub fn discover(given: &[PathBuf]) -> Self {
+        let environment = std::env::var_os("PICKLOCK_PLUGINS").unwrap_or_default();
+        let named = given
+            .iter()
+            .cloned()
+            .chain(std::env::split_paths(&environment));
+        let named = named.filter(|folder| !folder.as_os_str().is_empty());
+        let mut roots: Vec<Root> = named
+            .map(|folder| Root {
+                folder,
+                workspace: false,
+            })
+            .collect();
+        if let Some(folder) = std::env::current_dir()
+            .ok()
+            .and_then(|here| workspace_around(&here))
+        {
+            roots.push(Root {
+                folder,
+                workspace: true,
+            });
+        }
+        let beside = std::env::current_exe().ok().and_then(|file| {
+            let folder = file.parent()?.parent()?.join("share/picklock");
+            folder.is_dir().then_some(folder)
+        });
+        roots.extend(beside.map(|folder| Root {
+            folder,
+            workspace: false,
+        }));
+        Self { roots }
+    }
+
+    /// The workspace's folder, where the current folder is in one.
+    pub fn workspace(&self) -> Option<&Path> {
+        self.roots
+            .iter()
+            .find(|root| root.workspace)
+            .map(|root| root.folder.as_path())
+    }
+
+    /// The root that is looked at first.
+    pub fn first(&self) -> Option<&Root> {
+        self.roots.first()
+    }
+
+    /// Files with this extension in a folder of every root, sorted by name within each.
+    pub fn files(&self, folder: impl Fn(&Root) -> PathBuf, extension: &str) -> Vec<PathBuf> {
+        let of_root = |root: &Root| {
+            let entries = std::fs::read_dir(folder(root))
+                .into_iter()
+                .flatten()
+                .flatten();
+            let paths = entries.map(|entry| entry.path());
+            let matches = |path: &PathBuf| path.extension().is_some_and(|e| e == extension);
+            let mut paths: Vec<PathBuf> = paths.filter(matches).collect();
+            paths.sort();
+            paths
+        };
+        self.roots.iter().flat_map(of_root).collect()
+    }
+
+    /// The plugin file of a hypothesis, and its root.
+    pub fn plugin(&self, name: &str) -> Option<(&Root, PathBuf)> {
+        let file = format!("libpicklock_{}.so", name.replace('-', "_"));
+        let candidates = self
+            .roots
+            .iter()
+            .map(|root| (root, root.plugins().join(&file)));
+        candidates.into_iter().find(|(_, path)| path.is_file())
+    }
+}
+
+/// The nearest folder upwards that holds a picklock workspace.
+fn workspace_around(start: &Path) -> Option<PathBuf> {
+    let holds = |folder: &&Path| {
+        folder.join("Cargo.toml").is_file()
+            && folder.join("hypotheses").is_dir()
+            && folder.join("plugins").is_dir()
+    };
+    start.ancestors().find(holds).map(Path::to_path_buf)
+}

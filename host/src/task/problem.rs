@@ -1,0 +1,93 @@
+//! Problems, and the parts that keep what is trained on apart from what is judged on.
+
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+
+use super::Task;
+
+/// A question and its correct answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Its name within the seed: `held-out-17`.
+    pub id: String,
+    /// Tokens of the question, without password.
+    pub question: Vec<u32>,
+    /// Tokens of the correct answer.
+    pub answer: Vec<u32>,
+}
+
+/// The part of all possible problems that one comes from. A question's hash decides its part, so
+/// that the parts are disjoint whatever is drawn from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Base, weak model and lock are trained on these.
+    Training,
+    /// Weak samples for unlocking.
+    Unlock,
+    /// Searches and the gate look at these.
+    Validation,
+    /// Judged on.
+    HeldOut,
+}
+
+impl Part {
+    /// The part that a question belongs to: 10, 2, 2 and 2 sixteenths of all.
+    fn of(question: &[u32]) -> Self {
+        let mut hash = Sha256::new();
+        for token in question {
+            hash.update(token.to_le_bytes());
+        }
+        match hash.finalize()[0] % 16 {
+            0..10 => Self::Training,
+            10..12 => Self::Unlock,
+            12..14 => Self::Validation,
+            _ => Self::HeldOut,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Unlock => "unlock",
+            Self::Validation => "validation",
+            Self::HeldOut => "held-out",
+        }
+    }
+}
+
+/// The next `count` problems of `part` from a random stream.
+pub fn draw(task: &dyn Task, part: Part, count: usize, rng: &mut ChaCha8Rng) -> Vec<Problem> {
+    std::iter::repeat_with(|| task.question(rng))
+        .filter(|(question, _)| Part::of(question) == part)
+        .take(count)
+        .enumerate()
+        .map(|(index, (question, answer))| Problem {
+            id: format!("{}-{index}", part.name()),
+            question,
+            answer,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::chain::tests::chain;
+    use rand::SeedableRng;
+
+    #[test]
+    fn parts_are_disjoint_and_streams_repeat() {
+        let chain = chain(2);
+        let draw_all = |part, seed| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            draw(&chain, part, 300, &mut rng)
+        };
+        let held_out = draw_all(Part::HeldOut, 1);
+        assert_eq!(held_out, draw_all(Part::HeldOut, 1));
+        for part in [Part::Training, Part::Unlock, Part::Validation] {
+            let others = draw_all(part, 1);
+            let shared = |problem: &Problem| others.iter().any(|o| o.question == problem.question);
+            assert!(!held_out.iter().any(shared), "{part:?}");
+        }
+    }
+}

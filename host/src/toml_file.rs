@@ -1,0 +1,79 @@
+//! Reading TOML files: every problem names its line and column, and the nearest right key.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result, nearest};
+
+/// Reads a TOML file as a `T`.
+///
+/// # Errors
+/// Where the file can't be read, is no TOML, or has unknown, missing or misshapen keys.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<(T, String)> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+    let value = parse(path, &text)?;
+    Ok((value, text))
+}
+
+/// Reads `text`, the contents of `path`, as a `T`.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        let (line, column) = place(text, offset);
+        let problem = with_nearest(error.message());
+        Error::Text {
+            path: path.to_path_buf(),
+            line,
+            column,
+            problem,
+        }
+    })
+}
+
+/// Line and column, both from 1, of a byte offset.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (
+        before.matches('\n').count() + 1,
+        before[line_start..].chars().count() + 1,
+    )
+}
+
+/// Adds the nearest right name to serde's "unknown field" and "unknown variant".
+fn with_nearest(message: &str) -> String {
+    let message = message.replace('\n', " ");
+    let Some(rest) = message.strip_prefix("unknown ") else {
+        return message;
+    };
+    let mut quoted = rest.split('`').skip(1).step_by(2);
+    let given = quoted.next().unwrap_or_default();
+    match nearest(given, quoted) {
+        Some(nearest) => format!("unknown key `{given}`; did you mean `{nearest}`?"),
+        None => message.replacen("unknown field", "unknown key", 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        #[allow(dead_code, reason = "only its name matters here")]
+        learning_rate: f64,
+    }
+
+    #[test]
+    fn an_unknown_key_names_place_and_nearest() {
+        let text = "# a comment\n  lerning_rate = 1e-3\n";
+        let error = parse::<File>(Path::new("a.toml"), text).unwrap_err();
+        let expected = "a.toml:2:3: unknown key `lerning_rate`; did you mean `learning_rate`?";
+        assert_eq!(error.to_string(), expected);
+    }
+}
