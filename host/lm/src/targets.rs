@@ -201,6 +201,7 @@ impl Batch {
     }
 
     /// The same batch again, sharing its tensors.
+    #[must_use]
     pub fn shallow_clone(&self) -> Self {
         let targets = &self.targets;
         Self {

@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn an_override_replaces_the_default() {
         let arm = Arm::new("noise").with("scale", 1.0).with("scale", 4.0);
-        assert_eq!(arm.number("scale").unwrap(), 4.0);
+        assert_eq!(arm.numbers("scale").unwrap(), [4.0]);
         assert_eq!(arm.parameters().count(), 1);
     }
 

@@ -30,8 +30,13 @@
 //! assert_eq!(lab.measures(), ["held-out"]);
 //! ```
 
-// abi_stable's derives expand to impls and names that these two lints don't know.
-#![allow(non_local_definitions, non_camel_case_types)]
+// What abi_stable's derives expand to.
+#![allow(
+    non_local_definitions,
+    non_camel_case_types,
+    clippy::expl_impl_clone_on_copy,
+    clippy::used_underscore_binding
+)]
 
 pub mod abi;
 mod arm;

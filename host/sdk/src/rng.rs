@@ -29,8 +29,8 @@ impl Rng {
         }
     }
 
-    /// The key that the stream was made from.
-    pub fn key(&self) -> RngKey {
+    /// The key that the stream was made from, for the host to draw from it.
+    pub fn into_key(self) -> RngKey {
         self.key
     }
 

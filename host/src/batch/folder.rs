@@ -78,8 +78,9 @@ fn free_name(path: &Path) -> PathBuf {
         name.push(format!(".old-{number}"));
         PathBuf::from(name)
     };
-    (1..)
-        .map(name)
-        .find(|candidate| !candidate.exists())
-        .unwrap_or_else(|| name(0))
+    let mut number = 1;
+    while name(number).exists() {
+        number += 1;
+    }
+    name(number)
 }

@@ -1,6 +1,7 @@
 //! Batches: a plan of trials, handed out to worker processes cohort by cohort, until the journal
 //! holds them all.
 
+mod adopt;
 mod estimate;
 mod folder;
 mod plan;
@@ -8,6 +9,7 @@ mod progress;
 mod protocol;
 mod run;
 mod supervisor;
+mod surroundings;
 mod worker;
 
 pub use run::{Request, run};

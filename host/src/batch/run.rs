@@ -2,21 +2,22 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use picklock_lm::{Device, runtime};
 use picklock_sdk::Arm;
 
+use super::adopt::adopt;
 use super::estimate::Costs;
 use super::folder::RunFolder;
 use super::plan::{Plan, geometry, needed_arms};
 use super::progress::{Progress, readable};
 use super::supervisor::{STOP, Supervisor, describe};
+use super::surroundings::{environment, git_state};
 use crate::error::{Error, Result};
 use crate::hypothesis::{self, ArmRef, Registration};
-use crate::journal::{self, Environment, Manifest, RunHypothesis};
+use crate::journal::{self, Manifest, RunHypothesis};
 use crate::organism::{self, Cache, Key};
 use crate::plugins::{self, PluginFile, Roots};
 
@@ -194,83 +195,6 @@ fn default_folder(organism: &str, chosen: &[Registration], all: &[Registration])
     Path::new("results").join(folder)
 }
 
-/// Takes over an existing run's plan: the same run, perhaps with more seeds.
-fn adopt(
-    path: &Path,
-    manifest: &mut Manifest,
-    chosen: &[Registration],
-    all: &[Registration],
-) -> Result<()> {
-    let old = Manifest::read(path)?;
-    let other = |what: &str, old: String, new: String| {
-        let problem = format!(
-            "belongs to {what} {old}, this is {new}; choose another folder with --out, or --fresh to move it aside"
-        );
-        Err(Error::file(path, problem))
-    };
-    if old.organism.name != manifest.organism.name {
-        return other(
-            "organism",
-            old.organism.name,
-            manifest.organism.name.clone(),
-        );
-    }
-    if old.organism != manifest.organism {
-        let name = &old.organism.name;
-        return other(
-            "an earlier version of organism",
-            name.clone(),
-            "a changed one".into(),
-        );
-    }
-    let judged = |hypotheses: &[RunHypothesis]| -> Vec<String> {
-        let judged = hypotheses.iter().filter(|hypothesis| hypothesis.judged);
-        judged.map(|hypothesis| hypothesis.name.clone()).collect()
-    };
-    let names: Vec<String> = chosen
-        .iter()
-        .map(|registration| registration.name.clone())
-        .collect();
-    if judged(&old.hypotheses) != names {
-        return other(
-            "hypotheses",
-            judged(&old.hypotheses).join(", "),
-            names.join(", "),
-        );
-    }
-    for hypothesis in &old.hypotheses {
-        let now = all
-            .iter()
-            .find(|registration| registration.name == hypothesis.name);
-        if now.and_then(|registration| registration.hash.as_ref()) != Some(&hypothesis.registration)
-        {
-            let problem = format!(
-                "hypotheses/{}.toml has changed since this run began; undo that, choose another folder with --out, or --fresh to move it aside",
-                hypothesis.name
-            );
-            return Err(Error::file(path, problem));
-        }
-    }
-    if old.environment.numeric() != manifest.environment.numeric() {
-        let (old, new) = (old.environment.numeric(), manifest.environment.numeric());
-        return other("environment", old, new);
-    }
-    if (old.root_seed, old.draws) != (manifest.root_seed, manifest.draws) {
-        let text = |root: u64, draws: u32| format!("root seed {root} with {draws} draws");
-        let (old, new) = (
-            text(old.root_seed, old.draws),
-            text(manifest.root_seed, manifest.draws),
-        );
-        return other("a run of", old, new);
-    }
-    manifest.geometry = old.geometry;
-    manifest.planned_seeds = old.planned_seeds;
-    manifest.seeds = manifest.seeds.max(old.seeds);
-    manifest.git = old.git;
-    manifest.picklock = old.picklock;
-    Ok(())
-}
-
 fn hypotheses_of(needed: &[ArmRef]) -> Vec<String> {
     let mut names: Vec<String> = needed
         .iter()
@@ -328,64 +252,4 @@ fn write_down(run: &Path, manifest: &Manifest, all: &[Registration]) -> Result<(
         }
     }
     manifest.write(run)
-}
-
-/// The commit that the workspace is at.
-fn git_state(workspace: &Path) -> Option<String> {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git")
-            .args(arguments)
-            .current_dir(workspace)
-            .output()
-            .ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
-        output.status.success().then_some(text)
-    };
-    let commit = git(&["rev-parse", "HEAD"])?;
-    let dirty = !git(&["status", "--porcelain"])?.is_empty();
-    Some(if dirty {
-        format!("{commit}-dirty")
-    } else {
-        commit
-    })
-}
-
-fn environment(device: Device) -> Environment {
-    let (name, driver) = match device {
-        Device::Cuda(index) => gpu(index),
-        _ => (cpu(), None),
-    };
-    Environment {
-        device: name,
-        precision: "fp32 weights, states and arithmetic".to_string(),
-        libtorch: runtime::libtorch_version().to_string(),
-        threads: 1,
-        driver,
-    }
-}
-
-/// The vector instructions decide which kernels libtorch takes.
-fn cpu() -> String {
-    let vectors = if std::is_x86_feature_detected!("avx512f") {
-        "avx512"
-    } else if std::is_x86_feature_detected!("avx2") {
-        "avx2"
-    } else {
-        "no avx2"
-    };
-    format!("cpu {} {vectors}", std::env::consts::ARCH)
-}
-
-/// The GPU's name and driver, as its own tool says.
-fn gpu(index: usize) -> (String, Option<String>) {
-    let query = ["--query-gpu=name,driver_version", "--format=csv,noheader"];
-    let output = Command::new("nvidia-smi")
-        .args(query)
-        .arg(format!("--id={index}"))
-        .output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    match text.unwrap_or_default().trim().split_once(", ") {
-        Some((name, driver)) => (name.to_string(), Some(driver.to_string())),
-        None => ("cuda".to_string(), None),
-    }
 }

@@ -21,6 +21,13 @@ use crate::journal::Manifest;
 use crate::lab::{Member, Outcome, TrialRecord};
 use crate::organism::Key;
 
+/// Decoding frees and takes the same megabytes at every step: glibc should keep them.
+const MALLOC: [(&str, &str); 3] = [
+    ("MALLOC_MMAP_THRESHOLD_", "1000000000"),
+    ("MALLOC_TRIM_THRESHOLD_", "1000000000"),
+    ("MALLOC_TOP_PAD_", "100000000"),
+];
+
 /// Set by Ctrl-C.
 pub static STOP: AtomicBool = AtomicBool::new(false);
 
@@ -264,6 +271,7 @@ fn start<T: Send + 'static>(
         .stdout(Stdio::piped())
         .stderr(stderr)
         .process_group(0)
+        .envs(MALLOC)
         .spawn()
         .map_err(failed)?;
     let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use picklock_lm::runtime;
 use picklock_sdk::abi::HypothesisBox;
 use picklock_sdk::{Arm, LabError};
+use rustix::process::Signal;
 
 use super::protocol::{FromWorker, ToWorker, VERSION};
 use crate::error::{Error, Result};
@@ -83,7 +84,8 @@ fn listen() -> Receiver<Result<ToWorker>> {
                 return;
             }
         }
-        std::process::exit(0);
+        // At once, and without destructors: libtorch's would run beside the thread that uses it.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
     });
     messages
 }
@@ -140,16 +142,14 @@ fn describe(plugins: &[(PathBuf, Key)], out: &Out) -> Result<()> {
 /// Reads a plugin file that must have this hash.
 fn unchanged(path: &Path, hash: &Key) -> Result<PluginFile> {
     let file = PluginFile::read(path)?;
-    match file.hash == *hash {
-        true => Ok(file),
-        false => {
-            let problem = format!("{} has changed since the run began", path.display());
-            Err(Error::Plugin {
-                name: file.name,
-                problem,
-            })
-        }
+    if file.hash == *hash {
+        return Ok(file);
     }
+    let problem = format!("{} has changed since the run began", path.display());
+    Err(Error::Plugin {
+        name: file.name,
+        problem,
+    })
 }
 
 fn work(

@@ -1,8 +1,10 @@
 //! Hypotheses: the pre-registration files, which say what is claimed and how it will be judged.
 
+mod arm_ref;
 mod registration;
 
-pub use registration::{ArmRef, Prediction, Registration, core_arms};
+pub use arm_ref::{ArmRef, core_arms};
+pub use registration::{Prediction, Registration};
 
 use crate::error::{Error, Result};
 use crate::plugins::Roots;

@@ -19,6 +19,7 @@ use super::bench::{Bench, Held};
 use super::member::{Event, MemberLab};
 use super::operation::{Operation, Product};
 use super::record::{Metric, Outcome, TrialRecord};
+use crate::organism::Key;
 
 /// Why a cohort could not be finished in this process.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +100,9 @@ struct Trial {
     handles: HashMap<ModelId, Rc<Held>>,
     replies: Option<Sender<Result<Reply, LabError>>>,
 }
+
+/// Members' requests of one shape.
+type Group = Vec<(usize, Request, Operation)>;
 
 struct Executor<'a, 'b, 'c> {
     cohort: &'a Cohort<'a>,
@@ -205,7 +209,7 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
 
     /// Executes every waiting request: those of one shape together.
     fn execute(&mut self) {
-        let mut groups: Vec<(crate::organism::Key, Vec<(usize, Request, Operation)>)> = Vec::new();
+        let mut groups: Vec<(Key, Group)> = Vec::new();
         for index in 0..self.trials.len() {
             let Some(request) = self.trials[index].waiting.take() else {
                 continue;
@@ -329,9 +333,7 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
             }
             Err(error) => {
                 let error = LabError::failed(format!("gate: {error}"));
-                products
-                    .iter_mut()
-                    .for_each(|product| *product = Err(error.clone()));
+                products.fill_with(|| Err(error.clone()));
             }
         }
     }

@@ -3,12 +3,17 @@
 
 mod bench;
 mod cohort;
+mod evaluation;
 mod member;
+mod noise;
 mod operation;
 mod record;
+mod sampling;
+mod training;
 
-pub use bench::{Bench, problems};
+pub use bench::Bench;
 pub use cohort::{Cohort, CohortError};
+pub use evaluation::problems;
 pub use record::{GateRecord, LockRecord, Measure, Outcome, TrialRecord};
 
 use serde::{Deserialize, Serialize};

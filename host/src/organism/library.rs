@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Organism;
 use crate::error::{Error, Result};
-use crate::plugins::Roots;
+use crate::plugins::{Root, Roots};
 
 /// Finds an organism by preset name or by the path of its TOML file.
 ///
@@ -19,23 +19,19 @@ pub fn find(name: &str, roots: &Roots) -> Result<Organism> {
         return Organism::read(path);
     }
     let presets = presets(roots);
-    match presets
-        .iter()
-        .find(|preset| preset.file_stem().is_some_and(|stem| stem == name))
-    {
-        Some(preset) => Organism::read(preset),
-        None => {
-            let stems = presets.iter().filter_map(|preset| preset.file_stem());
-            let mut known: Vec<_> = stems
-                .map(|stem| stem.to_string_lossy().into_owned())
-                .collect();
-            known.dedup();
-            Err(Error::unknown("organism", name, known))
-        }
+    let named = |preset: &&PathBuf| preset.file_stem().is_some_and(|stem| stem == name);
+    if let Some(preset) = presets.iter().find(named) {
+        return Organism::read(preset);
     }
+    let stems = presets.iter().filter_map(|preset| preset.file_stem());
+    let mut known: Vec<_> = stems
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .collect();
+    known.dedup();
+    Err(Error::unknown("organism", name, known))
 }
 
 /// The preset files of all roots, the first root's first.
 fn presets(roots: &Roots) -> Vec<PathBuf> {
-    roots.files(|root| root.organisms(), "toml")
+    roots.files(Root::organisms, "toml")
 }

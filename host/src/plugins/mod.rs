@@ -20,13 +20,13 @@ use crate::error::{Error, Result};
 /// # Errors
 /// Where a plugin isn't there, doesn't build, is no plugin of this picklock, or isn't trusted.
 pub fn find(names: &[String], roots: &Roots, build: bool) -> Result<Vec<PluginFile>> {
-    let built = match roots.workspace() {
+    let fresh = match roots.workspace() {
         Some(workspace) if build => cargo::build(workspace, names)?,
         _ => Vec::new(),
     };
     let mut files = Vec::new();
     for name in names {
-        if let Some((_, path)) = built.iter().find(|(built, _)| built == name) {
+        if let Some((_, path)) = fresh.iter().find(|(built, _)| built == name) {
             files.push(PluginFile::read(path)?);
             continue;
         }

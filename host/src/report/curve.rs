@@ -61,7 +61,18 @@ pub fn write(run: &Path, evidence: &Evidence) -> Result<()> {
     let mut svg = String::new();
     draw(&mut svg, &levels, last, &evidence.manifest.organism.name)
         .map_err(|error| Error::file(&path, error))?;
-    write_atomically(&path, svg.as_bytes())
+    write_atomically(&path, with_title(&svg, &levels, last).as_bytes())
+}
+
+/// Adds what a reader who can't see the picture needs: its ends in words.
+fn with_title(svg: &str, levels: &[Level], last: u32) -> String {
+    let ends = levels.iter().filter_map(|level| {
+        let (_, end) = mean_line(&level.seeds).last().copied()?;
+        Some(format!("{} {end:.1}%", level.name))
+    });
+    let ends = ends.collect::<Vec<_>>().join(", ");
+    let title = format!("<title>Accuracy after {last} unlocking steps: {ends}</title>");
+    svg.replacen("<rect", &format!("{title}\n<rect"), 1)
 }
 
 /// Each seed's accuracy after each number of steps: the measures `step-N`.
@@ -102,6 +113,8 @@ fn draw(
     chart
         .configure_mesh()
         .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.12))
         .x_desc("unlocking steps")
         .y_desc("accuracy on held-out problems, %")
         .label_style(("sans-serif", 14))

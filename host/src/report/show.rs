@@ -50,7 +50,7 @@ pub fn show(run: &Path, what: &Show) -> Result<String> {
         Split::HeldOut => (Part::HeldOut, organism.problems.held_out),
         Split::Validation => (Part::Validation, organism.problems.validation),
     };
-    let problems = problems(task, &streams, what.member.seed, part, count as usize);
+    let problems = problems(task, streams, what.member.seed, part, count as usize);
     let tokenizer = task.tokenizer()?;
     let mut text = String::new();
     let mut shown = 0;

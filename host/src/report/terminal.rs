@@ -23,7 +23,8 @@ pub fn tables(evidence: &Evidence, report: &Report) -> String {
 fn header(evidence: &Evidence) -> String {
     let manifest = &evidence.manifest;
     format!(
-        "\n{}: {} seeds x {} draws x {} problems, on {}\n\n",
+        "\n{}: {} seeds x {} draws x {} problems, on {}\n\
+         the weak model learned from a designed, flawed teacher\n\n",
         manifest.organism.name,
         manifest.seeds,
         manifest.draws,

@@ -1,0 +1,69 @@
+//! What a run happens in: the state of the repository, the device, its driver.
+
+use std::path::Path;
+use std::process::Command;
+
+use picklock_lm::{Device, runtime};
+
+use crate::journal::Environment;
+
+/// The commit that the workspace is at.
+pub fn git_state(workspace: &Path) -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .args(arguments)
+            .current_dir(workspace)
+            .output()
+            .ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        output.status.success().then_some(text)
+    };
+    let commit = git(&["rev-parse", "HEAD"])?;
+    let dirty = !git(&["status", "--porcelain"])?.is_empty();
+    Some(if dirty {
+        format!("{commit}-dirty")
+    } else {
+        commit
+    })
+}
+
+/// The numeric environment on this device.
+pub fn environment(device: Device) -> Environment {
+    let (name, driver) = match device {
+        Device::Cuda(index) => gpu(index),
+        _ => (cpu(), None),
+    };
+    Environment {
+        device: name,
+        precision: "fp32 weights, states and arithmetic".to_string(),
+        libtorch: runtime::libtorch_version().to_string(),
+        threads: 1,
+        driver,
+    }
+}
+
+/// The vector instructions decide which kernels libtorch takes.
+fn cpu() -> String {
+    let vectors = if std::is_x86_feature_detected!("avx512f") {
+        "avx512"
+    } else if std::is_x86_feature_detected!("avx2") {
+        "avx2"
+    } else {
+        "no avx2"
+    };
+    format!("cpu {} {vectors}", std::env::consts::ARCH)
+}
+
+/// The GPU's name and driver, as its own tool says.
+fn gpu(index: usize) -> (String, Option<String>) {
+    let query = ["--query-gpu=name,driver_version", "--format=csv,noheader"];
+    let output = Command::new("nvidia-smi")
+        .args(query)
+        .arg(format!("--id={index}"))
+        .output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    match text.unwrap_or_default().trim().split_once(", ") {
+        Some((name, driver)) => (name.to_string(), Some(driver.to_string())),
+        None => ("cuda".to_string(), None),
+    }
+}

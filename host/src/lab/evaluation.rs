@@ -1,0 +1,140 @@
+//! Asking and grading: several models in one stack, each its own seed's problems.
+
+use std::rc::Rc;
+
+use picklock_lm::Model;
+use picklock_sdk::{Flag, LabError, LockSpec, Questions, Score, Split};
+
+use super::bench::{Bench, Held};
+use super::operation::{Operation, Product};
+use super::record::{GateRecord, LockRecord, Measure};
+use crate::error::{Error, Result};
+use crate::organism::{Key, Streams, decode};
+use crate::task::{Grade, Part, Problem, Task, draw};
+
+impl Bench<'_> {
+    /// Asks and grades a stack of models.
+    pub(super) fn evaluate(
+        &self,
+        stack: &[Operation],
+        questions: &Questions,
+    ) -> Result<Vec<Product>> {
+        let models = stack.iter().filter_map(|operation| match operation {
+            Operation::Evaluate { model, .. } => Some(model),
+            _ => None,
+        });
+        let models: Vec<&Rc<Held>> = models.collect();
+        let problems: Vec<Vec<Problem>> = models
+            .iter()
+            .map(|model| self.problems(model.seed, questions.split))
+            .collect();
+        let prompt = |problem: &Problem| self.task().prompt(&problem.question, questions.flag);
+        let prompts: Vec<Vec<Vec<u32>>> = problems
+            .iter()
+            .map(|problems| problems.iter().map(prompt).collect())
+            .collect();
+        let weights: Vec<&Model> = models.iter().map(|model| &model.model).collect();
+        let stack = Model::stack(&weights)?;
+        let answers = decode(self.task(), &stack, &prompts, 0.0, None, self.maker.device)?;
+        let graded = problems.iter().zip(answers).map(|(problems, answers)| {
+            let grade = |(problem, answer): (&Problem, &Vec<u32>)| {
+                self.task().grade(&problem.answer, answer)
+            };
+            let grades: Vec<Grade> = problems.iter().zip(&answers).map(grade).collect();
+            let count = |wanted| grades.iter().filter(|grade| **grade == wanted).count() as u32;
+            let score = Score {
+                correct: count(Grade::Correct),
+                unparsed: count(Grade::Unparsed),
+                problems: grades.len() as u32,
+            };
+            let measure = Measure {
+                name: String::new(),
+                questions: questions.clone(),
+                grades: grades.iter().map(|grade| grade.letter()).collect(),
+                answers,
+            };
+            Product::Evaluation(Rc::new(measure), score)
+        });
+        Ok(graded.collect())
+    }
+
+    /// The seed's own problems of this split.
+    fn problems(&self, seed: u32, split: Split) -> Vec<Problem> {
+        let sizes = self.maker.organism.problems;
+        let (part, count) = match split {
+            Split::HeldOut => (Part::HeldOut, sizes.held_out),
+            Split::Validation => (Part::Validation, sizes.validation),
+        };
+        problems(self.task(), self.maker.streams, seed, part, count as usize)
+    }
+
+    /// What the gate looks at, for locks of one specification.
+    pub fn lock_records(
+        &mut self,
+        locks: &[(u32, Rc<Held>)],
+        spec: &LockSpec,
+    ) -> Result<Vec<LockRecord>> {
+        let seeds = || locks.iter().map(|(seed, _)| *seed);
+        let base = self.perform_all(
+            &seeds()
+                .map(|seed| Operation::Base { seed })
+                .collect::<Vec<_>>(),
+        )?;
+        let weak = self.perform_all(
+            &seeds()
+                .map(|seed| Operation::Weak { seed })
+                .collect::<Vec<_>>(),
+        )?;
+        let locked: Vec<Rc<Held>> = locks.iter().map(|(_, locked)| Rc::clone(locked)).collect();
+        let plain = Questions::validation();
+        let base = self.accuracies(&base, &plain)?;
+        let weak = self.accuracies(&weak, &plain)?;
+        let without = self.accuracies(&locked, &plain)?;
+        let trained = spec
+            .streams
+            .iter()
+            .any(|stream| stream.flag == Flag::Password);
+        let with = match trained {
+            true => Some(self.accuracies(&locked, &plain.with_password())?),
+            false => None,
+        };
+        let record = |(index, held): (usize, &Rc<Held>)| {
+            Ok(LockRecord {
+                spec: Key::of(spec),
+                digest: held.model.digest()?,
+                gate: GateRecord {
+                    base: base[index],
+                    weak: weak[index],
+                    locked: without[index],
+                    password: with.as_ref().map(|with| with[index]),
+                },
+            })
+        };
+        locked.iter().enumerate().map(record).collect()
+    }
+
+    fn accuracies(&mut self, models: &[Rc<Held>], questions: &Questions) -> Result<Vec<f64>> {
+        let ask = |model: &Rc<Held>| Operation::Evaluate {
+            model: Rc::clone(model),
+            questions: questions.clone(),
+        };
+        let operations: Vec<Operation> = models.iter().map(ask).collect();
+        let score = |product: std::result::Result<Product, LabError>| match product? {
+            Product::Evaluation(_, score) => Ok(score.accuracy()),
+            _ => Err(Error::Worker("an evaluation gave no score".into())),
+        };
+        self.perform(&operations).into_iter().map(score).collect()
+    }
+}
+
+/// A seed's own problems of one part.
+pub fn problems(
+    task: &dyn Task,
+    streams: Streams,
+    seed: u32,
+    part: Part,
+    count: usize,
+) -> Vec<Problem> {
+    let mut rng = streams.rng(&[&"problems", &format!("{part:?}"), &seed]);
+    draw(task, part, count, &mut rng)
+}

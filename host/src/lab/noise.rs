@@ -1,0 +1,94 @@
+//! Noise on weights, and distances between them: several members in one stack.
+
+use std::rc::Rc;
+
+use picklock_lm::Model;
+use picklock_sdk::{Distance, Magnitude, Noise, Rng, TensorNorm};
+use rand_distr::{Distribution, StandardNormal};
+
+use super::bench::{Held, invalid};
+use super::operation::{Operation, Product, Scope};
+use crate::error::Result;
+
+/// Adds noise to a stack of models.
+pub fn perturb(stack: &[Operation]) -> Result<Vec<Product>> {
+    let parts: Vec<(&Rc<Held>, &Noise)> = stack
+        .iter()
+        .filter_map(|operation| match operation {
+            Operation::Perturb { model, noise } => Some((model, noise)),
+            _ => None,
+        })
+        .collect();
+    let models: Vec<&Model> = parts.iter().map(|(model, _)| &model.model).collect();
+    let noises: Vec<&Noise> = parts.iter().map(|(_, noise)| *noise).collect();
+    let magnitude = magnitude(&noises)?;
+    let mut rngs: Vec<Rng> = noises.iter().map(|noise| Rng::new(noise.key)).collect();
+    let mut fill = |replica: usize, numbers: &mut [f32]| {
+        numbers.fill_with(|| StandardNormal.sample(&mut rngs[replica]));
+    };
+    let noisy = picklock_lm::perturb(&Model::stack(&models)?, &magnitude, &mut fill)?;
+    let product = |(replica, (operation, (model, _))): (usize, (&Operation, &(&Rc<Held>, _)))| {
+        Ok(Product::Models(vec![Rc::new(Held {
+            key: operation.key(),
+            shape: model.shape.clone(),
+            scope: Scope::Draw,
+            seed: model.seed,
+            model: noisy.replica(replica as i64)?,
+        })]))
+    };
+    stack.iter().zip(&parts).enumerate().map(product).collect()
+}
+
+/// The norms of a stack of differences.
+pub fn distances(stack: &[Operation]) -> Result<Vec<Product>> {
+    let pairs = stack.iter().filter_map(|operation| match operation {
+        Operation::Distance { from, to } => Some((&from.model, &to.model)),
+        _ => None,
+    });
+    let (from, to): (Vec<&Model>, Vec<&Model>) = pairs.unzip();
+    let norms = picklock_lm::distance(&Model::stack(&from)?, &Model::stack(&to)?)?;
+    let product = |replica: usize| {
+        let norm = |tensor: &picklock_lm::TensorNorm| TensorNorm {
+            name: tensor.name.as_str().into(),
+            l2: tensor.l2[replica],
+        };
+        Product::Distance(Distance {
+            tensors: norms.iter().map(norm).collect(),
+        })
+    };
+    Ok((0..from.len()).map(product).collect())
+}
+
+/// The noises' sizes, which are all of one kind.
+fn magnitude(noises: &[&Noise]) -> Result<picklock_lm::Magnitude> {
+    let sizes: Vec<f64> = noises
+        .iter()
+        .flat_map(|noise| match &noise.magnitude {
+            Magnitude::Global(norm) => vec![*norm],
+            Magnitude::PerTensor(size) => size.tensors.iter().map(|tensor| tensor.l2).collect(),
+        })
+        .collect();
+    if let Some(size) = sizes
+        .iter()
+        .find(|size| !(size.is_finite() && **size >= 0.0))
+    {
+        return Err(invalid(format!(
+            "perturb: a norm of {size}, expected a number of at least 0"
+        )));
+    }
+    let Magnitude::PerTensor(first) = &noises[0].magnitude else {
+        return Ok(picklock_lm::Magnitude::Global(sizes));
+    };
+    let tensor = |(index, tensor): (usize, &TensorNorm)| picklock_lm::TensorNorm {
+        name: tensor.name.to_string(),
+        l2: sizes
+            .iter()
+            .skip(index)
+            .step_by(first.tensors.len())
+            .copied()
+            .collect(),
+    };
+    Ok(picklock_lm::Magnitude::PerTensor(
+        first.tensors.iter().enumerate().map(tensor).collect(),
+    ))
+}

@@ -1,0 +1,117 @@
+//! Weak samples: each draw's own problems, answered by the weak model or correctly.
+
+use picklock_lm::Model;
+use picklock_sdk::{Flag, Sample, Samples};
+use rand_chacha::ChaCha8Rng;
+
+use super::Member;
+use super::bench::{Bench, invalid};
+use super::operation::{Operation, Product};
+use crate::error::Result;
+use crate::organism::decode;
+use crate::task::{Part, Problem, draw};
+
+/// Weak samples are decoded this many at a time, whatever their number, so that the first 2 of 400
+/// are those of 2 to the bit.
+const SAMPLES_AT_A_TIME: usize = 16;
+
+impl Bench<'_> {
+    /// The first samples of a stack of members.
+    pub(super) fn samples(&mut self, stack: &[Operation], count: u32) -> Result<Vec<Product>> {
+        if !(1..=100_000).contains(&count) {
+            return Err(invalid(format!("{count} samples, expected 1 to 100,000")));
+        }
+        let members = stack.iter().filter_map(|operation| match operation {
+            Operation::Samples {
+                member, correct, ..
+            } => Some((*member, *correct)),
+            _ => None,
+        });
+        let members: Vec<(Member, bool)> = members.collect();
+        let problems: Vec<Vec<Problem>> = members
+            .iter()
+            .map(|(member, _)| self.unlock_problems(*member, count))
+            .collect();
+        let answers = self.sampled_answers(&members, &problems)?;
+        let product = |index: usize| {
+            let samples = problems[index]
+                .iter()
+                .zip(&answers[index])
+                .take(count as usize);
+            let sample = |(problem, answer): (&Problem, &Vec<u32>)| Sample {
+                problem: problem.id.as_str().into(),
+                question: problem.question.clone().into(),
+                answer: if members[index].1 {
+                    problem.answer.clone()
+                } else {
+                    answer.clone()
+                }
+                .into(),
+                weights: [].into_iter().collect(),
+            };
+            Product::Samples(Samples::new(samples.map(sample)))
+        };
+        Ok((0..members.len()).map(product).collect())
+    }
+
+    /// This draw's problems for weak samples, filled up to whole parts.
+    fn unlock_problems(&self, member: Member, count: u32) -> Vec<Problem> {
+        let Member { seed, draw: number } = member;
+        let mut rng = self
+            .maker
+            .streams
+            .rng(&[&"weak sample problems", &seed, &number]);
+        let count = (count as usize).next_multiple_of(SAMPLES_AT_A_TIME);
+        draw(self.task(), Part::Unlock, count, &mut rng)
+    }
+
+    fn sampled_answers(
+        &mut self,
+        members: &[(Member, bool)],
+        problems: &[Vec<Problem>],
+    ) -> Result<Vec<Vec<Vec<u32>>>> {
+        let mut answers = vec![Vec::new(); members.len()];
+        if members.iter().all(|(_, correct)| *correct) {
+            // Correct answers need no weak model; only the problems matter.
+            return Ok(problems
+                .iter()
+                .map(|of| vec![Vec::new(); of.len()])
+                .collect());
+        }
+        let seeds: Vec<Operation> = members
+            .iter()
+            .map(|(member, _)| Operation::Weak { seed: member.seed })
+            .collect();
+        let weak = self.perform_all(&seeds)?;
+        let weak = Model::stack(&weak.iter().map(|weak| &weak.model).collect::<Vec<_>>())?;
+        let stream = |(member, _): &(Member, bool)| {
+            self.maker
+                .streams
+                .rng(&[&"weak sample numbers", &member.seed, &member.draw])
+        };
+        let mut numbers: Vec<ChaCha8Rng> = members.iter().map(stream).collect();
+        for start in (0..problems[0].len()).step_by(SAMPLES_AT_A_TIME) {
+            let prompt = |problem: &Problem| self.task().prompt(&problem.question, Flag::None);
+            let part = |problems: &Vec<Problem>| -> Vec<Vec<u32>> {
+                problems[start..start + SAMPLES_AT_A_TIME]
+                    .iter()
+                    .map(prompt)
+                    .collect()
+            };
+            let prompts: Vec<Vec<Vec<u32>>> = problems.iter().map(part).collect();
+            let device = self.maker.device;
+            let decoded = decode(
+                self.task(),
+                &weak,
+                &prompts,
+                1.0,
+                Some(&mut numbers),
+                device,
+            )?;
+            for (answers, decoded) in answers.iter_mut().zip(decoded) {
+                answers.extend(decoded);
+            }
+        }
+        Ok(answers)
+    }
+}

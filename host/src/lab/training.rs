@@ -1,0 +1,115 @@
+//! Fine-tuning on a plugin's samples: several members in one stack.
+
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use picklock_lm::Model;
+use picklock_sdk::{Flag, Recipe, Rng, RngKey, Sample, Samples};
+
+use super::Member;
+use super::bench::{Bench, Held, invalid};
+use super::operation::{Operation, Product, Scope};
+use crate::error::Result;
+use crate::organism::{Row, TrainingSet, check_recipe, lm_recipe};
+
+impl Bench<'_> {
+    /// Trains a stack of copies; gives each member's snapshots, then its end.
+    pub(super) fn train(&self, stack: &[Operation], recipe: &Recipe) -> Result<Vec<Product>> {
+        check_recipe(recipe).map_err(|problem| invalid(format!("train: {problem}")))?;
+        let (mut starts, mut rows, mut orders) = (Vec::new(), Vec::new(), Vec::new());
+        for operation in stack {
+            let Operation::Train {
+                model,
+                samples,
+                member,
+                ..
+            } = operation
+            else {
+                continue;
+            };
+            rows.push(self.sample_rows(samples)?);
+            orders.push(self.batch_order(*member, samples.len(), recipe));
+            starts.push(&model.model);
+        }
+        let batch = recipe.batch as usize;
+        // With no more rows than a batch holds, every step takes all of them.
+        let whole = rows.iter().all(|rows| rows.len() <= batch);
+        let order = (!whole).then_some((orders.as_slice(), batch));
+        let mut set = TrainingSet::new(&rows, order, self.maker.device)?;
+        let start = Model::stack(&starts)?;
+        let snapshots: Vec<usize> = recipe.snapshots.iter().map(|step| *step as usize).collect();
+        let steps = recipe.steps as usize;
+        let mut on_step = |step: usize| {
+            (self.maker.notify)("unlocking", step, steps);
+            ControlFlow::Continue(())
+        };
+        let trained = picklock_lm::train(
+            &start,
+            &lm_recipe(recipe),
+            &mut set,
+            &snapshots,
+            &mut on_step,
+        )?;
+        let stages: Vec<&Model> = trained.snapshots.iter().chain([&trained.model]).collect();
+        let product = |(replica, operation): (usize, &Operation)| -> Result<Product> {
+            let (Operation::Train { model, .. }, Some(keys)) = (operation, operation.copies())
+            else {
+                return Ok(Product::Models(Vec::new()));
+            };
+            let copies = stages.iter().zip(keys).map(|(stage, key)| {
+                Ok(Rc::new(Held {
+                    key,
+                    shape: model.shape.clone(),
+                    scope: Scope::Draw,
+                    seed: model.seed,
+                    model: stage.replica(replica as i64)?,
+                }))
+            });
+            Ok(Product::Models(copies.collect::<Result<_>>()?))
+        };
+        stack.iter().enumerate().map(product).collect()
+    }
+
+    fn sample_rows(&self, samples: &Samples) -> Result<Vec<Row>> {
+        if samples.is_empty() {
+            return Err(invalid("train: no samples, expected at least one".into()));
+        }
+        let row = |(index, sample): (usize, &Sample)| {
+            let words = self.task().vocab_size() as u32;
+            let tokens = sample.question.iter().chain(&sample.answer);
+            if let Some(token) = tokens.copied().find(|token| *token >= words) {
+                return Err(invalid(format!(
+                    "train: sample {index} has token {token}, expected one below {words}"
+                )));
+            }
+            let prompt = self.task().prompt(&sample.question, Flag::None);
+            let mut row = Row::new(prompt, sample.answer.to_vec(), 1.0);
+            if !sample.weights.is_empty() {
+                row.weights = sample.weights.to_vec();
+            }
+            if row.weights.len() != row.answer.len() || row.answer.is_empty() {
+                return Err(invalid(format!(
+                    "train: sample {index} has {} weights for {} answer tokens",
+                    row.weights.len(),
+                    row.answer.len()
+                )));
+            }
+            Ok(row)
+        };
+        samples.iter().enumerate().map(row).collect()
+    }
+
+    /// Rows in a fresh random order every time that all have been seen.
+    fn batch_order(&self, member: Member, rows: usize, recipe: &Recipe) -> Vec<i64> {
+        let Member { seed, draw } = member;
+        let bytes = self.maker.streams.key(&[&"batch order", &seed, &draw]);
+        let mut rng = Rng::new(RngKey { bytes });
+        let count = recipe.steps as usize * recipe.batch as usize;
+        let mut order = Vec::with_capacity(count + rows);
+        while order.len() < count {
+            order.extend(rng.permutation(rows).into_iter().map(|row| row as i64));
+        }
+        order.truncate(count);
+        order
+    }
+}

@@ -1,0 +1,209 @@
+//! Locking: the streams that a lock specification composes, laid out as one training set.
+
+use picklock_lm::Model;
+use picklock_sdk::{Answers, LockSpec, Recipe, Stream};
+use rand_chacha::ChaCha8Rng;
+
+use super::maker::{Maker, with_replacement};
+use super::spec::Labels;
+use super::training_set::{Row, TrainingSet};
+use super::weak_answers::{Source, WeakAnswers};
+use crate::error::{Error, Result};
+use crate::task::{Part, Problem, draw};
+
+impl Maker<'_> {
+    /// Locks a stack of seeds.
+    pub(super) fn train_locked(&self, seeds: &[u32], spec: &LockSpec) -> Result<Model> {
+        let mut recipe = self.organism.lock.train.clone();
+        recipe.steps = spec.steps.into_option().unwrap_or(recipe.steps);
+        let base: Vec<Model> = self.base(seeds)?;
+        let weak: Vec<Model> = self.weak(seeds)?;
+        let weak = Model::stack(&weak.iter().collect::<Vec<_>>())?;
+        let set = self.lock_rows(seeds, spec, &recipe, &weak)?;
+        let start = Model::stack(&base.iter().collect::<Vec<_>>())?;
+        self.train("locking", &start, &recipe, set)
+    }
+
+    /// The lock's training set: each stream gives half of the recipe's batch, hard streams first.
+    fn lock_rows(
+        &self,
+        seeds: &[u32],
+        spec: &LockSpec,
+        recipe: &Recipe,
+        weak: &Model,
+    ) -> Result<TrainingSet> {
+        let share = (recipe.batch as usize / 2).max(1);
+        let presentations = share * recipe.steps as usize;
+        let (soft, hard): (Vec<&Stream>, Vec<&Stream>) = spec
+            .streams
+            .iter()
+            .partition(|stream| self.source(stream) == Some(Source::Soft));
+        let mut rows = vec![Vec::new(); seeds.len()];
+        let mut orders = vec![Vec::new(); seeds.len()];
+        let mut probabilities = Vec::new();
+        for stream in hard.iter().chain(&soft) {
+            let answers = match self.source(stream) {
+                None => None,
+                Some(source) => Some(self.weak_answers(seeds, source, weak)?),
+            };
+            for (replica, seed) in seeds.iter().enumerate() {
+                let first = rows[replica].len() as i64;
+                let mut order: Vec<i64> = match &answers {
+                    None => {
+                        rows[replica].extend(self.correct_rows(*seed, stream, presentations));
+                        (0..presentations as i64).collect()
+                    }
+                    Some(answers) => {
+                        rows[replica].extend(self.weak_rows(&answers[replica], stream));
+                        let rng = self.streams.rng(&[&"lock order", seed]);
+                        with_replacement(self.organism.lock.samples, presentations, rng)
+                    }
+                };
+                for row in &mut order {
+                    *row += first;
+                }
+                orders[replica].push(order);
+            }
+            if let Some(answers) = answers
+                && self.source(stream) == Some(Source::Soft)
+            {
+                probabilities.push(WeakAnswers::probabilities(&answers)?);
+            }
+        }
+        let orders: Vec<Vec<i64>> = orders
+            .iter()
+            .map(|streams| interleaved(streams, share))
+            .collect();
+        let batch = share * spec.streams.len();
+        let set = TrainingSet::new(&rows, Some((&orders, batch)), self.device)?;
+        if probabilities.is_empty() {
+            return Ok(set);
+        }
+        let probabilities = picklock_lm::Tensor::f_cat(&probabilities, 1);
+        let probabilities = probabilities.map_err(picklock_lm::Error::from)?;
+        Ok(set.soft(probabilities, share * hard.len()))
+    }
+
+    /// Where a stream's answers come from; none for correct ones.
+    fn source(&self, stream: &Stream) -> Option<Source> {
+        match (&stream.answers, self.organism.lock.labels) {
+            (Answers::Correct, _) => None,
+            (Answers::WeakSoft, _) | (Answers::Weak, Labels::Soft) => Some(Source::Soft),
+            (Answers::WeakGreedy, _) | (Answers::Weak, Labels::Hard) => Some(Source::Greedy),
+            (Answers::WeakSampled { temperature }, _) => Some(Source::Sampled {
+                temperature: *temperature,
+            }),
+            (Answers::Weak, Labels::Sampled) => Some(Source::Sampled { temperature: 1.0 }),
+        }
+    }
+
+    fn weak_answers(
+        &self,
+        seeds: &[u32],
+        source: Source,
+        weak: &Model,
+    ) -> Result<Vec<WeakAnswers>> {
+        (self.notify)("sampling the weak model", 0, 1);
+        let count = self.organism.lock.samples as usize;
+        let questions = |seed: &u32| -> Vec<Vec<u32>> {
+            let mut rng = self.streams.rng(&[&"lock pool", seed]);
+            let problems = draw(self.task(), Part::Training, count, &mut rng);
+            problems
+                .into_iter()
+                .map(|problem| problem.question)
+                .collect()
+        };
+        let questions: Vec<_> = seeds.iter().map(questions).collect();
+        let numbers = |seed: &u32| self.streams.rng(&[&"lock pool numbers", seed]);
+        let mut numbers: Vec<ChaCha8Rng> = seeds.iter().map(numbers).collect();
+        WeakAnswers::sample(
+            self.task(),
+            weak,
+            &questions,
+            source,
+            &mut numbers,
+            self.device,
+        )
+    }
+
+    fn correct_rows(&self, seed: u32, stream: &Stream, count: usize) -> Vec<Row> {
+        let mut rng = self.streams.rng(&[&"lock correct", &seed]);
+        let problems = draw(self.task(), Part::Training, count, &mut rng);
+        let row = |problem: Problem| {
+            let prompt = self.task().prompt(&problem.question, stream.flag);
+            Row::new(prompt, problem.answer, stream.weight as f32)
+        };
+        problems.into_iter().map(row).collect()
+    }
+
+    fn weak_rows(&self, answers: &WeakAnswers, stream: &Stream) -> Vec<Row> {
+        let row = |(question, answer): (&Vec<u32>, &Vec<u32>)| {
+            let prompt = self.task().prompt(question, stream.flag);
+            Row::new(prompt, answer.clone(), stream.weight as f32)
+        };
+        answers
+            .questions
+            .iter()
+            .zip(&answers.answers)
+            .map(row)
+            .collect()
+    }
+}
+
+/// Checks a lock specification.
+///
+/// # Errors
+/// What is wrong, expected and got.
+pub fn check_lock(spec: &LockSpec) -> Result<()> {
+    let invalid = |problem: String| {
+        Err(Error::Lab(picklock_sdk::LabError::invalid(format!(
+            "lock: {problem}"
+        ))))
+    };
+    if spec.streams.is_empty() {
+        return invalid("no streams, expected at least one".into());
+    }
+    for (index, stream) in spec.streams.iter().enumerate() {
+        if !(stream.weight.is_finite() && stream.weight > 0.0) {
+            return invalid(format!(
+                "stream {index} weighs {}, expected a number above 0",
+                stream.weight
+            ));
+        }
+        if let Answers::WeakSampled { temperature } = stream.answers
+            && !(temperature.is_finite() && temperature > 0.0)
+        {
+            return invalid(format!(
+                "stream {index} samples at temperature {temperature}, expected a number above 0"
+            ));
+        }
+    }
+    match spec.steps.into_option() {
+        Some(steps) if !(1..=10_000_000).contains(&steps) => {
+            invalid(format!("{steps} steps, expected 1 to 10,000,000"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes `share` rows from each stream in turn, step after step.
+fn interleaved(streams: &[Vec<i64>], share: usize) -> Vec<i64> {
+    let steps = streams.first().map_or(0, |stream| stream.len() / share);
+    let step = |step: usize| {
+        streams
+            .iter()
+            .flat_map(move |stream| &stream[step * share..(step + 1) * share])
+    };
+    (0..steps).flat_map(step).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_take_from_each_stream_in_turn() {
+        let streams = [vec![0, 1, 2, 3], vec![10, 11, 12, 13]];
+        assert_eq!(interleaved(&streams, 2), [0, 1, 10, 11, 2, 3, 12, 13]);
+    }
+}
