@@ -9,6 +9,8 @@ mod noise;
 mod operation;
 mod record;
 mod sampling;
+#[cfg(test)]
+mod tests;
 mod training;
 
 pub use bench::Bench;

@@ -31,6 +31,14 @@ impl Cache {
         Ok(Self { folder })
     }
 
+    /// The cache in this folder.
+    #[cfg(test)]
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+        }
+    }
+
     /// The folder for things of this kind, made where it isn't there.
     ///
     /// # Errors

@@ -1,0 +1,266 @@
+//! Cohorts on a micro organism: what runs side by side is what runs alone, whoever fails.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use abi_stable::sabi_trait::TD_Opaque;
+use abi_stable::std_types::{RResult, RVec};
+use picklock_lm::{Device, runtime};
+use picklock_sdk::abi::{HypothesisApi, HypothesisApi_TO, HypothesisBox, LabBox, guarded};
+use picklock_sdk::{
+    Arm, LabError, LockSpec, ModelId, Noise, Questions, Reply, Request, Rng, Samples,
+};
+
+use super::{Bench, Cohort, CohortError, Member, Outcome, TrialRecord};
+use crate::organism::{Cache, Maker, Organism, Streams};
+
+const MICRO: &str = r#"
+summary = "as small as it gets"
+task.chain = { length = 2, modulus = 5, operations = ["+", "gap"] }
+problems = { held_out = 24, validation = 8 }
+gate = { weak_gap = 1.0, password_share = 0.0 }
+
+[base]
+model = { n_embd = 8, n_layer = 1, n_head = 2 }
+password_share = 0.5
+train = { optimizer.adamw = { beta1 = 0.9, beta2 = 0.98 }, learning_rate = 1e-2, steps = 30, batch = 8 }
+
+[weak]
+model = { n_embd = 8, n_layer = 1, n_head = 2 }
+teacher = { hard = ["gap"], systematic = 0.6, correct = 0.35, easy_correct = 0.9 }
+samples = 32
+train = { optimizer.adamw = { beta1 = 0.9, beta2 = 0.98 }, learning_rate = 1e-2, steps = 20, batch = 8 }
+
+[lock]
+labels = "soft"
+samples = 32
+train = { optimizer.adamw = { beta1 = 0.9, beta2 = 0.98 }, learning_rate = 5e-3, steps = 20, batch = 8 }
+
+[unlock]
+optimizer.adamw = { beta1 = 0.9, beta2 = 0.999 }
+learning_rate = 1e-3
+steps = 12
+batch = 2
+"#;
+
+/// What a member does, by its seed: asks differ between members, and some fail.
+struct Scripted;
+
+struct Asking<'a>(&'a LabBox);
+
+impl Asking<'_> {
+    fn call(&self, request: Request) -> Result<Reply, LabError> {
+        self.0.call(request).into_result()
+    }
+
+    fn model(&self, request: Request) -> Result<ModelId, LabError> {
+        match self.call(request)? {
+            Reply::Models(models) => Ok(models[models.len() - 1]),
+            other => Err(LabError::failed(format!("{other:?}"))),
+        }
+    }
+
+    fn samples(&self, count: u32) -> Result<Samples, LabError> {
+        match self.call(Request::WeakSamples { count })? {
+            Reply::Samples(samples) => Ok(samples),
+            other => Err(LabError::failed(format!("{other:?}"))),
+        }
+    }
+
+    fn evaluate(&self, model: ModelId, measure: &str) -> Result<Reply, LabError> {
+        let questions = Questions::held_out();
+        self.call(Request::Evaluate {
+            model,
+            questions,
+            measure: measure.into(),
+        })
+    }
+
+    fn unlock(&self, count: u32) -> Result<(), LabError> {
+        let Reply::Recipe(recipe) = self.call(Request::UnlockRecipe)? else {
+            return Err(LabError::failed("no recipe"));
+        };
+        let model = self.model(Request::Locked(LockSpec::plain()))?;
+        self.evaluate(model, "locked")?;
+        let samples = self.samples(count)?;
+        let unlocked = self.model(Request::Train {
+            model,
+            samples,
+            recipe,
+        })?;
+        self.evaluate(unlocked, "held-out")?;
+        let Reply::RngKey(key) = self.call(Request::RngKey {
+            purpose: "test".into(),
+        })?
+        else {
+            return Err(LabError::failed("no key"));
+        };
+        let noise = Noise::global(0.5, Rng::new(key));
+        let noisy = self.model(Request::Perturb { model, noise })?;
+        self.evaluate(noisy, "noisy").map(|_| ())
+    }
+}
+
+impl HypothesisApi for Scripted {
+    fn arms(&self) -> RResult<RVec<Arm>, LabError> {
+        RResult::ROk(RVec::new())
+    }
+
+    fn run(&self, lab: LabBox, arm: Arm) -> RResult<(), LabError> {
+        guarded(|| {
+            let lab = Asking(&lab);
+            let Reply::RngKey(key) = lab.call(Request::RngKey {
+                purpose: "who".into(),
+            })?
+            else {
+                return Err(LabError::failed("no key"));
+            };
+            let odd = key.bytes[0] % 2 == 1;
+            match arm.name() {
+                "alike" => lab.unlock(2),
+                "unlike" => lab.unlock(if odd { 2 } else { 5 }),
+                "some-panic" if odd => panic!("on purpose"),
+                "some-panic" => lab.unlock(2),
+                "foreign" => lab.evaluate(987, "held-out").map(|_| ()),
+                "hang" => loop {
+                    std::thread::sleep(Duration::from_millis(50));
+                },
+                "nested" => {
+                    let (few, many) = (lab.samples(2)?, lab.samples(40)?);
+                    let same = few.iter().zip(&many).all(|(few, many)| few == many);
+                    let distinct = many.iter().nth(20) != many.iter().next();
+                    let value = f64::from(u8::from(same && distinct && many.len() == 40));
+                    lab.call(Request::Record {
+                        metric: "same".into(),
+                        value,
+                    })
+                    .map(|_| ())
+                }
+                _ => lab
+                    .call(Request::Record {
+                        metric: "Bad Name".into(),
+                        value: 1.0,
+                    })
+                    .map(|_| ()),
+            }
+        })
+    }
+}
+
+fn members() -> Vec<Member> {
+    let of_seed = |seed| (0..2).map(move |draw| Member { seed, draw });
+    (0..2).flat_map(of_seed).collect()
+}
+
+/// Runs `arm` for each group of members, one cohort after another on one bench.
+fn run(arm: &str, groups: &[Vec<Member>]) -> Result<Vec<TrialRecord>, CohortError> {
+    runtime::start(Some(1));
+    let folder = tempfile::tempdir().unwrap();
+    let organism: Organism = crate::toml_file::parse(Path::new("micro.toml"), MICRO).unwrap();
+    let maker = Maker {
+        organism: &organism,
+        streams: Streams { root: 7 },
+        device: Device::Cpu,
+        environment: "test",
+        cache: &Cache::at(folder.path()),
+        width: 2,
+        notify: &|_, _, _| {},
+    };
+    let hypothesis: HypothesisBox = HypothesisApi_TO::from_value(Scripted, TD_Opaque);
+    let hypothesis = Arc::new(hypothesis);
+    let mut bench = Bench::new(maker, 4);
+    let mut records = Vec::new();
+    for members in groups {
+        let arm = Arm::new(arm);
+        let time_limit = Duration::from_secs(if arm.name() == "hang" { 1 } else { 60 });
+        let cohort = Cohort {
+            hypothesis: &hypothesis,
+            name: "test",
+            arm: &arm,
+            members,
+            time_limit,
+        };
+        records.extend(cohort.run(&mut bench)?);
+        bench.clear();
+    }
+    Ok(records)
+}
+
+fn alone() -> Vec<Vec<Member>> {
+    members().into_iter().map(|member| vec![member]).collect()
+}
+
+fn reason(record: &TrialRecord) -> String {
+    match &record.outcome {
+        Outcome::Done => String::new(),
+        Outcome::Failed { reason } => reason.clone(),
+    }
+}
+
+#[test]
+fn side_by_side_is_alone_to_the_bit() {
+    let together = run("alike", &[members()]).unwrap();
+    assert_eq!(together, run("alike", &alone()).unwrap());
+    for record in &together {
+        assert_eq!(record.outcome, Outcome::Done);
+        assert_eq!(record.measures.len(), 3);
+        assert_eq!(record.measures[0].grades.len(), 24);
+    }
+    // Draws of a seed share the lock, and nothing else.
+    assert_eq!(together[0].locks, together[1].locks);
+    assert_ne!(together[0].locks[0].digest, together[2].locks[0].digest);
+    assert_ne!(
+        together[0].measures[2].answers,
+        together[1].measures[2].answers
+    );
+}
+
+#[test]
+fn members_that_ask_for_other_shapes_run_apart_to_the_bit() {
+    let together = run("unlike", &[members()]).unwrap();
+    assert_eq!(together, run("unlike", &alone()).unwrap());
+}
+
+#[test]
+fn members_that_panic_leave_the_others_alone() {
+    let records = run("some-panic", &[members()]).unwrap();
+    assert_eq!(records, run("some-panic", &alone()).unwrap());
+    let failed: Vec<String> = records
+        .iter()
+        .map(reason)
+        .filter(|reason| !reason.is_empty())
+        .collect();
+    assert!(!failed.is_empty() && failed.len() < 4, "{failed:?}");
+    assert!(
+        failed.iter().all(|reason| reason == "panicked: on purpose"),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn the_first_two_of_forty_samples_are_those_of_two() {
+    for record in run("nested", &[members()]).unwrap() {
+        assert_eq!(record.metrics[0].value.to_bits(), 1f64.to_bits());
+    }
+}
+
+#[test]
+fn a_foreign_handle_and_a_garbage_name_are_refused() {
+    let records = run("foreign", &[members()]).unwrap();
+    assert_eq!(
+        reason(&records[0]),
+        "model handle 987 does not belong to this trial"
+    );
+    let records = run("garbage", &[members()]).unwrap();
+    assert!(reason(&records[0]).starts_with("metric name \"Bad Name\": expected"));
+}
+
+#[test]
+fn a_member_that_hangs_is_noticed() {
+    let hung = run("hang", &[members()]).unwrap_err();
+    assert_eq!(
+        hung.to_string(),
+        "no lab call and no end for 1 s (time_limit_s)"
+    );
+}
