@@ -159,8 +159,9 @@ fn shares(weights: &Tensor, replicas: i64) -> Result<Tensor> {
 
 impl Batch {
     /// The rows at these indices, `[R, B']` int64, each replica its own; with soft labels the
-    /// columns from `soft_column` on must be indices of soft rows. Unlike [`Targets::new`] this never waits for
-    /// the device: a batch whose weights are all 0 shows as a loss that isn't finite.
+    /// columns from `soft_column` on must be indices of soft rows. Unlike [`Targets::new`] this
+    /// never waits for the device: a batch whose weights are all 0 shows as a loss that isn't
+    /// finite.
     ///
     /// # Errors
     /// [`Error::Torch`] if there is no room.

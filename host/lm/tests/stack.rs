@@ -171,6 +171,35 @@ fn soft_loss(model: &Model, hard: &picklock_lm::Batch, soft: Soft) -> Tensor {
     loss(model, &picklock_lm::Batch { rows, targets }).unwrap()
 }
 
+/// Selected rows are the rows: of each replica its own, soft ones with their distributions.
+#[test]
+fn selected_rows_are_a_batch_of_their_own() {
+    let (_, stack) = families().into_iter().next().unwrap();
+    let ids = ids(8, 3, 4, 10);
+    let mut all = batch(&ids);
+    let probabilities = Tensor::rand([3, 2, 4, 19], (Kind::Float, Device::Cpu)).softmax(-1, None);
+    all.targets.soft = Some(Soft {
+        first_row: 2,
+        probabilities: probabilities.shallow_clone(),
+    });
+    let picks = [[1_usize, 0, 3], [0, 0, 2], [1, 1, 3]];
+    let order = Tensor::from_slice(&picks.map(|rows| rows.map(|row| row as i64)).concat());
+    let selected = all.select(&order.view([3, 3]), 2).unwrap();
+    let losses = loss(&stack, &selected).unwrap();
+    for (replica, rows) in picks.iter().enumerate() {
+        let chosen = vec![rows.iter().map(|row| ids[replica][*row].clone()).collect()];
+        let soft = Soft {
+            first_row: 2,
+            probabilities: probabilities
+                .narrow(0, replica as i64, 1)
+                .narrow(1, rows[2] as i64 - 2, 1),
+        };
+        let alone = soft_loss(&stack.replica(replica as i64).unwrap(), &batch(&chosen), soft);
+        let difference = apart(&alone, &losses.narrow(0, replica as i64, 1));
+        assert!(difference < 1e-5, "replica {replica}: {difference}");
+    }
+}
+
 fn trained(model: &Model, ids: &[Vec<Vec<Vec<u32>>>], optimizer: Optimizer, clip: f64) -> Trained {
     let schedule = Schedule {
         warmup_steps: 2,

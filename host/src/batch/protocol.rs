@@ -66,10 +66,7 @@ pub enum FromWorker {
         steps: usize,
     },
     /// The cohort is in the journal.
-    Finished {
-        /// How many of its trials failed, alone, with their reasons.
-        failed: Vec<String>,
-    },
+    Finished,
     /// A trial of the cohort in flight hangs, and with it the worker; it ends.
     Hung {
         /// How long it was waited for.

@@ -81,8 +81,8 @@ pub fn run(request: &Request, roots: &Roots) -> Result<bool> {
     manifest.hypotheses = describe_all(&files, &needed, &chosen, &all)?;
     let folder = RunFolder::claim(&path, request.fresh)?;
     write_down(&folder.path, &manifest, &all)?;
-    let failed = run_plan(&folder.path, &manifest, &files, request.device, cuda)?;
-    crate::report::write(&folder.path)?;
+    run_plan(&folder.path, &manifest, &files, request.device, cuda)?;
+    let failed = crate::report::write(&folder.path, roots)?;
     println!("\nwritten to {}", folder.path.display());
     for reason in failed.iter().take(5) {
         eprintln!("failed: {reason}");
@@ -96,14 +96,14 @@ pub fn run(request: &Request, roots: &Roots) -> Result<bool> {
     }
 }
 
-/// Runs what is left of the plan; gives the reasons of failed trials, old ones included.
+/// Runs what is left of the plan.
 fn run_plan(
     run: &Path,
     manifest: &Manifest,
     files: &[PluginFile],
     device: &str,
     cuda: bool,
-) -> Result<Vec<String>> {
+) -> Result<()> {
     let journal = run.join("journal");
     let segments = journal::read_all(&journal)?;
     let finished: HashSet<Key> = segments
@@ -118,7 +118,7 @@ fn run_plan(
     let costs = Costs::new(manifest, &plan, cuda, &cache, workers);
     announce(run, manifest, &plan, &costs, device, workers);
     if plan.done == plan.trials {
-        return Ok(Vec::new());
+        return Ok(());
     }
     // A second handler can't be set; the first does the same.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
@@ -131,16 +131,16 @@ fn run_plan(
     };
     let started = Instant::now();
     let mut progress = Progress::new(costs, plan.trials - plan.done);
-    let failed = supervisor.run(&plan, &mut progress);
+    let result = supervisor.run(&plan, &mut progress);
     progress.end();
-    if failed.is_ok() {
-        eprintln!(
-            "{} trials in {}",
-            plan.trials - plan.done,
-            readable(started.elapsed().as_secs_f64())
-        );
-    }
-    failed
+    result?;
+    let seconds = started.elapsed().as_secs_f64();
+    eprintln!(
+        "{} trials in {}",
+        plan.trials - plan.done,
+        readable(seconds)
+    );
+    Ok(())
 }
 
 /// Says what will be done and about how long it takes.

@@ -65,11 +65,11 @@ struct Worker {
 }
 
 impl Supervisor<'_> {
-    /// Runs everything that the plan has left; gives the reasons of trials that failed.
+    /// Runs everything that the plan has left.
     ///
     /// # Errors
     /// Where the run can't go on, or Ctrl-C stopped it. What was finished is in the journal.
-    pub fn run(&self, plan: &Plan, progress: &mut Progress) -> Result<Vec<String>> {
+    pub fn run(&self, plan: &Plan, progress: &mut Progress) -> Result<()> {
         let (sender, heard) = channel();
         let mut blocks: VecDeque<Block> = plan.blocks.iter().cloned().collect();
         let count = self.workers.clamp(1, blocks.len().max(1));
@@ -96,8 +96,7 @@ impl Supervisor<'_> {
         sender: &Sender<(usize, Heard)>,
         heard: &Receiver<(usize, Heard)>,
         progress: &mut Progress,
-    ) -> Result<Vec<String>> {
-        let mut failed = Vec::new();
+    ) -> Result<()> {
         let mut finished = 0;
         while finished < workers.len() {
             if STOP.load(Ordering::Relaxed) {
@@ -120,11 +119,10 @@ impl Supervisor<'_> {
                         _ => Error::Worker(reason),
                     });
                 }
-                Heard::Message(FromWorker::Finished { failed: reasons }) => {
+                Heard::Message(FromWorker::Finished) => {
                     if let Some(cohort) = worker.in_flight.take() {
                         progress.finished(&cohort);
                     }
-                    failed.extend(reasons);
                     finished += usize::from(!worker.next(blocks)?);
                 }
                 Heard::Message(FromWorker::Ready) => {
@@ -134,19 +132,19 @@ impl Supervisor<'_> {
                 Heard::Message(FromWorker::Arms(_)) => {}
                 Heard::Gone if worker.stdin.is_none() => {}
                 Heard::Gone => {
-                    failed.extend(self.bury(worker, progress)?);
+                    self.bury(worker, progress)?;
                     let block = std::mem::take(&mut worker.block);
                     *worker = self.spawn(index, sender)?;
                     worker.block = block;
                 }
             }
         }
-        Ok(failed)
+        Ok(())
     }
 
     /// Makes up for a worker that died with a cohort in flight: its halves are tried apart, and a
     /// member that stands alone is recorded as failed.
-    fn bury(&self, worker: &mut Worker, progress: &mut Progress) -> Result<Vec<String>> {
+    fn bury(&self, worker: &mut Worker, progress: &mut Progress) -> Result<()> {
         let reason = worker.reason();
         let Some(cohort) = worker.in_flight.take() else {
             return Err(Error::Worker(format!(
@@ -166,7 +164,7 @@ impl Supervisor<'_> {
                     ..cohort.clone()
                 });
             }
-            return Ok(Vec::new());
+            return Ok(());
         }
         progress.finished(&cohort);
         let missing = || {

@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use super::protocol::{FromWorker, ToWorker, VERSION};
 use crate::error::{Error, Result};
 use crate::journal::{self, Manifest, Segment, Trial};
-use crate::lab::{Bench, Cohort, CohortError, Member, Outcome, TrialRecord};
+use crate::lab::{Bench, Cohort, CohortError, Member, TrialRecord};
 use crate::organism::{Cache, Key, Maker, Streams};
 use crate::plugins::{self, PluginFile};
 
@@ -202,7 +202,7 @@ fn work(
                 arm,
                 members,
             } => match worker.cohort(&mut bench, &hypothesis, &arm, &members)? {
-                Ok(failed) => out.say(&FromWorker::Finished { failed })?,
+                Ok(()) => out.say(&FromWorker::Finished)?,
                 Err(hung) => {
                     return out.say(&FromWorker::Hung {
                         reason: hung.to_string(),
@@ -243,15 +243,14 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Runs a cohort and writes its segment; gives the reasons of trials that failed alone, or the
-    /// one that hangs.
+    /// Runs a cohort and writes its segment, unless one of its trials hangs.
     fn cohort(
         &self,
         bench: &mut Bench,
         hypothesis: &str,
         arm: &str,
         members: &[Member],
-    ) -> Result<std::result::Result<Vec<String>, CohortError>> {
+    ) -> Result<std::result::Result<(), CohortError>> {
         let missing = || Error::Worker(format!("no {hypothesis}/{arm} in the manifest"));
         let run = self.manifest.hypothesis(hypothesis).ok_or_else(missing)?;
         let arm = run
@@ -275,7 +274,7 @@ impl Worker<'_> {
     }
 }
 
-/// Writes trials into the journal; gives the reasons of those that failed.
+/// Writes trials into the journal.
 ///
 /// # Errors
 /// Where the journal can't be written.
@@ -285,19 +284,7 @@ pub fn write_records(
     hypothesis: &journal::RunHypothesis,
     arm: &Arm,
     records: Vec<TrialRecord>,
-) -> Result<Vec<String>> {
-    let reason = |record: &TrialRecord| match &record.outcome {
-        Outcome::Done => None,
-        Outcome::Failed { reason } => {
-            let Member { seed, draw } = record.member;
-            let name = &hypothesis.name;
-            Some(format!(
-                "{name}/{} seed {seed} draw {draw}: {reason}",
-                arm.name()
-            ))
-        }
-    };
-    let failed: Vec<String> = records.iter().filter_map(reason).collect();
+) -> Result<()> {
     let trial = |record: TrialRecord| Trial {
         id: manifest.trial_id(hypothesis, arm, record.member),
         record,
@@ -306,6 +293,5 @@ pub fn write_records(
     journal::write(
         &run.join("journal"),
         &Segment::new(&hypothesis.name, arm.name(), trials),
-    )?;
-    Ok(failed)
+    )
 }

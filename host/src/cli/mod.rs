@@ -48,7 +48,7 @@ pub fn main() -> Result<ExitCode> {
     let roots = Roots::discover(&cli.roots);
     match cli.command {
         Command::Run(run) => run.main(&roots),
-        Command::Report(report) => report.main(),
+        Command::Report(report) => report.main(&roots),
         Command::Show(show) => show.main(),
         Command::Plugins(plugins) => plugins.main(&roots),
         Command::Worker => crate::batch::worker_main(),
@@ -68,8 +68,9 @@ fn usage(error: &clap::Error) -> Result<ExitCode> {
         return Ok(ExitCode::from(code));
     }
     let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let problem = text.split("\n\n").next().unwrap_or_default();
+    let problem = problem.strip_prefix("error: ").unwrap_or(problem);
+    let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
     let suggestion = [
         ContextKind::SuggestedArg,
         ContextKind::SuggestedSubcommand,
@@ -80,7 +81,7 @@ fn usage(error: &clap::Error) -> Result<ExitCode> {
         .find_map(|kind| error.get(kind))
         .map(ToString::to_string);
     Err(Error::Usage(match suggested {
-        Some(suggested) => format!("{first}; did you mean `{suggested}`?"),
-        None => format!("{first}; see picklock --help"),
+        Some(suggested) => format!("{problem}; did you mean `{suggested}`?"),
+        None => format!("{problem}; see picklock --help"),
     }))
 }

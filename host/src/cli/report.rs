@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::Result;
+use crate::plugins::Roots;
 
 /// Rebuild a run's tables and pictures from its journal.
 #[derive(Args)]
@@ -18,7 +19,7 @@ impl Report {
     ///
     /// # Errors
     /// Where the folder holds no readable run.
-    pub fn main(&self) -> Result<bool> {
-        crate::report::write(&self.run).map(|()| false)
+    pub fn main(&self, roots: &Roots) -> Result<bool> {
+        crate::report::write(&self.run, roots).map(|_| false)
     }
 }

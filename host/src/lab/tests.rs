@@ -97,8 +97,8 @@ impl Asking<'_> {
             return Err(LabError::failed("no key"));
         };
         let noise = Noise::global(0.5, Rng::new(key));
-        let noisy = self.model(Request::Perturb { model, noise })?;
-        self.evaluate(noisy, "noisy").map(|_| ())
+        let perturbed = self.model(Request::Perturb { model, noise })?;
+        self.evaluate(perturbed, "noisy").map(|_| ())
     }
 }
 
@@ -118,10 +118,9 @@ impl HypothesisApi for Scripted {
             };
             let odd = key.bytes[0] % 2 == 1;
             match arm.name() {
-                "alike" => lab.unlock(2),
                 "unlike" => lab.unlock(if odd { 2 } else { 5 }),
                 "some-panic" if odd => panic!("on purpose"),
-                "some-panic" => lab.unlock(2),
+                "alike" | "some-panic" => lab.unlock(2),
                 "foreign" => lab.evaluate(987, "held-out").map(|_| ()),
                 "hang" => loop {
                     std::thread::sleep(Duration::from_millis(50));
