@@ -47,15 +47,25 @@ fn place(text: &str, offset: usize) -> (usize, usize) {
 /// Adds the nearest right name to serde's "unknown field" and "unknown variant".
 fn with_nearest(message: &str) -> String {
     let message = message.replace('\n', " ");
-    let Some(rest) = message.strip_prefix("unknown ") else {
+    let Some((given, known)) = given_and_known(&message) else {
         return message;
     };
-    let mut quoted = rest.split('`').skip(1).step_by(2);
-    let given = quoted.next().unwrap_or_default();
-    match nearest(given, quoted) {
+    match nearest(given, known.into_iter()) {
         Some(nearest) => format!("unknown key `{given}`; did you mean `{nearest}`?"),
         None => message.replacen("unknown field", "unknown key", 1),
     }
+}
+
+/// The unknown name and the known ones, where a message is about such a thing.
+fn given_and_known(message: &str) -> Option<(&str, Vec<&str>)> {
+    if let Some(rest) = message.strip_prefix("unknown ") {
+        let mut quoted = rest.split('`').skip(1).step_by(2);
+        return Some((quoted.next()?, quoted.collect()));
+    }
+    // So says toml of the variants of an enum.
+    let rest = message.strip_prefix("unexpected keys in table: ")?;
+    let (given, known) = rest.split_once(", available keys: ")?;
+    Some((given.split(", ").next()?, known.split(", ").collect()))
 }
 
 #[cfg(test)]
@@ -75,5 +85,22 @@ mod tests {
         let error = parse::<File>(Path::new("a.toml"), text).unwrap_err();
         let expected = "a.toml:2:3: unknown key `lerning_rate`; did you mean `learning_rate`?";
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn an_unknown_key_of_a_variant_names_the_nearest_too() {
+        #[derive(Debug, serde::Deserialize)]
+        struct File {
+            #[allow(dead_code, reason = "only its names matter here")]
+            optimizer: picklock_sdk::Optimizer,
+        }
+        let text = "optimizer.lion = { beta_1 = 0.9, beta2 = 0.99 }";
+        let error = parse::<File>(Path::new("a.toml"), text).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with(": unknown key `beta_1`; did you mean `beta1`?"),
+            "{error}"
+        );
     }
 }

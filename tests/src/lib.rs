@@ -1,1 +1,43 @@
-//! End-to-end tests: they drive the real binary with real plugins.
+//! What the end-to-end tests share: they drive the real binary with real plugins on an organism
+//! of some hundred parameters, each in a place of its own. What is tested stands in `tests/`.
+
+mod done;
+mod place;
+mod plugin;
+mod running;
+mod table;
+
+pub use done::Done;
+pub use place::{MICRO, Place};
+pub use plugin::{built_fixture, built_plugin, patched};
+pub use running::{Running, children, has_ended, wait_for};
+pub use table::{Row, Table, snapshot, tables};
+
+use std::path::PathBuf;
+
+/// The folder of this build's binaries: `target/debug`.
+///
+/// # Panics
+/// Where the tests run from somewhere else than a build folder.
+pub fn built() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own file");
+    let folder = test
+        .ancestors()
+        .nth(2)
+        .expect("tests lie in target/debug/deps");
+    folder.to_path_buf()
+}
+
+/// The workspace's root.
+pub fn workspace() -> PathBuf {
+    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    tests
+        .parent()
+        .expect("tests/ lies in the workspace")
+        .to_path_buf()
+}
+
+/// Says why a test tests nothing here.
+pub fn skipped(reason: &str) {
+    println!("skipped: {reason}");
+}

@@ -24,6 +24,9 @@ pub struct Registration {
     /// The file's text; not a key of it.
     #[serde(skip)]
     pub text: String,
+    /// Where the file lies; not a key of it.
+    #[serde(skip)]
+    pub path: PathBuf,
     /// The claim, as one sentence.
     pub claim: String,
     /// Who says it.
@@ -160,9 +163,10 @@ impl Registration {
             .into_owned();
         registration.hash = Some(Key::of_bytes(text.as_bytes()));
         registration.text = text;
+        registration.path = path.to_path_buf();
         registration
             .check()
-            .map_err(|(key, problem)| registration.at(path, &key, problem))?;
+            .map_err(|(key, problem)| registration.at(&[&key], problem))?;
         Ok(registration)
     }
 
@@ -205,13 +209,19 @@ impl Registration {
     /// # Errors
     /// Where one isn't: file, line and the arm.
     pub fn check_references(&self, all: &[Self]) -> Result<()> {
+        let arms_of = |other: &Self| -> Vec<String> {
+            let arms = other.arms.iter();
+            arms.map(|arm| ArmRef::of(&other.name, &arm.name).to_string())
+                .collect()
+        };
+        let known: Vec<String> = all.iter().flat_map(arms_of).collect();
         for needed in self.needed_arms() {
-            let hypothesis = needed.hypothesis.clone().unwrap_or_default();
-            let other = all.iter().find(|other| other.name == hypothesis);
-            if other.is_none_or(|other| other.arm(&needed.arm).is_none()) {
-                let problem = format!("there is no arm `{needed}`");
-                let path = PathBuf::from(format!("hypotheses/{}.toml", self.name));
-                return Err(self.at(&path, &needed.to_string(), problem));
+            let name = needed.to_string();
+            if !known.contains(&name) {
+                let problem = Error::unknown("arm", &name, known).to_string();
+                let own = needed.hypothesis.as_ref() == Some(&self.name);
+                let written = if own { needed.arm } else { name };
+                return Err(self.at(&[&format!("\"{written}\"")], problem));
             }
         }
         Ok(())
@@ -239,27 +249,28 @@ impl Registration {
             })?;
         let mut resolved = found.clone();
         for (name, value) in &arm.parameters {
-            if found.parameters().all(|(known, _)| known != name) {
-                return Err(plugin(format!(
-                    "arm {} has no parameter `{name}`",
-                    arm.name
-                )));
+            let known: Vec<String> = found.parameters().map(|(known, _)| known.into()).collect();
+            if !known.contains(name) {
+                let problem = Error::unknown("parameter", name, known).to_string();
+                return Err(self.at(&[&format!("\"{}\"", arm.name), name], problem));
             }
             resolved = resolved.with(name, value.clone());
         }
         Ok(resolved)
     }
 
-    /// An error at the line that first mentions `key`.
-    fn at(&self, path: &Path, key: &str, problem: String) -> Error {
-        let line = self
-            .text
-            .lines()
-            .position(|line| line.contains(key))
-            .map_or(1, |line| line + 1);
+    /// An error at the line that first mentions the last of `keys`, after those before it; at the
+    /// first line where there is none.
+    fn at(&self, keys: &[&str], problem: String) -> Error {
+        let mut lines = self.text.lines().enumerate().peekable();
+        let mut place = 0;
+        for key in keys {
+            while lines.next_if(|(_, line)| !line.contains(key)).is_some() {}
+            place = lines.peek().map_or(0, |(index, _)| *index);
+        }
         Error::Text {
-            path: path.to_path_buf(),
-            line,
+            path: self.path.clone(),
+            line: place + 1,
             column: 1,
             problem,
         }

@@ -23,6 +23,7 @@ pub struct TrustList {
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
+    #[serde(default)]
     plugins: BTreeMap<String, Key>,
 }
 
@@ -51,7 +52,10 @@ impl TrustList {
             Some(_) => format!("{path} has changed since it was trusted in {list}"),
             None => format!("{path} is not trusted: {list} doesn't list it"),
         };
-        let problem = format!("{problem}; if it is yours, give: picklock plugins trust {path}");
+        let root = self.path.parent().unwrap_or(Path::new(".")).display();
+        let problem = format!(
+            "{problem}; if it is yours, give: picklock plugins trust --plugins {root} {path}"
+        );
         Err(Error::Plugin {
             name: file.name.clone(),
             problem,
