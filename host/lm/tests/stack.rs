@@ -190,11 +190,17 @@ fn selected_rows_are_a_batch_of_their_own() {
         let chosen = vec![rows.iter().map(|row| ids[replica][*row].clone()).collect()];
         let soft = Soft {
             first_row: 2,
-            probabilities: probabilities
-                .narrow(0, replica as i64, 1)
-                .narrow(1, rows[2] as i64 - 2, 1),
+            probabilities: probabilities.narrow(0, replica as i64, 1).narrow(
+                1,
+                rows[2] as i64 - 2,
+                1,
+            ),
         };
-        let alone = soft_loss(&stack.replica(replica as i64).unwrap(), &batch(&chosen), soft);
+        let alone = soft_loss(
+            &stack.replica(replica as i64).unwrap(),
+            &batch(&chosen),
+            soft,
+        );
         let difference = apart(&alone, &losses.narrow(0, replica as i64, 1));
         assert!(difference < 1e-5, "replica {replica}: {difference}");
     }
