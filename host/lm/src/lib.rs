@@ -44,5 +44,5 @@ pub use recipe::{Decay, Recipe, Schedule};
 pub use rows::{Rows, Side};
 pub use targets::{Batch, Soft, Targets};
 pub use tch::{Device, Kind, Tensor};
-pub use training::{Batches, Trained, gradients, train};
+pub use training::{Batches, Trained, Trainer, gradients, train};
 pub use weights::Weights;

@@ -48,7 +48,6 @@ pub fn train(
     snapshots: &[usize],
     on_step: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Trained> {
-    recipe.check()?;
     if let Some(late) = snapshots.iter().find(|&&step| step > recipe.steps) {
         return Err(Error::argument(
             "snapshot",
@@ -116,7 +115,9 @@ fn backward(
     })
 }
 
-struct Trainer<'a> {
+/// A training in hand: weights and optimiser state that go on from step to step, for what
+/// [`train`] does not do, such as changing the weights on the way.
+pub struct Trainer<'a> {
     model: &'a Model,
     recipe: &'a Recipe,
     groups: Groups,
@@ -125,7 +126,12 @@ struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    fn new(model: &'a Model, recipe: &'a Recipe) -> Result<Self> {
+    /// A copy of `model` at the start of its training.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a recipe out of range, [`Error::Torch`] if there is no room.
+    pub fn new(model: &'a Model, recipe: &'a Recipe) -> Result<Self> {
+        recipe.check()?;
         let groups = Groups::new(model)?;
         let network = model.architecture().network(&groups.leaves())?;
         let states = groups.values().map(|values| recipe.optimizer.state(values));
@@ -139,8 +145,37 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// One step; the loss before it, `[R]`.
-    fn step(&mut self, step: usize, batch: Batch) -> Result<Tensor> {
+    /// The weights as they are, as a model of their own.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if there is no room.
+    pub fn snapshot(&self) -> Result<Model> {
+        self.groups.snapshot(self.model)
+    }
+
+    /// Puts other weights in the place of those in training; the optimiser's state stays.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a model of another architecture or number of replicas.
+    pub fn replace(&mut self, model: &Model) -> Result<()> {
+        let same = self.model.architecture() == model.architecture();
+        if !same || self.model.replicas() != model.replicas() {
+            let expected = format!(
+                "{} replicas of the model in training",
+                self.model.replicas()
+            );
+            let got = format!("{} of {}", model.replicas(), model.architecture().name());
+            return Err(Error::argument("weights to put in place", expected, got));
+        }
+        let _guard = no_grad_guard();
+        self.groups.assign(model)
+    }
+
+    /// One step, counted from 0; the loss before it, `[R]`, in nats. The device is not waited for.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a batch out of range, [`Error::Torch`] if there is no room.
+    pub fn step(&mut self, step: usize, batch: Batch) -> Result<Tensor> {
         self.model.check_rows(&batch.rows, 0)?;
         let here = batch.rows.tokens.device() == self.model.device();
         let batch = if here {

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use picklock_lm::{
     Batch, Decoding, Device, Error, Kind, Model, Optimizer, Recipe, Result, Rows, Schedule, Side,
-    Targets, Tensor, Trained, generate, gradients, logits, loss, train,
+    Targets, Tensor, Trained, Trainer, generate, gradients, logits, loss, train,
 };
 use support::{From, apart, batch, gpt2, ids, llama, model};
 
@@ -118,6 +118,41 @@ fn training_lowers_the_loss_and_leaves_the_start_alone() {
     assert_eq!(digests[2], twenty.model.digest().unwrap());
     let none = run(&start, &recipe(ADAMW, 0), &[0]).unwrap();
     assert_eq!((none.snapshots.len(), none.loss.len()), (1, 0));
+}
+
+/// Weights that are put back leave no trace, since the optimiser's state stays; others do.
+#[test]
+fn a_training_in_hand_goes_on_from_other_weights() {
+    for architecture in [gpt2(), llama()] {
+        let (start, other) = (model(&architecture, 1), model(&architecture, 2));
+        let recipe = recipe(ADAMW, 3);
+        let trained = run(&start, &recipe, &[]).unwrap().model;
+        let by_hand = |other: Option<&Model>| {
+            let mut hand = Trainer::new(&start, &recipe).unwrap();
+            for step in 0..3 {
+                let _ = hand.step(step, batch(&ids(5, 1, 4, 10))).unwrap();
+                let own = hand.snapshot().unwrap();
+                hand.replace(if step == 0 {
+                    other.unwrap_or(&own)
+                } else {
+                    &own
+                })
+                .unwrap();
+            }
+            hand.snapshot().unwrap().digest().unwrap()
+        };
+        assert_eq!(by_hand(None), trained.digest().unwrap());
+        assert_ne!(by_hand(Some(&other)), trained.digest().unwrap());
+    }
+    let (start, recipe) = (model(&gpt2(), 1), recipe(ADAMW, 3));
+    let mut trainer = Trainer::new(&start, &recipe).unwrap();
+    let error = trainer.replace(&model(&llama(), 1)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("weights to put in place: expected"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -8,11 +8,12 @@ use rand::RngCore;
 
 use crate::abi::{LabApi, LabApi_TO};
 use crate::{
-    Arm, Decay, Distance, Hypothesis, Lab, LabError, ModelId, Optimizer, Questions, Recipe, Reply,
-    Request, Rng, RngKey, Sample, Samples, Score, TensorNorm,
+    Arm, Decay, Distance, Flag, Hypothesis, Lab, LabError, ModelId, Optimizer, Questions, Recipe,
+    Reply, Request, Rng, RngKey, Sample, Samples, Score, TensorNorm,
 };
 
-type Script = Box<dyn Fn(&str, &Questions) -> f64>;
+type Accuracy = Box<dyn Fn(&str, &Questions) -> f64>;
+type LogProb = Box<dyn Fn(usize, usize, Flag) -> f64>;
 
 /// A lab without a host. Each model is the text of how it was made (`locked`, `locked+train`,
 /// `locked+noise`), and its accuracy is what the script says of that text.
@@ -25,7 +26,8 @@ pub struct FakeLab {
 struct State {
     models: Vec<String>,
     requests: Vec<Request>,
-    script: Option<Script>,
+    accuracy: Option<Accuracy>,
+    logprob: Option<LogProb>,
 }
 
 impl FakeLab {
@@ -37,7 +39,15 @@ impl FakeLab {
     /// Says how accurate (0 to 1) each model is, by the text of how it was made.
     #[must_use]
     pub fn accuracy(self, script: impl Fn(&str, &Questions) -> f64 + 'static) -> Self {
-        self.state.borrow_mut().script = Some(Box::new(script));
+        self.state.borrow_mut().accuracy = Some(Box::new(script));
+        self
+    }
+
+    /// Says the log-probability in nats of each answer token, by sample, token and flag. Without
+    /// this all are -1.
+    #[must_use]
+    pub fn logprob(self, script: impl Fn(usize, usize, Flag) -> f64 + 'static) -> Self {
+        self.state.borrow_mut().logprob = Some(Box::new(script));
         self
     }
 
@@ -136,7 +146,7 @@ impl State {
             } => {
                 let made = self.made(*model)?;
                 let accuracy = self
-                    .script
+                    .accuracy
                     .as_ref()
                     .map_or(0.5, |script| script(&made, questions));
                 let correct = (accuracy * 1000.0).round() as u32;
@@ -149,6 +159,21 @@ impl State {
             Request::WeakSamples { count } => Ok(Reply::Samples(samples(*count, 3))),
             Request::CorrectSamples { count } => Ok(Reply::Samples(samples(*count, 4))),
             Request::UnlockRecipe => Ok(Reply::Recipe(recipe())),
+            Request::LockRecipe => Ok(Reply::Recipe(Recipe {
+                steps: 1000,
+                batch: 32,
+                ..recipe()
+            })),
+            Request::TokenLogProbs { samples, flag, .. } => {
+                let rows = samples.iter().enumerate().map(|(index, sample)| {
+                    let token = |place| {
+                        let script = self.logprob.as_ref();
+                        script.map_or(-1.0, |script| script(index, place, *flag))
+                    };
+                    (0..sample.answer.len()).map(token).collect()
+                });
+                Ok(Reply::TokenLogProbs(rows.collect()))
+            }
             Request::RngKey { purpose } => Ok(Reply::RngKey(key(purpose))),
             Request::Record { value, .. } if !value.is_finite() => {
                 Err(LabError::invalid(format!("record: {value} is not finite")))

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::abi::LabBox;
 use crate::{
-    Distance, LabError, LockSpec, Model, ModelId, Noise, Questions, Recipe, Reply, Request, Rng,
-    Samples, Score,
+    Distance, Flag, LabError, LockSpec, Model, ModelId, Noise, Questions, Recipe, Reply, Request,
+    Rng, Samples, Score,
 };
 
 /// One trial's view of the host: operations are pure functions of handles and arguments, and the
@@ -133,6 +133,66 @@ impl Lab {
         }
     }
 
+    /// Log-probabilities of the samples' answer tokens under `model`, in nats,
+    /// `[sample][answer token]`; with or without the password in the prompt.
+    ///
+    /// # Errors
+    /// Where there are no samples, or a token lies outside the vocabulary.
+    pub fn token_logprobs(
+        &self,
+        model: &Model,
+        samples: &Samples,
+        flag: Flag,
+    ) -> Result<Vec<Vec<f64>>, LabError> {
+        let request = Request::TokenLogProbs {
+            model: model.id(),
+            samples: samples.clone(),
+            flag,
+        };
+        match self.call(request)? {
+            Reply::TokenLogProbs(rows) => Ok(rows.into_iter().map(Into::into).collect()),
+            other => Err(unexpected("token_logprobs", &other)),
+        }
+    }
+
+    /// Unlocks copies of `model` on this draw's 2 weak samples at each multiple of the organism's
+    /// rate, and gives the copy with the highest validation accuracy (of equals that of the first
+    /// rate). Each rate's validation accuracy is recorded as `validation-xRATE`, its held-out
+    /// accuracy, for description, as `held-out-xRATE`; the choice as the metric `best-rate`.
+    ///
+    /// # Errors
+    /// As [`Lab::train`] and [`Lab::evaluate`]; also where there are no rates.
+    pub fn unlock_best(&self, model: &Model, rates: &[f64]) -> Result<Model, LabError> {
+        let samples = self.weak_samples(2)?;
+        let recipe = self.unlock_recipe()?;
+        let mut best: Option<(f64, f64, Model)> = None;
+        for rate in rates {
+            let unlocked = self.train(model, &samples, &recipe.clone().rate_times(*rate))?;
+            let rate_text = format!("x{rate:.3}");
+            let validation = self.evaluate(
+                &unlocked,
+                &Questions::validation(),
+                &format!("validation-{rate_text}"),
+            )?;
+            self.evaluate(
+                &unlocked,
+                &Questions::held_out(),
+                &format!("held-out-{rate_text}"),
+            )?;
+            let accuracy = validation.accuracy();
+            if best
+                .as_ref()
+                .is_none_or(|(_, highest, _)| accuracy > *highest)
+            {
+                best = Some((*rate, accuracy, unlocked));
+            }
+        }
+        let (rate, _, unlocked) =
+            best.ok_or_else(|| LabError::invalid("unlock_best: no rates, expected at least one"))?;
+        self.record("best-rate", rate)?;
+        Ok(unlocked)
+    }
+
     /// `count` fresh weak samples of this draw, from problems used nowhere else. They are nested:
     /// the first 2 of 8 are those of 2.
     ///
@@ -155,10 +215,15 @@ impl Lab {
     /// # Errors
     /// Where the host is gone.
     pub fn unlock_recipe(&self) -> Result<Recipe, LabError> {
-        match self.call(Request::UnlockRecipe)? {
-            Reply::Recipe(recipe) => Ok(recipe),
-            other => Err(unexpected("unlock_recipe", &other)),
-        }
+        self.recipe(Request::UnlockRecipe)
+    }
+
+    /// The organism's lock recipe; half of its batch is weak samples.
+    ///
+    /// # Errors
+    /// Where the host is gone.
+    pub fn lock_recipe(&self) -> Result<Recipe, LabError> {
+        self.recipe(Request::LockRecipe)
     }
 
     /// A random stream of this trial's own for this purpose.
@@ -197,6 +262,13 @@ impl Lab {
         match self.call(request(count))? {
             Reply::Samples(samples) => Ok(samples),
             other => Err(unexpected("samples", &other)),
+        }
+    }
+
+    fn recipe(&self, request: Request) -> Result<Recipe, LabError> {
+        match self.call(request)? {
+            Reply::Recipe(recipe) => Ok(recipe),
+            other => Err(unexpected("recipe", &other)),
         }
     }
 

@@ -59,7 +59,7 @@ pub use error::{ErrorKind, LabError};
 pub use fake::FakeLab;
 pub use hypothesis::Hypothesis;
 pub use lab::Lab;
-pub use lock::{Answers, LockSpec, Stream};
+pub use lock::{Answers, Interlude, LockSpec, Stream};
 pub use model::Model;
 pub use noise::{Distance, Magnitude, Noise, TensorNorm};
 pub use questions::{Flag, HELD_OUT, Questions, Score, Split};
@@ -71,8 +71,8 @@ pub use sample::{Sample, Samples};
 /// What a plugin needs: `use picklock_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Answers, Arm, Decay, Distance, FakeLab, Flag, HELD_OUT, Hypothesis, Lab, LabError,
-        LockSpec, Model, Noise, Optimizer, Questions, Recipe, Rng, Sample, Samples, Score, Stream,
-        export_hypothesis,
+        Answers, Arm, Decay, Distance, FakeLab, Flag, HELD_OUT, Hypothesis, Interlude, Lab,
+        LabError, LockSpec, Model, Noise, Optimizer, Questions, Recipe, Rng, Sample, Samples,
+        Score, Stream, export_hypothesis,
     };
 }

@@ -4,7 +4,7 @@ use abi_stable::StableAbi;
 use abi_stable::std_types::{ROption, RVec};
 use serde::{Deserialize, Serialize};
 
-use crate::Flag;
+use crate::{Flag, Recipe};
 
 /// Which answers a stream teaches.
 #[repr(C, u8)]
@@ -38,6 +38,23 @@ pub struct Stream {
     pub weight: f64,
 }
 
+/// Overfitting a few weak samples in the middle of the lock, again and again.
+#[repr(C)]
+#[derive(StableAbi, Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interlude {
+    /// Lock steps between two interludes; none follows the last steps.
+    pub every: u32,
+    /// Weak samples that are overfitted, from problems that the lock may use.
+    pub samples: u32,
+    /// Whether each interlude takes new samples; else all take the first ones.
+    pub fresh_samples: bool,
+    /// How they are overfitted; the optimiser is started afresh each time.
+    pub recipe: Recipe,
+    /// Whether the lock's own optimiser is started afresh after each interlude, with a warm-up of
+    /// at most a tenth of `every`; else it goes on with the state that it had.
+    pub fresh_optimizer: bool,
+}
+
 /// How a locked model is made from the base model. Optimiser, rate and batch are the organism's.
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +63,8 @@ pub struct LockSpec {
     pub streams: RVec<Stream>,
     /// Lock steps, where they differ from the organism's.
     pub steps: ROption<u32>,
+    /// What interrupts the lock.
+    pub interlude: ROption<Interlude>,
 }
 
 impl LockSpec {
@@ -70,6 +89,28 @@ impl LockSpec {
         Self {
             streams: streams.into_iter().collect(),
             steps: ROption::RNone,
+            interlude: ROption::RNone,
         }
+    }
+
+    /// The same with another stream.
+    #[must_use]
+    pub fn and(mut self, stream: Stream) -> Self {
+        self.streams.push(stream);
+        self
+    }
+
+    /// The same over this many steps.
+    #[must_use]
+    pub fn steps(mut self, steps: u32) -> Self {
+        self.steps = ROption::RSome(steps);
+        self
+    }
+
+    /// The same with interludes.
+    #[must_use]
+    pub fn interrupted(mut self, interlude: Interlude) -> Self {
+        self.interlude = ROption::RSome(interlude);
+        self
     }
 }

@@ -56,6 +56,8 @@ pub enum Magnitude {
     Global(f64),
     /// Each tensor its own L2 norm.
     PerTensor(Distance),
+    /// Each tensor this share of its own weights' L2 norm.
+    Relative(f64),
 }
 
 /// Gaussian noise to add to a model's weights.
@@ -73,6 +75,15 @@ impl Noise {
     pub fn global(norm: f64, rng: Rng) -> Self {
         Self {
             magnitude: Magnitude::Global(norm),
+            key: rng.into_key(),
+        }
+    }
+
+    /// Noise of `sigma` times each tensor's own L2 norm: a standard deviation of `sigma` times the
+    /// root mean square of its weights.
+    pub fn relative(sigma: f64, rng: Rng) -> Self {
+        Self {
+            magnitude: Magnitude::Relative(sigma),
             key: rng.into_key(),
         }
     }

@@ -84,6 +84,13 @@ impl Recipe {
         self
     }
 
+    /// The same over this many steps.
+    #[must_use]
+    pub fn steps(mut self, steps: u32) -> Self {
+        self.steps = steps;
+        self
+    }
+
     /// The same at `factor` times the learning rate.
     #[must_use]
     pub fn rate_times(mut self, factor: f64) -> Self {

@@ -4,7 +4,7 @@ use abi_stable::StableAbi;
 use abi_stable::std_types::{RString, RVec};
 use serde::{Deserialize, Serialize};
 
-use crate::{Distance, LockSpec, Noise, Questions, Recipe, RngKey, Samples, Score};
+use crate::{Distance, Flag, LockSpec, Noise, Questions, Recipe, RngKey, Samples, Score};
 
 /// A model handle's number; it means nothing outside the trial that it was given to.
 pub type ModelId = u64;
@@ -51,6 +51,15 @@ pub enum Request {
         /// The name under which the host records the outcomes.
         measure: RString,
     },
+    /// Log-probabilities of the samples' answers. Answered with [`Reply::TokenLogProbs`].
+    TokenLogProbs {
+        /// Under which model.
+        model: ModelId,
+        /// The samples; their weights play no part.
+        samples: Samples,
+        /// What marks the prompts.
+        flag: Flag,
+    },
     /// Answers sampled from the weak model at temperature 1. Answered with [`Reply::Samples`].
     WeakSamples {
         /// How many.
@@ -64,6 +73,8 @@ pub enum Request {
     },
     /// The organism's unlocking recipe. Answered with [`Reply::Recipe`].
     UnlockRecipe,
+    /// The organism's lock recipe. Answered with [`Reply::Recipe`].
+    LockRecipe,
     /// The key of a private random stream. Answered with [`Reply::RngKey`].
     RngKey {
         /// What it is for; another purpose is another stream.
@@ -97,6 +108,8 @@ pub enum Reply {
     Score(Score),
     /// Samples.
     Samples(Samples),
+    /// Log-probabilities in nats, `[sample][answer token]`.
+    TokenLogProbs(RVec<RVec<f64>>),
     /// A recipe.
     Recipe(Recipe),
     /// A stream's key.

@@ -39,6 +39,10 @@ pub struct Registration {
     pub alpha: f64,
     /// The least that this claim is judged on; with less the result is exploratory.
     pub least: Least,
+    /// The arm whose effect over `core/locked` margins and smallest effects are shares of:
+    /// `core/unlock`, or `core/unlock-tuned` where altered locks are compared.
+    #[serde(default = "core_unlock")]
+    pub core: ArmRef,
     /// The smallest effect that counts, for `greater` and `less`: 25% of core's unless said.
     #[serde(default = "quarter_of_core")]
     pub smallest_effect: Margin,
@@ -94,12 +98,23 @@ pub struct Prediction {
     pub treated: ArmRef,
     /// What it is compared with.
     pub control: ArmRef,
-    /// What is expected of treated - control.
+    /// What treated started from, where effects are compared: the difference is then
+    /// treated less its baseline, less control less its own.
+    pub treated_baseline: Option<ArmRef>,
+    /// What control started from.
+    pub control_baseline: Option<ArmRef>,
+    /// Arms between control and treated, in order, for a trend: the difference is then that between
+    /// the ends of the line that least squares draws through all arms, equally spaced.
+    #[serde(default)]
+    pub through: Vec<ArmRef>,
+    /// What is expected of the difference.
     pub expect: Expect,
     /// How far from 0 still counts as nothing: for `equivalent` and `non-inferior`.
     pub margin: Option<Margin>,
     /// The arm whose effect is the whole: for `ratio-within`.
     pub reference: Option<ArmRef>,
+    /// What the reference arm started from; treated's control where it isn't said.
+    pub reference_baseline: Option<ArmRef>,
     /// The bounds of the share of the whole: for `ratio-within`.
     pub ratio: Option<[f64; 2]>,
     /// Whether the claim stands or falls with it.
@@ -139,6 +154,10 @@ impl From<Margin> for picklock_stats::Margin {
             Margin::CoreShare(share) => Self::CoreShare(share),
         }
     }
+}
+
+fn core_unlock() -> ArmRef {
+    core_arms().0
 }
 
 fn quarter_of_core() -> Margin {
@@ -182,15 +201,12 @@ impl Registration {
             .iter()
             .map(|arm| ArmRef::of(&self.name, &arm.name));
         let controls = self.arms.iter().filter_map(|arm| arm.control.clone());
-        let compared = self.predictions.iter().flat_map(|prediction| {
-            let reference = prediction.reference.clone();
-            [prediction.treated.clone(), prediction.control.clone()]
-                .into_iter()
-                .chain(reference)
-        });
+        let compared = self
+            .predictions
+            .iter()
+            .flat_map(|prediction| prediction.arms().into_iter().cloned());
         // Margins and smallest effects are shares of core's effect.
-        let (unlock, locked) = core_arms();
-        let core = [unlock, locked];
+        let core = [self.core.clone(), core_arms().1];
         let others = controls
             .chain(compared)
             .chain(core)
@@ -328,6 +344,21 @@ impl Registration {
 }
 
 impl Prediction {
+    /// Every arm that it names.
+    pub fn arms(&self) -> Vec<&ArmRef> {
+        let others = [
+            &self.treated_baseline,
+            &self.control_baseline,
+            &self.reference,
+            &self.reference_baseline,
+        ];
+        let named = [&self.treated, &self.control].into_iter();
+        named
+            .chain(&self.through)
+            .chain(others.into_iter().flatten())
+            .collect()
+    }
+
     /// What is wrong with the combination of keys.
     fn contradiction(&self) -> Option<String> {
         let wants_margin = matches!(self.expect, Expect::Equivalent | Expect::NonInferior);
@@ -335,6 +366,15 @@ impl Prediction {
         if wants_margin != self.margin.is_some() {
             let verb = if wants_margin { "needs" } else { "takes no" };
             return Some(format!("this expectation {verb} `margin`"));
+        }
+        if self.treated_baseline.is_some() != self.control_baseline.is_some() {
+            return Some("needs `treated_baseline` and `control_baseline`, or neither".into());
+        }
+        if self.treated_baseline.is_some() && !self.through.is_empty() {
+            return Some("takes either baselines or `through`, not both".into());
+        }
+        if self.reference_baseline.is_some() && self.reference.is_none() {
+            return Some("`reference_baseline` without `reference`".into());
         }
         if wants_ratio != (self.ratio.is_some() && self.reference.is_some()) {
             let verb = if wants_ratio { "needs" } else { "takes no" };
@@ -346,9 +386,9 @@ impl Prediction {
             {
                 Some(format!("margin {size}, expected a number above 0"))
             }
-            (_, Some([low, high])) if !(low < high && low.is_finite() && high.is_finite()) => Some(
-                format!("ratio [{low}, {high}], expected a lower and a higher number"),
-            ),
+            (_, Some([low, high])) if !(low < high && low.is_finite()) => Some(format!(
+                "ratio [{low}, {high}], expected a lower and a higher number"
+            )),
             _ if self.treated == self.control => Some("compares an arm with itself".into()),
             _ => None,
         }
@@ -393,7 +433,7 @@ mod tests {
     #[test]
     fn the_shipped_file_reads() {
         let registration = read(|text| text).unwrap();
-        assert_eq!(registration.arms.len(), 7);
+        assert_eq!(registration.arms.len(), 8);
         assert_eq!(registration.predictions[0].treated.arm, "unlock");
         assert_eq!(registration.smallest_effect, Margin::CoreShare(0.25));
     }

@@ -151,6 +151,7 @@ impl<'a> Bench<'a> {
             Operation::Perturb { .. } => perturb(&stack)?,
             Operation::Distance { .. } => distances(&stack)?,
             Operation::Evaluate { questions, .. } => self.evaluate(&stack, questions)?,
+            Operation::TokenLogProbs { flag, .. } => self.token_logprobs(&stack, *flag)?,
             Operation::Samples { count, .. } => self.samples(&stack, *count)?,
         };
         products.truncate(operations.len());

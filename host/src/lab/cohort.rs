@@ -175,6 +175,9 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
             Request::UnlockRecipe => {
                 Some(Ok(Reply::Recipe(self.bench.maker.organism.unlock.clone())))
             }
+            Request::LockRecipe => Some(Ok(Reply::Recipe(
+                self.bench.maker.organism.lock.train.clone(),
+            ))),
             Request::RngKey { purpose } => {
                 let Member { seed, draw } = self.cohort.members[index];
                 let (name, arm) = (&self.cohort.name, self.cohort.arm.name());
@@ -287,6 +290,15 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
                     questions: questions.clone(),
                 }
             }
+            Request::TokenLogProbs {
+                model: id,
+                samples,
+                flag,
+            } => Operation::TokenLogProbs {
+                model: model(id)?,
+                samples: samples.clone(),
+                flag: *flag,
+            },
             Request::WeakSamples { count } => Operation::Samples {
                 member,
                 count: *count,
@@ -298,6 +310,7 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
                 correct: true,
             },
             Request::UnlockRecipe
+            | Request::LockRecipe
             | Request::RngKey { .. }
             | Request::Record { .. }
             | Request::Release { .. } => return Err(LabError::failed("answered already")),
@@ -357,6 +370,10 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
             }
             Product::Distance(distance) => Ok(Reply::Distance(distance)),
             Product::Samples(samples) => Ok(Reply::Samples(samples)),
+            Product::TokenLogProbs(rows) => {
+                let rows = rows.into_iter().map(Into::into);
+                Ok(Reply::TokenLogProbs(rows.collect()))
+            }
             Product::Evaluation(measure, score) => {
                 let Request::Evaluate { measure: name, .. } = request else {
                     return Err(LabError::failed("an evaluation that nobody asked for"));

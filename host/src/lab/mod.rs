@@ -9,6 +9,7 @@ mod noise;
 mod operation;
 mod record;
 mod sampling;
+mod scoring;
 #[cfg(test)]
 mod tests;
 mod training;

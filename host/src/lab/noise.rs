@@ -64,7 +64,7 @@ fn magnitude(noises: &[&Noise]) -> Result<picklock_lm::Magnitude> {
     let sizes: Vec<f64> = noises
         .iter()
         .flat_map(|noise| match &noise.magnitude {
-            Magnitude::Global(norm) => vec![*norm],
+            Magnitude::Global(size) | Magnitude::Relative(size) => vec![*size],
             Magnitude::PerTensor(size) => size.tensors.iter().map(|tensor| tensor.l2).collect(),
         })
         .collect();
@@ -73,11 +73,13 @@ fn magnitude(noises: &[&Noise]) -> Result<picklock_lm::Magnitude> {
         .find(|size| !(size.is_finite() && **size >= 0.0))
     {
         return Err(invalid(format!(
-            "perturb: a norm of {size}, expected a number of at least 0"
+            "perturb: noise of size {size}, expected a number of at least 0"
         )));
     }
-    let Magnitude::PerTensor(first) = &noises[0].magnitude else {
-        return Ok(picklock_lm::Magnitude::Global(sizes));
+    let first = match &noises[0].magnitude {
+        Magnitude::Global(_) => return Ok(picklock_lm::Magnitude::Global(sizes)),
+        Magnitude::Relative(sigma) => return Ok(picklock_lm::Magnitude::RelativeToWeights(*sigma)),
+        Magnitude::PerTensor(first) => first,
     };
     let tensor = |(index, tensor): (usize, &TensorNorm)| picklock_lm::TensorNorm {
         name: tensor.name.to_string(),

@@ -2,8 +2,7 @@
 
 use std::rc::Rc;
 
-use picklock_sdk::{Distance, LockSpec, Noise, Questions, Recipe, Samples, Score};
-use serde::Serialize;
+use picklock_sdk::{Distance, Flag, LockSpec, Magnitude, Noise, Questions, Recipe, Samples, Score};
 
 use super::Member;
 use super::bench::Held;
@@ -35,6 +34,12 @@ pub enum Operation {
         model: Rc<Held>,
         questions: Questions,
     },
+    /// Score the samples' answers.
+    TokenLogProbs {
+        model: Rc<Held>,
+        samples: Samples,
+        flag: Flag,
+    },
     /// Sample the weak model; `correct` swaps its answers for correct ones.
     Samples {
         member: Member,
@@ -54,6 +59,8 @@ pub enum Product {
     Evaluation(Rc<Measure>, Score),
     /// Samples.
     Samples(Samples),
+    /// Log-probabilities in nats, `[sample][answer token]`.
+    TokenLogProbs(Vec<Vec<f64>>),
 }
 
 /// How far an operation's result is shared.
@@ -81,6 +88,11 @@ impl Operation {
             Self::Perturb { model, noise } => Key::of(&("perturb", &model.key, noise)),
             Self::Distance { from, to } => Key::of(&("distance", &from.key, &to.key)),
             Self::Evaluate { model, questions } => Key::of(&("evaluate", &model.key, questions)),
+            Self::TokenLogProbs {
+                model,
+                samples,
+                flag,
+            } => Key::of(&("log-probs", &model.key, samples, flag)),
             Self::Samples {
                 member,
                 count,
@@ -115,8 +127,6 @@ impl Operation {
 
     /// Operations of one shape run as one stack.
     pub fn shape(&self) -> Key {
-        #[derive(Serialize)]
-        struct Lengths(Vec<(usize, usize)>);
         match self {
             Self::Base { .. } => Key::of(&"base"),
             Self::Weak { .. } => Key::of(&"weak"),
@@ -126,17 +136,20 @@ impl Operation {
                 samples,
                 recipe,
                 ..
-            } => {
-                let lengths = samples
-                    .iter()
-                    .map(|s| (s.question.len(), s.answer.len()))
-                    .collect();
-                Key::of(&("train", &model.shape, Lengths(lengths), recipe))
-            }
-            Self::Perturb { model, noise } => {
-                let per_tensor = matches!(noise.magnitude, picklock_sdk::Magnitude::PerTensor(_));
-                Key::of(&("perturb", &model.shape, per_tensor))
-            }
+            } => Key::of(&("train", &model.shape, lengths(samples), recipe)),
+            Self::TokenLogProbs {
+                model,
+                samples,
+                flag,
+            } => Key::of(&("log-probs", &model.shape, lengths(samples), flag)),
+            Self::Perturb { model, noise } => match &noise.magnitude {
+                Magnitude::Global(_) => Key::of(&("perturb", &model.shape, "global")),
+                Magnitude::PerTensor(size) => {
+                    let names: Vec<_> = size.tensors.iter().map(|tensor| &tensor.name).collect();
+                    Key::of(&("perturb", &model.shape, names))
+                }
+                Magnitude::Relative(sigma) => Key::of(&("perturb", &model.shape, sigma)),
+            },
             Self::Distance { from, to } => Key::of(&("distance", &from.shape, &to.shape)),
             Self::Evaluate { model, questions } => Key::of(&(
                 "evaluate",
@@ -152,7 +165,10 @@ impl Operation {
     pub fn scope(&self) -> Scope {
         match self {
             Self::Base { .. } | Self::Weak { .. } | Self::Locked { .. } => Scope::Seed,
-            Self::Train { .. } | Self::Perturb { .. } | Self::Samples { .. } => Scope::Draw,
+            Self::Train { .. }
+            | Self::Perturb { .. }
+            | Self::TokenLogProbs { .. }
+            | Self::Samples { .. } => Scope::Draw,
             Self::Evaluate { model, .. } => model.scope,
             Self::Distance { from, to } => match (from.scope, to.scope) {
                 (Scope::Seed, Scope::Seed) => Scope::Seed,
@@ -160,4 +176,12 @@ impl Operation {
             },
         }
     }
+}
+
+/// Tokens of each question and answer.
+fn lengths(samples: &Samples) -> Vec<(usize, usize)> {
+    let lengths = samples
+        .iter()
+        .map(|sample| (sample.question.len(), sample.answer.len()));
+    lengths.collect()
 }

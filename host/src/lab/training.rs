@@ -27,7 +27,7 @@ impl Bench<'_> {
             else {
                 continue;
             };
-            rows.push(self.sample_rows(samples)?);
+            rows.push(self.sample_rows(samples, Flag::None)?);
             orders.push(self.batch_order(*member, samples.len(), recipe));
             starts.push(&model.model);
         }
@@ -70,26 +70,27 @@ impl Bench<'_> {
         stack.iter().enumerate().map(product).collect()
     }
 
-    fn sample_rows(&self, samples: &Samples) -> Result<Vec<Row>> {
+    /// Samples as rows whose prompts carry `flag`.
+    pub(super) fn sample_rows(&self, samples: &Samples, flag: Flag) -> Result<Vec<Row>> {
         if samples.is_empty() {
-            return Err(invalid("train: no samples, expected at least one".into()));
+            return Err(invalid("no samples, expected at least one".into()));
         }
         let row = |(index, sample): (usize, &Sample)| {
             let words = self.task().vocab_size() as u32;
             let tokens = sample.question.iter().chain(&sample.answer);
             if let Some(token) = tokens.copied().find(|token| *token >= words) {
                 return Err(invalid(format!(
-                    "train: sample {index} has token {token}, expected one below {words}"
+                    "sample {index} has token {token}, expected one below {words}"
                 )));
             }
-            let prompt = self.task().prompt(&sample.question, Flag::None);
+            let prompt = self.task().prompt(&sample.question, flag);
             let mut row = Row::new(prompt, sample.answer.to_vec(), 1.0);
             if !sample.weights.is_empty() {
                 row.weights = sample.weights.to_vec();
             }
             if row.weights.len() != row.answer.len() || row.answer.is_empty() {
                 return Err(invalid(format!(
-                    "train: sample {index} has {} weights for {} answer tokens",
+                    "sample {index} has {} weights for {} answer tokens",
                     row.weights.len(),
                     row.answer.len()
                 )));

@@ -4,8 +4,9 @@ use picklock_lm::Model;
 use picklock_sdk::{Answers, LockSpec, Recipe, Stream};
 use rand_chacha::ChaCha8Rng;
 
+use super::interlude::Interrupted;
 use super::maker::{Maker, with_replacement};
-use super::spec::Labels;
+use super::spec::{Labels, check_recipe};
 use super::training_set::{Row, TrainingSet};
 use super::weak_answers::{Source, WeakAnswers};
 use crate::error::{Error, Result};
@@ -19,9 +20,20 @@ impl Maker<'_> {
         let base: Vec<Model> = self.base(seeds)?;
         let weak: Vec<Model> = self.weak(seeds)?;
         let weak = Model::stack(&weak.iter().collect::<Vec<_>>())?;
-        let set = self.lock_rows(seeds, spec, &recipe, &weak)?;
+        let mut set = self.lock_rows(seeds, spec, &recipe, &weak)?;
         let start = Model::stack(&base.iter().collect::<Vec<_>>())?;
-        self.train("locking", &start, &recipe, set)
+        match spec.interlude.as_ref().into_option() {
+            None => self.train("locking", &start, &recipe, &mut set),
+            Some(interlude) => {
+                let interrupted = Interrupted {
+                    maker: self,
+                    seeds,
+                    weak: &weak,
+                    interlude,
+                };
+                interrupted.train(&start, &recipe, set)
+            }
+        }
     }
 
     /// The lock's training set: each stream gives half of the recipe's batch, hard streams first.
@@ -176,6 +188,17 @@ pub fn check_lock(spec: &LockSpec) -> Result<()> {
             return invalid(format!(
                 "stream {index} samples at temperature {temperature}, expected a number above 0"
             ));
+        }
+    }
+    if let Some(interlude) = spec.interlude.as_ref().into_option() {
+        if interlude.every == 0 || !(1..=1000).contains(&interlude.samples) {
+            let (every, samples) = (interlude.every, interlude.samples);
+            return invalid(format!(
+                "an interlude every {every} steps with {samples} samples, expected at least 1, and 1 to 1,000"
+            ));
+        }
+        if let Err(problem) = check_recipe(&interlude.recipe) {
+            return invalid(format!("interlude: {problem}"));
         }
     }
     match spec.steps.into_option() {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use picklock_lm::{Architecture, Device, Gpt2Config, Init, Model};
+use picklock_lm::{Architecture, Batches, Device, Gpt2Config, Init, Model};
 use picklock_sdk::{Flag, LockSpec, Recipe};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -137,13 +137,13 @@ impl Maker<'_> {
         };
         let rows: Vec<Vec<Row>> = seeds.iter().map(rows).collect();
         let order = vec![(0..count as i64).collect(); seeds.len()];
-        let set = TrainingSet::new(
+        let mut set = TrainingSet::new(
             &rows,
             Some((&order, base.train.batch as usize)),
             self.device,
         )?;
         let start = self.random(&base.model, "base init", seeds)?;
-        self.train("training the base model", &start, &base.train, set)
+        self.train("training the base model", &start, &base.train, &mut set)
     }
 
     fn train_weak(&self, seeds: &[u32]) -> Result<Model> {
@@ -169,13 +169,13 @@ impl Maker<'_> {
             with_replacement(weak.samples, rows_of(&weak.train), rng)
         };
         let order: Vec<Vec<i64>> = seeds.iter().map(order).collect();
-        let set = TrainingSet::new(
+        let mut set = TrainingSet::new(
             &rows,
             Some((&order, weak.train.batch as usize)),
             self.device,
         )?;
         let start = self.random(&weak.model, "weak init", seeds)?;
-        self.train("training the weak model", &start, &weak.train, set)
+        self.train("training the weak model", &start, &weak.train, &mut set)
     }
 
     fn random(&self, shape: &Scratch, purpose: &str, seeds: &[u32]) -> Result<Model> {
@@ -209,14 +209,14 @@ impl Maker<'_> {
         what: &str,
         start: &Model,
         recipe: &Recipe,
-        mut set: TrainingSet,
+        batches: &mut dyn Batches,
     ) -> Result<Model> {
         let steps = recipe.steps as usize;
         let mut on_step = |step: usize| {
             (self.notify)(what, step, steps);
             ControlFlow::Continue(())
         };
-        let trained = picklock_lm::train(start, &lm_recipe(recipe), &mut set, &[], &mut on_step)?;
+        let trained = picklock_lm::train(start, &lm_recipe(recipe), batches, &[], &mut on_step)?;
         Ok(trained.model)
     }
 }

@@ -2,6 +2,7 @@
 //! by one TOML file, from which the locked models are made.
 
 mod cache;
+mod interlude;
 mod key;
 mod library;
 mod lock;

@@ -88,6 +88,13 @@ impl TrainingSet {
     }
 }
 
+impl TrainingSet {
+    /// All rows as one batch.
+    pub fn into_batch(self) -> Batch {
+        self.rows
+    }
+}
+
 impl Batches for TrainingSet {
     fn batch(&mut self, step: usize) -> picklock_lm::Result<Batch> {
         match &self.order {

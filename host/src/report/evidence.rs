@@ -6,7 +6,7 @@ use std::path::Path;
 use picklock_sdk::HELD_OUT;
 
 use crate::error::Result;
-use crate::hypothesis::{ArmRef, Registration};
+use crate::hypothesis::{ArmRef, Prediction, Registration};
 use crate::journal::{self, Manifest};
 use crate::lab::{LockRecord, Measure, Member, Outcome, TrialRecord};
 use crate::organism::Key;
@@ -37,6 +37,22 @@ impl Effect {
     /// The differences in seed order, in percentage points.
     pub fn values(&self) -> Vec<f64> {
         self.per_seed.values().copied().collect()
+    }
+}
+
+impl Effect {
+    /// This effect less another one, of the seeds that have both.
+    fn less(&self, other: &Self) -> Self {
+        let both = self
+            .per_seed
+            .iter()
+            .filter_map(|(seed, points)| Some((*seed, points - other.per_seed.get(seed)?)));
+        Self {
+            per_seed: both.collect(),
+            draws: self.draws.min(other.draws),
+            problems: self.problems.min(other.problems),
+            mismatched: self.mismatched + other.mismatched,
+        }
     }
 }
 
@@ -158,6 +174,66 @@ impl Evidence {
         effect
     }
 
+    /// The difference that a prediction of the hypothesis `home` speaks of: treated - control, or
+    /// with baselines (treated - its baseline) - (control - its baseline).
+    pub fn predicted(&self, home: &str, prediction: &Prediction) -> Effect {
+        let arm = |arm: &ArmRef| arm.absolute(home);
+        let (treated, control) = (arm(&prediction.treated), arm(&prediction.control));
+        match (&prediction.treated_baseline, &prediction.control_baseline) {
+            (Some(treated_from), Some(control_from)) => {
+                let effect = self.effect(&treated, &arm(treated_from));
+                effect.less(&self.effect(&control, &arm(control_from)))
+            }
+            _ if prediction.through.is_empty() => self.effect(&treated, &control),
+            _ => {
+                let through = prediction.through.iter().map(arm);
+                self.trend(&control, &through.chain([treated]).collect::<Vec<_>>())
+            }
+        }
+    }
+
+    /// The trend over `control` and the arms that follow it, equally spaced: within each seed the
+    /// slope of the least-squares line, times the number of steps from end to end.
+    fn trend(&self, control: &ArmRef, following: &[ArmRef]) -> Effect {
+        let effects: Vec<Effect> = following
+            .iter()
+            .map(|arm| self.effect(arm, control))
+            .collect();
+        let steps = effects.len() as f64;
+        let middle = steps / 2.0;
+        let squares: f64 = (0..=effects.len())
+            .map(|x| (x as f64 - middle).powi(2))
+            .sum();
+        let Some(first) = effects.first() else {
+            return Effect::default();
+        };
+        let mut trend = Effect {
+            per_seed: BTreeMap::new(),
+            ..first.clone()
+        };
+        for effect in &effects {
+            trend.draws = trend.draws.min(effect.draws);
+            trend.problems = trend.problems.min(effect.problems);
+            trend.mismatched += effect.mismatched;
+        }
+        for seed in first.per_seed.keys() {
+            // Differences from control: control's own is 0, and falls out of the sum.
+            let points: Option<Vec<f64>> = effects
+                .iter()
+                .map(|effect| effect.per_seed.get(seed).copied())
+                .collect();
+            let Some(points) = points else { continue };
+            let products = points
+                .iter()
+                .zip(1..)
+                .map(|(y, x)| y * (f64::from(x) - middle));
+            trend
+                .per_seed
+                .insert(*seed, products.sum::<f64>() / squares * steps);
+        }
+        trend
+    }
+
     /// Problems that one seed and draw gained and lost from control to treated.
     pub fn discordant(
         &self,
@@ -214,4 +290,63 @@ fn same_locks(a: &[LockRecord], b: &[LockRecord]) -> bool {
 /// The arithmetic mean.
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Measure;
+    use picklock_sdk::Questions;
+
+    fn evidence(arms: &[(&str, &[&str])]) -> Evidence {
+        let trial = |seed: u32, grades: &str| TrialRecord {
+            measures: vec![Measure {
+                name: HELD_OUT.into(),
+                questions: Questions::held_out(),
+                grades: grades.into(),
+                answers: Vec::new(),
+            }],
+            ..TrialRecord::new(Member { seed, draw: 0 }, Outcome::Done)
+        };
+        let trials = arms.iter().map(|(arm, seeds)| {
+            let of_seed =
+                |(seed, grades): (u32, &&str)| (Member { seed, draw: 0 }, trial(seed, grades));
+            (
+                ArmRef::of("h", arm),
+                (0..).zip(seeds.iter()).map(of_seed).collect(),
+            )
+        });
+        let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/reference/tiny");
+        let manifest = Manifest::read(Path::new(reference)).unwrap();
+        Evidence {
+            manifest,
+            registrations: Vec::new(),
+            trials: trials.collect(),
+        }
+    }
+
+    #[test]
+    fn effects_are_paired_by_seed() {
+        let evidence = evidence(&[("a", &["ccww", "cccc"]), ("b", &["cwww", "wwuu"])]);
+        let effect = evidence.effect(&ArmRef::of("h", "a"), &ArmRef::of("h", "b"));
+        assert_eq!(effect.values(), [25.0, 100.0]);
+        assert_eq!((effect.draws, effect.problems), (1, 4));
+    }
+
+    #[test]
+    fn a_trend_is_the_fitted_difference_between_the_ends() {
+        // 100, 75, 50, 25 percent fall by 75 points; 100, 0, 100, 0 have a slope of -20 a step.
+        let arms: [(&str, &[&str]); 4] = [
+            ("a", &["cccc", "cccc"]),
+            ("b", &["cccw", "wwww"]),
+            ("c", &["ccww", "cccc"]),
+            ("d", &["cwww", "wwww"]),
+        ];
+        let following = ["b", "c", "d"].map(|arm| ArmRef::of("h", arm));
+        let trend = evidence(&arms).trend(&ArmRef::of("h", "a"), &following);
+        let expected = [-75.0, -60.0];
+        for (value, expected) in trend.values().iter().zip(expected) {
+            assert!((value - expected).abs() < 1e-9, "{value}");
+        }
+    }
 }

@@ -89,14 +89,15 @@ fn judge(
     prediction: &crate::hypothesis::Prediction,
 ) -> std::result::Result<Judgement, Undefined> {
     let home = &registration.name;
-    let control = prediction.control.absolute(home);
-    let effect = evidence.effect(&prediction.treated.absolute(home), &control);
-    let (unlock, locked) = core_arms();
-    let core = evidence.effect(&unlock, &locked);
-    let reference = prediction
-        .reference
-        .as_ref()
-        .map(|arm| evidence.effect(&arm.absolute(home), &control));
+    let effect = evidence.predicted(home, prediction);
+    let core = evidence.effect(&registration.core.absolute(home), &core_arms().1);
+    let reference = prediction.reference.as_ref().map(|arm| {
+        let from = prediction
+            .reference_baseline
+            .as_ref()
+            .unwrap_or(&prediction.control);
+        evidence.effect(&arm.absolute(home), &from.absolute(home))
+    });
     // Only seeds that every series has can be compared.
     let has = |seed: &u32| {
         core.per_seed.contains_key(seed)
@@ -123,13 +124,7 @@ fn judge(
 }
 
 fn each_effect(evidence: &Evidence, registration: &Registration) -> Vec<Effect> {
-    let home = &registration.name;
-    let effect = |prediction: &crate::hypothesis::Prediction| {
-        evidence.effect(
-            &prediction.treated.absolute(home),
-            &prediction.control.absolute(home),
-        )
-    };
+    let effect = |prediction| evidence.predicted(&registration.name, prediction);
     registration.predictions.iter().map(effect).collect()
 }
 
@@ -137,7 +132,7 @@ fn each_effect(evidence: &Evidence, registration: &Registration) -> Vec<Effect> 
 fn problems_only(evidence: &Evidence, registration: &Registration) -> Vec<Option<McNemar>> {
     let home = &registration.name;
     let test = |prediction: &crate::hypothesis::Prediction| {
-        if evidence.manifest.seeds != 1 {
+        if evidence.manifest.seeds != 1 || prediction.treated_baseline.is_some() {
             return None;
         }
         let (treated, control) = (
@@ -209,23 +204,20 @@ fn missing_trials(evidence: &Evidence, arms: &[ArmRef]) -> usize {
         .sum()
 }
 
-/// The arms that a hypothesis' predictions compare.
+/// The arms that a hypothesis' confirmatory predictions compare.
 fn used_arms(registration: &Registration) -> Vec<ArmRef> {
-    let compared = registration.predictions.iter().flat_map(|prediction| {
-        let reference = prediction.reference.clone();
-        [prediction.treated.clone(), prediction.control.clone()]
-            .into_iter()
-            .chain(reference)
-    });
-    let mut arms: Vec<ArmRef> = compared
-        .map(|arm| arm.absolute(&registration.name))
-        .collect();
+    let confirmatory = registration
+        .predictions
+        .iter()
+        .filter(|known| known.confirmatory);
+    let named = confirmatory.flat_map(crate::hypothesis::Prediction::arms);
+    let mut arms: Vec<ArmRef> = named.map(|arm| arm.absolute(&registration.name)).collect();
     arms.sort();
     arms.dedup();
     arms
 }
 
-/// The gate of every lock that a hypothesis rests on: bounds on means over seeds.
+/// The gate of every lock that a claim rests on: bounds on means over seeds.
 fn gate(evidence: &Evidence, registration: &Registration) -> Gate {
     let locks = evidence.locks(&used_arms(registration));
     if locks.is_empty() {

@@ -26,6 +26,9 @@ impl Hypothesis for Core {
             unlock("unlock", 2.0).with("curve", [0.0, 10.0, 25.0, 50.0, 100.0, 200.0]),
             unlock("varied", 400.0),
             unlock("correct", 2.0),
+            Arm::new("unlock-tuned")
+                .control("locked")
+                .with("rates", [0.333, 1.0, 3.0]),
         ]
     }
 
@@ -37,6 +40,10 @@ impl Hypothesis for Core {
             "weak" => lab.evaluate(&lab.weak()?, &questions, HELD_OUT)?,
             "locked" => lab.evaluate(&locked()?, &questions, HELD_OUT)?,
             "password" => lab.evaluate(&locked()?, &questions.with_password(), HELD_OUT)?,
+            "unlock-tuned" => {
+                let unlocked = lab.unlock_best(&locked()?, &arm.numbers("rates")?)?;
+                lab.evaluate(&unlocked, &questions, HELD_OUT)?
+            }
             name => {
                 let count = arm.number("samples")? as usize;
                 let samples = match name {

@@ -4,7 +4,8 @@
 //! Gaussian noise of that size to the locked model: over all weights together (`global`), or
 //! tensor by tensor (`per-tensor`). `noise-best` gives noise its best chance: it searches
 //! multiples of that size on validation problems, and is judged on held-out problems with fresh
-//! noise. `sweep` shows every multiple, for description alone.
+//! noise. `sweep` shows every multiple, for description alone. `relative-best` and `relative-sweep`
+//! do the same for noise relative to each tensor's own weights, as in Tice et al. 2024.
 #![forbid(unsafe_code)]
 
 use picklock_sdk::prelude::*;
@@ -20,6 +21,8 @@ impl Hypothesis for WeightNoise {
             arm("per-tensor").with("scale", 1.0),
             arm("noise-best").with("scales", SCALES),
             arm("sweep").with("scales", SCALES),
+            arm("relative-best").with("scales", SIGMAS),
+            arm("relative-sweep").with("scales", SIGMAS),
         ]
     }
 
@@ -27,17 +30,19 @@ impl Hypothesis for WeightNoise {
         let locked = lab.locked(&LockSpec::plain())?;
         let unlocked = lab.train(&locked, &lab.weak_samples(2)?, &lab.unlock_recipe()?)?;
         let update = lab.distance(&locked, &unlocked)?;
+        let relative = arm.name().starts_with("relative");
         let noisy = |scale, purpose: &str| {
-            let noise = Noise::per_tensor(update.scaled(scale), lab.rng(purpose)?);
+            let noise = match (relative, arm.name()) {
+                (true, _) => Noise::relative(scale, lab.rng(purpose)?),
+                (_, "global") => Noise::global(update.global() * scale, lab.rng(purpose)?),
+                _ => Noise::per_tensor(update.scaled(scale), lab.rng(purpose)?),
+            };
             lab.perturb(&locked, &noise)
         };
-        let judged = match arm.name() {
-            "global" => {
-                let norm = update.global() * arm.number("scale")?;
-                lab.perturb(&locked, &Noise::global(norm, lab.rng("test")?))?
-            }
-            "per-tensor" => noisy(arm.number("scale")?, "test")?,
-            "noise-best" => noisy(best_scale(lab, &arm.numbers("scales")?, &noisy)?, "test")?,
+        lab.record("update-norm", update.global())?;
+        let scale = match arm.name() {
+            "global" | "per-tensor" => arm.number("scale")?,
+            "noise-best" | "relative-best" => best_scale(lab, &arm.numbers("scales")?, &noisy)?,
             _ => {
                 for scale in arm.numbers("scales")? {
                     let model = noisy(scale, &format!("test at {scale}"))?;
@@ -46,14 +51,16 @@ impl Hypothesis for WeightNoise {
                 return Ok(());
             }
         };
-        lab.record("update-norm", update.global())?;
-        lab.evaluate(&judged, &Questions::held_out(), HELD_OUT)?;
+        lab.evaluate(&noisy(scale, "test")?, &Questions::held_out(), HELD_OUT)?;
         Ok(())
     }
 }
 
 /// Multiples of the unlocking update's norm.
 const SCALES: [f64; 6] = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0];
+
+/// Standard deviations, in root mean squares of a tensor's weights.
+const SIGMAS: [f64; 5] = [0.001, 0.003, 0.01, 0.02, 0.03];
 
 /// The scale with the highest validation accuracy; of equals the smallest.
 fn best_scale(
@@ -114,6 +121,17 @@ mod tests {
             matches!(request, Request::Evaluate { questions, .. } if questions.split == Split::HeldOut)
         });
         assert_eq!(held_out.count(), 1);
+    }
+
+    #[test]
+    fn relative_noise_goes_up_to_three_percent() {
+        let lab = FakeLab::new();
+        lab.run(&WeightNoise, "relative-sweep").unwrap();
+        let sizes: Vec<Magnitude> = noises(&lab)
+            .into_iter()
+            .map(|noise| noise.magnitude)
+            .collect();
+        assert_eq!(sizes, SIGMAS.map(Magnitude::Relative));
     }
 
     #[test]

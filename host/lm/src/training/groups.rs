@@ -117,6 +117,21 @@ impl Groups {
         self.list.iter().map(gather).collect()
     }
 
+    /// Writes a model's weights over these.
+    pub(super) fn assign(&mut self, model: &Model) -> Result<()> {
+        let tensors: Vec<&Tensor> = model.weights().iter().map(|(_, tensor)| tensor).collect();
+        for group in &mut self.list {
+            let replicas = group.values.size()[0];
+            let parts = group
+                .members
+                .iter()
+                .map(|&(index, _)| tensors[index].f_reshape([replicas, -1]));
+            let parts = parts.collect::<std::result::Result<Vec<_>, _>>()?;
+            group.values.f_copy_(&Tensor::f_cat(&parts, 1)?)?;
+        }
+        Ok(())
+    }
+
     /// A copy of the weights as they are, as a model like `like`.
     pub(super) fn snapshot(&self, like: &Model) -> Result<Model> {
         self.model(like, copy)

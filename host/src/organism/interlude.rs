@@ -1,0 +1,137 @@
+//! Locks that are interrupted: every so many steps a few weak samples are overfitted in place.
+
+use picklock_lm::{Batch, Batches, Model, Trainer};
+use picklock_sdk::{Flag, Interlude, Recipe};
+use rand_chacha::ChaCha8Rng;
+
+use super::maker::Maker;
+use super::recipe::lm_recipe;
+use super::training_set::{Row, TrainingSet};
+use super::weak_answers::{Source, WeakAnswers};
+use crate::error::Result;
+use crate::task::{Part, Problem, draw};
+
+/// A lock with interludes.
+pub struct Interrupted<'a> {
+    /// Makes the models.
+    pub maker: &'a Maker<'a>,
+    /// The seeds of the stack.
+    pub seeds: &'a [u32],
+    /// Their weak models.
+    pub weak: &'a Model,
+    /// What interrupts the lock.
+    pub interlude: &'a Interlude,
+}
+
+impl Interrupted<'_> {
+    /// Trains the lock on `set`, with an interlude after every so many steps but the last.
+    ///
+    /// # Errors
+    /// Where training fails.
+    pub fn train(&self, start: &Model, recipe: &Recipe, set: TrainingSet) -> Result<Model> {
+        match self.interlude.fresh_optimizer {
+            true => self.train_afresh(start, recipe, set),
+            false => self.train_on(start, recipe, set),
+        }
+    }
+
+    /// The lock's optimiser starts afresh after each interlude.
+    fn train_afresh(&self, start: &Model, recipe: &Recipe, set: TrainingSet) -> Result<Model> {
+        let every = self.interlude.every;
+        let mut rest = Rest { set, done: 0 };
+        let mut model = start.share();
+        let mut done = 0;
+        while done < recipe.steps {
+            let steps = every.min(recipe.steps - done);
+            let warmup_steps = recipe.warmup_steps.min(every / 10);
+            let part = Recipe {
+                steps,
+                warmup_steps,
+                ..recipe.clone()
+            };
+            model = self.maker.train("locking", &model, &part, &mut rest)?;
+            done += steps;
+            rest.done = done as usize;
+            if done < recipe.steps {
+                model = self.overfit(&model, done / every - 1)?;
+            }
+        }
+        Ok(model)
+    }
+
+    /// The lock's optimiser goes on with the state that it had.
+    fn train_on(&self, start: &Model, recipe: &Recipe, mut set: TrainingSet) -> Result<Model> {
+        let (every, steps) = (self.interlude.every as usize, recipe.steps as usize);
+        let recipe = lm_recipe(recipe);
+        let mut trainer = Trainer::new(start, &recipe)?;
+        for step in 0..steps {
+            // The loss is nobody's concern here, and asking for it would wait for the device.
+            let _ = trainer.step(step, set.batch(step)?)?;
+            (self.maker.notify)("locking", step + 1, steps);
+            let done = step + 1;
+            if done % every == 0 && done < steps {
+                let round = (done / every - 1) as u32;
+                trainer.replace(&self.overfit(&trainer.snapshot()?, round)?)?;
+            }
+        }
+        Ok(trainer.snapshot()?)
+    }
+
+    fn overfit(&self, model: &Model, round: u32) -> Result<Model> {
+        let rows = self.rows(round)?;
+        let (count, batch) = (rows[0].len(), self.interlude.recipe.batch as usize);
+        let presentations = (self.interlude.recipe.steps as usize * batch) as i64;
+        let cycle: Vec<i64> = (0..presentations).map(|row| row % count as i64).collect();
+        let orders = vec![cycle; rows.len()];
+        let order = (count > batch).then_some((orders.as_slice(), batch));
+        let mut set = TrainingSet::new(&rows, order, self.maker.device)?;
+        self.maker
+            .train("overfitting", model, &self.interlude.recipe, &mut set)
+    }
+
+    /// The samples of a round, `[seed][sample]`, from problems that the lock may use.
+    fn rows(&self, round: u32) -> Result<Vec<Vec<Row>>> {
+        let (task, streams) = (self.maker.task(), self.maker.streams);
+        let round = if self.interlude.fresh_samples {
+            round
+        } else {
+            0
+        };
+        let count = self.interlude.samples as usize;
+        let questions = |seed: &u32| -> Vec<Vec<u32>> {
+            let mut rng = streams.rng(&[&"interlude problems", seed, &round]);
+            let problems = draw(task, Part::Training, count, &mut rng);
+            problems
+                .into_iter()
+                .map(|problem: Problem| problem.question)
+                .collect()
+        };
+        let questions: Vec<_> = self.seeds.iter().map(questions).collect();
+        let numbers = |seed: &u32| streams.rng(&[&"interlude numbers", seed, &round]);
+        let mut numbers: Vec<ChaCha8Rng> = self.seeds.iter().map(numbers).collect();
+        let source = Source::Sampled { temperature: 1.0 };
+        let device = self.maker.device;
+        let answers =
+            WeakAnswers::sample(task, self.weak, &questions, source, &mut numbers, device)?;
+        let rows = |answers: &WeakAnswers| -> Vec<Row> {
+            let pairs = answers.questions.iter().zip(&answers.answers);
+            let row = |(question, answer): (&Vec<u32>, &Vec<u32>)| {
+                Row::new(task.prompt(question, Flag::None), answer.clone(), 1.0)
+            };
+            pairs.map(row).collect()
+        };
+        Ok(answers.iter().map(rows).collect())
+    }
+}
+
+/// The batches of a training set from some step on.
+struct Rest {
+    set: TrainingSet,
+    done: usize,
+}
+
+impl Batches for Rest {
+    fn batch(&mut self, step: usize) -> picklock_lm::Result<Batch> {
+        self.set.batch(self.done + step)
+    }
+}
