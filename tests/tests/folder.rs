@@ -172,7 +172,7 @@ fn seeds_added_after_looking_make_the_run_exploratory() {
     let more = ["core", "--seeds", "3", "--draws", "2", "--out", "o"];
     let done = place.run(&more).ok();
     assert!(
-        done.stderr.contains("\n14 to run in 7 cohorts"),
+        done.stderr.contains("\n16 to run in 8 cohorts"),
         "{}",
         done.stderr
     );

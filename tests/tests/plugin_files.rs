@@ -8,7 +8,7 @@ use std::path::Path;
 use picklock_tests::{Place, built_plugin, patched};
 
 /// What starts a manifest: its magic, and the ABI's number.
-const START: &[u8] = b"PICKLOCK\x01\0\0\0";
+const START: &[u8] = b"PICKLOCK\x02\0\0\0";
 
 /// The refusals of running and of trusting these bytes as `core`'s plugin.
 fn refusals(place: &Place, plugin: &[u8]) -> [String; 2] {
@@ -71,9 +71,9 @@ fn libc() -> String {
 #[test]
 fn a_plugin_of_another_abi_is_refused_with_both_numbers() {
     let place = Place::new();
-    for (bytes, number) in [(b"PICKLOCK\x02\0\0\0", 2), (b"PICKLOCK\0\0\x01\0", 65536)] {
+    for (bytes, number) in [(b"PICKLOCK\x01\0\0\0", 1), (b"PICKLOCK\0\0\x01\0", 65536)] {
         let expected = format!(
-            "plugin core: ABI {number}, this picklock speaks 1; rebuild it with cargo build -p picklock-core"
+            "plugin core: ABI {number}, this picklock speaks 2; rebuild it with cargo build -p picklock-core"
         );
         let other = patched(&built_plugin("core"), START, bytes);
         assert_eq!(refusals(&place, &other), [expected.clone(), expected]);

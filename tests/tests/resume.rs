@@ -7,7 +7,7 @@ use std::path::Path;
 use picklock_tests::{Place, Running, Table, children, has_ended, tables, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Two blocks of 7 cohorts: two workers where there are two cores.
+/// Two blocks of 8 cohorts: two workers where there are two cores.
 const RUN: [&str; 7] = ["core", "--seeds", "2", "--draws", "8", "--out", "o"];
 
 /// A place whose organism takes its time with unlocking, so that there is a run to disturb.

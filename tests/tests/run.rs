@@ -17,9 +17,9 @@ fn whole_run(place: &Place) -> &'static str {
         "o",
     ]);
     let done = done.ok();
-    let plan = "micro: core + weight-noise (11 arms) x 2 seeds x 2 draws = 44 trials, into o";
+    let plan = "micro: core + weight-noise (14 arms) x 2 seeds x 2 draws = 56 trials, into o";
     assert!(done.stderr.starts_with(plan), "{}", done.stderr);
-    assert!(done.stderr.contains("[44/44 trials"), "{}", done.stderr);
+    assert!(done.stderr.contains("[56/56 trials"), "{}", done.stderr);
     assert!(done.stdout.contains("written to o"), "{}", done.stdout);
     "here/o"
 }
@@ -127,8 +127,9 @@ fn every_problem_of_every_trial_is_there_once() {
     assert_eq!(outcomes.header, header);
     // Per seed and draw: base, weak, locked and password once; unlock's curve at 0 and 10 steps of
     // the organism's 20, and its end without and with password; varied's and correct's two ends;
-    // global and per-tensor once; noise-best 6 times on validation and once; sweep 6 times.
-    let measures = 4 + (2 + 2) + 2 + 2 + 2 + 7 + 6;
+    // unlock-tuned's three rates twice and its best; global and per-tensor once; noise-best 6 times
+    // on validation and once; sweep 6 times; relative noise likewise, with 5.
+    let measures = 4 + (2 + 2) + 2 + 2 + 7 + 2 + 7 + 6 + 6 + 5;
     assert_eq!(outcomes.rows.len(), 2 * 2 * measures * 16);
 
     let mut problems: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();

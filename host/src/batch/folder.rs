@@ -18,34 +18,40 @@ impl RunFolder {
     /// # Errors
     /// Where it can't be written, is in use by another process, or holds something else than a run.
     pub fn claim(path: &Path, fresh: bool) -> Result<Self> {
+        // Without a slash at its end, which would become part of the name to move aside to.
+        let path: PathBuf = path.components().collect();
         if fresh && path.exists() {
-            let aside = free_name(path);
-            std::fs::rename(path, &aside).map_err(Error::io(path, "move aside"))?;
+            let _lock = lock(&path)?;
+            let aside = free_name(&path);
+            std::fs::rename(&path, &aside).map_err(Error::io(&path, "move aside"))?;
             eprintln!("{} moved aside to {}", path.display(), aside.display());
         }
-        if path.is_dir() && !path.join("manifest.json").exists() && holds_something(path) {
+        if path.is_dir() && !path.join("manifest.json").exists() && holds_something(&path) {
             let problem = "not a run folder, and not empty; choose another one with --out";
-            return Err(Error::file(path, problem));
+            return Err(Error::file(&path, problem));
         }
         let journal = path.join("journal");
-        std::fs::create_dir_all(&journal).map_err(Error::io(path, "make the folder"))?;
-        let file = path.join(".lock");
-        let lock = File::options().create(true).append(true).open(&file);
-        let lock = lock.map_err(Error::io(&file, "write"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let problem =
-                    "in use by another picklock run; wait for it, or choose another --out";
-                return Err(Error::file(path, problem));
-            }
-            Err(TryLockError::Error(error)) => return Err(Error::io(&file, "lock")(error)),
+        std::fs::create_dir_all(&journal).map_err(Error::io(&path, "make the folder"))?;
+        let lock = lock(&path)?;
+        for folder in [&path, &journal] {
+            sweep(folder)?;
         }
-        sweep(&journal)?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            _lock: lock,
-        })
+        Ok(Self { path, _lock: lock })
+    }
+}
+
+/// Locks the folder for this process.
+fn lock(path: &Path) -> Result<File> {
+    let file = path.join(".lock");
+    let lock = File::options().create(true).append(true).open(&file);
+    let lock = lock.map_err(Error::io(&file, "write"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            let problem = "in use by another picklock run; wait for it, or choose another --out";
+            Err(Error::file(path, problem))
+        }
+        Err(TryLockError::Error(error)) => Err(Error::io(&file, "lock")(error)),
     }
 }
 

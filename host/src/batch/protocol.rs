@@ -65,6 +65,8 @@ pub enum FromWorker {
         /// Steps in all.
         steps: usize,
     },
+    /// Something that a person should know.
+    Note(String),
     /// The cohort is in the journal.
     Finished,
     /// A trial of the cohort in flight hangs, and with it the worker; it ends.

@@ -129,6 +129,7 @@ impl Supervisor<'_> {
                     worker.ready = true;
                     finished += usize::from(!worker.next(blocks)?);
                 }
+                Heard::Message(FromWorker::Note(text)) => progress.note(&text),
                 Heard::Message(FromWorker::Arms(_)) => {}
                 Heard::Gone if worker.stdin.is_none() => {}
                 Heard::Gone => {
@@ -146,6 +147,9 @@ impl Supervisor<'_> {
     /// member that stands alone is recorded as failed.
     fn bury(&self, worker: &mut Worker, progress: &mut Progress) -> Result<()> {
         let reason = worker.reason();
+        // A worker whose trial hangs may still be there.
+        let _ = worker.child.kill();
+        let _ = worker.child.wait();
         let Some(cohort) = worker.in_flight.take() else {
             return Err(Error::Worker(format!(
                 "{reason}; see {}",
@@ -262,8 +266,8 @@ fn start<T: Send + 'static>(
     sender: &Sender<T>,
 ) -> Result<(Child, ChildStdin)> {
     let failed = |error: std::io::Error| Error::Worker(format!("can't start: {error}"));
-    let program = std::env::current_exe().map_err(failed)?;
-    let mut child = Command::new(program)
+    // This very program, also where its file has been built anew meanwhile.
+    let mut child = Command::new("/proc/self/exe")
         .arg("worker")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -177,6 +177,7 @@ fn work(
             });
         }
     };
+    let warn = |text: &str| _ = out.say(&FromWorker::Note(text.to_string()));
     let maker = Maker {
         organism: &manifest.organism,
         streams: Streams {
@@ -187,6 +188,7 @@ fn work(
         cache: &cache,
         width: manifest.geometry.seeds_per_block as usize,
         notify: &notify,
+        warn: &warn,
     };
     let mut bench = Bench::new(maker, manifest.geometry.width as usize);
     out.say(&FromWorker::Ready)?;

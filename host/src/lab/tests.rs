@@ -165,6 +165,7 @@ fn run(arm: &str, groups: &[Vec<Member>]) -> Result<Vec<TrialRecord>, CohortErro
         cache: &Cache::at(folder.path()),
         width: 2,
         notify: &|_, _, _| {},
+        warn: &|_| {},
     };
     let hypothesis: HypothesisBox = HypothesisApi_TO::from_value(Scripted, TD_Opaque);
     let hypothesis = Arc::new(hypothesis);

@@ -54,16 +54,16 @@ impl Cache {
         self.model(key).is_dir()
     }
 
-    /// The model of this key, where it is there and whole. A damaged one is made again.
-    pub fn load(&self, key: &Key, device: Device) -> Option<Model> {
+    /// The model of this key, where it is there.
+    ///
+    /// # Errors
+    /// Where it is there and damaged: it can be made again.
+    pub fn load(&self, key: &Key, device: Device) -> Result<Option<Model>> {
         let folder = self.model(key);
-        if !folder.is_dir() {
-            return None;
+        match folder.is_dir() {
+            true => Ok(Some(Model::load(&folder, device)?)),
+            false => Ok(None),
         }
-        let model = Model::load(&folder, device);
-        model
-            .inspect_err(|error| eprintln!("picklock: cached model dropped: {error}"))
-            .ok()
     }
 
     /// Keeps a model: written aside, then renamed, so that nobody sees half of it.

@@ -38,6 +38,8 @@ pub struct Maker<'a> {
     pub width: usize,
     /// Told of every training step.
     pub notify: Notify<'a>,
+    /// Told what a person should know.
+    pub warn: &'a dyn Fn(&str),
 }
 
 impl Maker<'_> {
@@ -100,7 +102,13 @@ impl Maker<'_> {
         key: impl Fn(u32) -> Key,
         train: impl Fn(&[u32]) -> Result<Model>,
     ) -> Result<Vec<Model>> {
-        let load = |seed: &u32| self.cache.load(&key(*seed), self.device);
+        let load = |seed: &u32| {
+            let cached = self.cache.load(&key(*seed), self.device);
+            cached.unwrap_or_else(|error| {
+                (self.warn)(&format!("a cached model is made again: {error}"));
+                None
+            })
+        };
         let mut models: Vec<Option<Model>> = seeds.iter().map(load).collect();
         let missing: Vec<usize> = (0..seeds.len())
             .filter(|index| models[*index].is_none())

@@ -41,6 +41,13 @@ pub fn show(run: &Path, what: &Show) -> Result<String> {
     let Some((_, last)) = measures.last() else {
         return Ok(String::new());
     };
+    if measures
+        .iter()
+        .any(|(_, measure)| measure.questions.split != last.questions.split)
+    {
+        let problem = "these measures asked different problems; show one arm at a time";
+        return Err(Error::Usage(problem.into()));
+    }
     let organism = &evidence.manifest.organism;
     let task = organism.task.task();
     let streams = Streams {
@@ -111,6 +118,8 @@ fn one(
     Ok(text)
 }
 
+/// The measure that was asked for; of an arm that hasn't got it (the locked model has no curve)
+/// the judged one.
 fn measure<'e>(evidence: &'e Evidence, arm: &ArmRef, what: &Show) -> Result<&'e Measure> {
     let known = evidence.arms();
     if !known.contains(arm) {
@@ -122,7 +131,9 @@ fn measure<'e>(evidence: &'e Evidence, arm: &ArmRef, what: &Show) -> Result<&'e 
         .trial(arm, what.member)
         .ok_or_else(|| Error::Usage(format!("{arm} has no trial at seed {seed}, draw {draw}")))?;
     let wanted = what.measure.as_deref().unwrap_or(HELD_OUT);
-    trial.measure(wanted).ok_or_else(|| {
+    let fallback = what.arms.last() != Some(arm);
+    let judged = || trial.measure(HELD_OUT).filter(|_| fallback);
+    trial.measure(wanted).or_else(judged).ok_or_else(|| {
         let known = trial
             .measures
             .iter()
