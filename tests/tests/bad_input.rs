@@ -193,7 +193,7 @@ fn a_hypothesis_file_is_checked_key_by_key() {
             "curve = ",
             "curv = ",
             "curv = ",
-            1,
+            29,
             "unknown parameter `curv`; did you mean `curve`?",
         ),
         (

@@ -1,13 +1,28 @@
 //! Plugins that misbehave cost their own trials, and no one else's.
 
-use picklock_tests::{Place, Table};
+use picklock_tests::{Done, Place, Table, built};
 
 const RUN: [&str; 7] = ["tests", "--seeds", "2", "--draws", "2", "--out", "o"];
 
 /// Runs an arm that misbehaves beside one that doesn't; gives its trials' reasons, none for those
 /// that went well.
 fn reasons(arm: &str, keys: &str) -> (Place, Vec<String>) {
-    let place = Place::with_fixture(&[arm, "steady"], keys);
+    reasons_in(Place::with_fixture(&[arm, "steady"], keys), arm)
+}
+
+/// The same of the fixture `unsound`.
+fn unsound_reasons(arm: &str) -> (Place, Vec<String>) {
+    let place = Place::with_fixture(&[arm, "steady"], "");
+    let plugin = std::fs::read(built().join("examples/libunsound.so"));
+    place.put(
+        "tests",
+        &plugin.expect("cargo build --workspace --all-targets"),
+    );
+    place.trust(&["tests"]);
+    reasons_in(place, arm)
+}
+
+fn reasons_in(place: Place, arm: &str) -> (Place, Vec<String>) {
     let done = place.run(&RUN).with_code(1);
     assert!(
         done.stderr.contains("trials.csv has every reason"),
@@ -52,11 +67,19 @@ fn trials_fail_alone_with_their_reason() {
             "measure held-out has been recorded already",
         ),
         ("records-no-number", "metric ratio is NaN"),
+        (
+            "records-garbage",
+            r#"metric name "Gârbage,\n\"\u{1b}[31m": expected at most 64 lower-case letters"#,
+        ),
+        (
+            "asks-for-a-million",
+            "1000000 samples, expected 1 to 100,000",
+        ),
     ];
     let names = arms.map(|(arm, _)| arm);
     let place = Place::with_fixture(&[&names[..], &["steady"]].concat(), "");
     let done = place.run(&RUN).with_code(1);
-    assert!(done.stderr.contains("32 trials failed"), "{}", done.stderr);
+    assert!(done.stderr.contains("40 trials failed"), "{}", done.stderr);
     let trials = Table::read(&place.here("o/trials.csv"));
     for (arm, reason) in arms {
         let rows = trials.with(&[("arm", arm), ("name", "held-out")]);
@@ -100,6 +123,49 @@ fn an_abort_is_a_reason() {
             .all(|reason| reason.contains("signal: 6 (SIGABRT)")),
         "{reasons:?}"
     );
+}
+
+#[test]
+fn a_segfault_is_a_reason() {
+    let (_, reasons) = unsound_reasons("segfaults");
+    assert_eq!(reasons.len(), 4);
+    assert!(
+        reasons
+            .iter()
+            .all(|reason| reason.contains("signal: 11 (SIGSEGV)")),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn another_trials_model_means_nothing() {
+    let (_, reasons) = unsound_reasons("takes-anothers-model");
+    // What it measured before is a row of its own.
+    assert!(reasons.len() >= 4, "{reasons:?}");
+    for reason in reasons {
+        let (before, after) = reason.split_once("model handle ").expect(&reason);
+        assert!(before.is_empty(), "{reason}");
+        assert!(
+            after.ends_with(" does not belong to this trial"),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn a_lock_held_over_a_call_is_noticed_and_costs_only_time() {
+    let place = Place::with_fixture(&["locks-over-a-call", "steady"], "time_limit_s = 1\n");
+    let Done { stderr, .. } = place.run(&RUN).ok();
+    assert!(
+        stderr.contains("tests/locks-over-a-call: no lab call and no end for 1 s (time_limit_s)"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("trying its halves apart"), "{stderr}");
+    let trials = Table::read(&place.here("o/trials.csv"));
+    for arm in ["locks-over-a-call", "steady"] {
+        let marks = trials.with(&[("arm", arm), ("name", "mark"), ("status", "done")]);
+        assert_eq!(marks.len(), 4, "{arm}");
+    }
 }
 
 #[test]

@@ -213,7 +213,7 @@ fn samples(count: u32, answer: u32) -> Samples {
     Samples::new((0..count).map(|index| Sample {
         problem: format!("unlock-{index}").into(),
         question: vec![1, 2, index].into(),
-        answer: vec![answer; 4].into(),
+        answer: (answer..answer + 4).collect(),
         weights: abi_stable::std_types::RVec::new(),
     }))
 }

@@ -13,4 +13,5 @@ mod surroundings;
 mod worker;
 
 pub use run::{Request, run};
+pub use supervisor::describe;
 pub use worker::main as worker_main;

@@ -31,6 +31,9 @@ const MALLOC: [(&str, &str); 3] = [
 /// Set by Ctrl-C.
 pub static STOP: AtomicBool = AtomicBool::new(false);
 
+/// How long plugins may take to load and to say which arms they have.
+const LOADING: Duration = Duration::from_mins(1);
+
 /// How often Ctrl-C is looked for.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -230,7 +233,7 @@ impl Supervisor<'_> {
 /// Where one can't be loaded, or its worker dies.
 pub fn describe(plugins: Vec<(PathBuf, Key)>) -> Result<Vec<Vec<Arm>>> {
     let (sender, heard) = channel();
-    let (mut child, mut stdin) = start(Stdio::inherit(), |heard| heard, &sender)?;
+    let (mut child, mut stdin) = start(Stdio::null(), |heard| heard, &sender)?;
     drop(sender);
     let names: Vec<String> = plugins
         .iter()
@@ -243,17 +246,23 @@ pub fn describe(plugins: Vec<(PathBuf, Key)>) -> Result<Vec<Vec<Arm>>> {
             plugins,
         },
     );
-    let answer = heard.recv();
+    let answer = heard.recv_timeout(LOADING);
     drop(stdin);
+    // It has answered, died, or hangs.
+    let _ = child.kill();
     let status = child
         .wait()
         .map_err(|error| Error::Worker(error.to_string()))?;
+    let names = names.join(", ");
     match answer {
         Ok(Heard::Message(FromWorker::Arms(arms))) => Ok(arms),
         Ok(Heard::Message(FromWorker::Broken { reason, .. })) => Err(Error::Usage(reason)),
-        _ => Err(Error::Worker(format!(
-            "{status} while loading {}",
-            names.join(", ")
+        Err(RecvTimeoutError::Timeout) => Err(Error::Usage(format!(
+            "{names}: loading did not end within {} s",
+            LOADING.as_secs()
+        ))),
+        _ => Err(Error::Usage(format!(
+            "{names}: {status} while loading; rebuild it"
         ))),
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: one file a command, from arguments to calls, and nothing else.
 
+mod new;
 mod plugins;
 mod report;
 mod run;
@@ -30,6 +31,7 @@ enum Command {
     Run(run::Run),
     Report(report::Report),
     Show(show::Show),
+    New(new::New),
     Plugins(plugins::Plugins),
     /// Runs cohorts for a supervisor; not for people.
     #[command(hide = true)]
@@ -50,6 +52,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Run(run) => run.main(&roots),
         Command::Report(report) => report.main(&roots),
         Command::Show(show) => show.main(),
+        Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
         Command::Worker => crate::batch::worker_main(),
     }

@@ -1,13 +1,15 @@
-//! `picklock plugins`: what is trusted.
+//! `picklock plugins`: what there is, what is wrong with it, and what is trusted.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use crate::batch;
 use crate::error::{Error, Result};
-use crate::plugins::{PluginFile, Roots, TrustList, check_permissions};
+use crate::hypothesis::{self, Registration};
+use crate::plugins::{self, Entry, PluginFile, Roots, TrustList, check_permissions};
 
-/// Manage plugin files.
+/// List, check and trust plugin files.
 #[derive(Args)]
 pub struct Plugins {
     #[command(subcommand)]
@@ -16,31 +18,139 @@ pub struct Plugins {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show every plugin, its version, and whether it is trusted, without loading any.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Load a plugin file in a process of its own, and compare it with its pre-registration.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
     /// Trust plugin files from now on: write their SHA-256 to plugins.lock.
     Trust {
         /// The files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Print the JSON Schema of pre-registration files.
+    Schema,
 }
 
 impl Plugins {
     /// Runs the command.
     ///
     /// # Errors
-    /// Where a file is no plugin, or can be written by others.
+    /// Where a file is no plugin, can be written by others, or isn't what its pre-registration says.
     pub fn main(&self, roots: &Roots) -> Result<bool> {
-        let Command::Trust { files } = &self.command;
-        let root = roots.first().ok_or_else(|| {
-            Error::Usage("no folder to trust plugins in; name one with --plugins DIR".into())
-        })?;
-        let mut list = TrustList::of(root)?;
-        for path in files {
-            check_permissions(path)?;
-            let file = PluginFile::read(path)?;
-            list.add(&file)?;
-            println!("{} {} trusted: {}", file.name, file.version, file.hash);
+        match &self.command {
+            Command::List { json } => list(*json, roots)?,
+            Command::Check { file } => check(file, roots)?,
+            Command::Trust { files } => trust(files, roots)?,
+            Command::Schema => print!("{}", hypothesis::schema()),
         }
         Ok(false)
     }
+}
+
+fn list(json: bool, roots: &Roots) -> Result<()> {
+    let entries = plugins::catalogue(roots)?;
+    if json {
+        let text = serde_json::to_string_pretty(&entries);
+        println!("{}", text.map_err(|error| Error::Usage(error.to_string()))?);
+        return Ok(());
+    }
+    let header = [
+        "name",
+        "version",
+        "ABI",
+        "SDK",
+        "hash",
+        "pre-registration",
+        "trust",
+    ];
+    let rows: Vec<[String; 7]> = std::iter::once(header.map(String::from))
+        .chain(entries.iter().map(row))
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..header.len()).filter_map(width).collect();
+    for row in &rows {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        println!("{}", cells.join("  ").trim_end());
+    }
+    Ok(())
+}
+
+fn row(entry: &Entry) -> [String; 7] {
+    let dash = || "-".to_string();
+    let [version, abi, sdk, hash] = match &entry.manifest {
+        Some(says) => [
+            says.version.clone(),
+            says.abi.to_string(),
+            says.sdk.clone(),
+            says.hash.short().to_string(),
+        ],
+        None => [dash(), dash(), dash(), dash()],
+    };
+    let registration = match &entry.registration {
+        Some(path) => format!("yes, {}", path.display()),
+        None => "no".to_string(),
+    };
+    let (name, trust) = (entry.name.clone(), entry.trust.to_string());
+    [name, version, abi, sdk, hash, registration, trust]
+}
+
+fn check(path: &Path, roots: &Roots) -> Result<()> {
+    let file = plugins::find_file(path, roots)?;
+    let wrong = |problem: String| Error::Plugin {
+        name: file.name.clone(),
+        problem,
+    };
+    let asked = vec![(file.path.clone(), file.hash.clone())];
+    let declared = batch::describe(asked).map_err(|error| match error {
+        Error::Worker(reason) => wrong(format!("it ends the process that loads it: {reason}")),
+        other => other,
+    })?;
+    let declared = declared.into_iter().flatten().collect::<Vec<_>>();
+    let registration = roots.registration(&file.name).ok_or_else(|| {
+        wrong(format!(
+            "it loads, but there is no hypotheses/{}.toml; write what it claims, then run it",
+            file.name
+        ))
+    })?;
+    let registration = Registration::read(&registration)?;
+    let idle = registration.check_declared(&declared)?;
+    let idle = match idle.as_slice() {
+        [] => String::new(),
+        names => format!("; it declares {} too, which don't run", names.join(", ")),
+    };
+    println!(
+        "{} {}: all is well: ABI {}, SDK {}, {} arms as in {}{idle}",
+        file.name,
+        file.version,
+        file.abi,
+        file.sdk,
+        registration.arms.len(),
+        registration.path.display()
+    );
+    Ok(())
+}
+
+fn trust(files: &[PathBuf], roots: &Roots) -> Result<()> {
+    let root = roots.first().ok_or_else(|| {
+        Error::Usage("no folder to trust plugins in; name one with --plugins DIR".into())
+    })?;
+    let mut list = TrustList::of(root)?;
+    for path in files {
+        check_permissions(path)?;
+        let file = PluginFile::read(path)?;
+        list.add(&file)?;
+        println!("{} {} trusted: {}", file.name, file.version, file.hash);
+    }
+    Ok(())
 }

@@ -1,10 +1,17 @@
 //! Hypotheses: the pre-registration files, which say what is claimed and how it will be judged.
 
 mod arm_ref;
+mod contradictions;
+mod references;
 mod registration;
+mod schema;
+mod spot;
+#[cfg(test)]
+mod tests;
 
 pub use arm_ref::{ArmRef, core_arms};
 pub use registration::{Prediction, Registration};
+pub use schema::schema;
 
 use crate::error::{Error, Result};
 use crate::plugins::Roots;

@@ -25,11 +25,22 @@ use crate::organism::Key;
 #[derive(Debug, thiserror::Error)]
 pub enum CohortError {
     /// A member computed on its own for longer than it may; its thread can't be stopped.
-    #[error("no lab call and no end for {seconds} s (time_limit_s)")]
+    #[error("no lab call and no end for {seconds} s (time_limit_s){}", hint(*.waiting))]
     Hung {
         /// The limit.
         seconds: u64,
+        /// Members that had asked for something meanwhile.
+        waiting: usize,
     },
+}
+
+fn hint(waiting: usize) -> String {
+    match waiting {
+        0 => String::new(),
+        waiting => format!(
+            "; {waiting} others waited: a lock that is held across a lab call stops its own cohort"
+        ),
+    }
 }
 
 /// A cohort to run.
@@ -77,8 +88,13 @@ impl Cohort<'_> {
             match inbox.recv_timeout(self.time_limit) {
                 Ok((index, event)) => executor.take(index, event),
                 Err(RecvTimeoutError::Timeout) => {
+                    let waiting = executor
+                        .trials
+                        .iter()
+                        .filter(|trial| trial.waiting.is_some());
                     return Err(CohortError::Hung {
                         seconds: self.time_limit.as_secs(),
+                        waiting: waiting.count(),
                     });
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -395,8 +411,9 @@ fn check_name<'n>(
 ) -> Result<(), LabError> {
     let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     if name.is_empty() || name.len() > 64 || !name.chars().all(word) {
+        let start: String = name.chars().take(64).collect();
         return Err(LabError::invalid(format!(
-            "{what} name {name:?}: expected at most 64 lower-case letters, digits, hyphens and dots"
+            "{what} name {start:?}: expected at most 64 lower-case letters, digits, hyphens and dots"
         )));
     }
     if taken.any(|taken| taken == name) {

@@ -19,8 +19,12 @@ impl Key {
 
     /// The key of some bytes.
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        let hex = |hex: String, byte| hex + &format!("{byte:02x}");
-        Self(Sha256::digest(bytes).iter().fold(String::new(), hex))
+        const DIGITS: [char; 16] = [
+            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+        ];
+        let digest = Sha256::digest(bytes);
+        let halves = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        Self(halves.map(|half| DIGITS[usize::from(half)]).collect())
     }
 
     /// The first 12 digits, for people and file names.
@@ -32,5 +36,17 @@ impl Key {
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_sha_256_in_hexadecimal() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Key::of_bytes(b"").to_string(), empty);
+        assert_eq!(Key::of_bytes(b"").short(), &empty[..12]);
     }
 }

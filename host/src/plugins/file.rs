@@ -2,13 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use object::elf::{FileHeader64, PT_LOAD};
+use object::elf::{
+    EM_AARCH64, EM_RISCV, EM_X86_64, ET_DYN, FileHeader64, Machine, PT_DYNAMIC, PT_LOAD,
+};
 use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, Object, ObjectSection, SectionFlags};
 use picklock_sdk::abi::{MAGIC, Manifest, NUMBER, SECTION};
 
 use crate::error::{Error, Result};
 use crate::organism::Key;
+
+/// The SDK that this picklock was built with: crates of the workspace share their version.
+const SDK: &str = env!("CARGO_PKG_VERSION");
 
 /// The largest plugin file that is read, in bytes.
 const LARGEST: u64 = 1 << 30;
@@ -22,6 +27,8 @@ pub struct PluginFile {
     pub name: String,
     /// The plugin's version.
     pub version: String,
+    /// The boundary's version that it was built for.
+    pub abi: u32,
     /// The SDK's version that it was built with.
     pub sdk: String,
     /// SHA-256 of the file.
@@ -36,16 +43,26 @@ impl PluginFile {
     /// Reads and checks a plugin file.
     ///
     /// # Errors
-    /// Where it can't be read, is no whole ELF library, no plugin, or one of another ABI.
+    /// Where it can't be read, is no whole ELF library, no plugin, or one for another picklock.
     pub fn read(path: &Path) -> Result<Self> {
-        let size = std::fs::metadata(path)
-            .map_err(Error::io(path, "read"))?
-            .len();
+        let file = Self::inspect(path)?;
+        file.check_versions()?;
+        Ok(file)
+    }
+
+    /// Reads a plugin file, which may be one for another picklock.
+    ///
+    /// # Errors
+    /// Where it can't be read, is no whole ELF library, or no plugin.
+    pub fn inspect(path: &Path) -> Result<Self> {
+        let metadata = std::fs::metadata(path).map_err(Error::io(path, "read"))?;
+        if !metadata.is_file() {
+            return Err(Error::file(path, "no plugin: not a file"));
+        }
+        let size = metadata.len();
         if size > LARGEST {
-            return Err(Error::file(
-                path,
-                format!("{size} bytes are too many for a plugin"),
-            ));
+            let problem = format!("{size} bytes are too many for a plugin");
+            return Err(Error::file(path, problem));
         }
         let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
         let fail = |problem: String| Error::file(path, problem);
@@ -53,33 +70,70 @@ impl PluginFile {
         let elf = object::File::parse(&*bytes)
             .map_err(|error| fail(format!("a damaged ELF file: {error}")))?;
         let manifest = manifest(&elf).map_err(fail)?;
-        let text = |bytes: &[u8]| {
-            let end = bytes
-                .iter()
-                .position(|byte| *byte == 0)
-                .unwrap_or(bytes.len());
-            String::from_utf8_lossy(&bytes[..end]).into_owned()
+        let word = |what: &str, bytes: &[u8]| {
+            let end = bytes.iter().position(|byte| *byte == 0);
+            let text = String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]).into_owned();
+            // It goes into messages, file names and tables.
+            let fine = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+            match !text.is_empty() && text.chars().all(fine) {
+                true => Ok(text),
+                false => Err(fail(format!(
+                    "its manifest has the {what} {text:?}; build it again"
+                ))),
+            }
         };
-        let name = text(&manifest.name);
-        if manifest.abi != NUMBER {
-            let problem = format!(
-                "ABI {}, this picklock speaks {NUMBER}; rebuild it with cargo build -p picklock-{name}",
-                manifest.abi
-            );
-            return Err(Error::Plugin { name, problem });
-        }
-        let (version, sdk) = (text(&manifest.version), text(&manifest.sdk));
-        let (hash, code) = (Key::of_bytes(&bytes), loaded_hash(&elf));
         Ok(Self {
             path: path.to_path_buf(),
-            name,
-            version,
-            sdk,
-            hash,
-            code,
+            name: word("name", &manifest.name)?,
+            version: word("version", &manifest.version)?,
+            abi: manifest.abi,
+            sdk: word("SDK version", &manifest.sdk)?,
+            hash: Key::of_bytes(&bytes),
+            code: loaded_hash(&elf),
             bytes,
         })
     }
+
+    /// Checks that picklock finds it under its name.
+    ///
+    /// # Errors
+    /// Where its file is called otherwise.
+    pub fn check_file_name(&self) -> Result<()> {
+        let expected = format!("libpicklock_{}.so", self.name.replace('-', "_"));
+        if self.path.file_name().is_some_and(|name| *name == *expected) {
+            return Ok(());
+        }
+        let problem = format!("it is the plugin `{}`; rename it to {expected}", self.name);
+        Err(Error::file(&self.path, problem))
+    }
+
+    /// Checks that it was built for this picklock.
+    ///
+    /// # Errors
+    /// Where its ABI or its SDK differs.
+    pub fn check_versions(&self) -> Result<()> {
+        let (name, sdk) = (&self.name, &self.sdk);
+        let problem = if self.abi != NUMBER {
+            format!("ABI {}, this picklock speaks {NUMBER}", self.abi)
+        } else if series(sdk) != series(SDK) {
+            format!("SDK {sdk}, this picklock has {SDK}")
+        } else {
+            return Ok(());
+        };
+        Err(Error::Plugin {
+            name: name.clone(),
+            problem: format!("{problem}; rebuild it with cargo build -p picklock-{name}"),
+        })
+    }
+}
+
+/// The part of a version that must agree: all that is before the patch while the major is 0, else
+/// the major.
+fn series(version: &str) -> &str {
+    let parts = if version.starts_with("0.") { 2 } else { 1 };
+    let ends = version.match_indices('.').map(|(place, _)| place);
+    let end = ends.into_iter().nth(parts - 1).unwrap_or(version.len());
+    &version[..end]
 }
 
 /// Checks that the file is an ELF library and that none of what gets loaded is cut off: the dynamic
@@ -91,7 +145,16 @@ fn check_whole(bytes: &[u8]) -> std::result::Result<(), String> {
     let damaged = |error: object::Error| format!("a damaged ELF file: {error}; build it again");
     let header = FileHeader64::<Endianness>::parse(bytes).map_err(damaged)?;
     let endian = header.endian().map_err(damaged)?;
+    check_machine(header.e_machine(endian), std::env::consts::ARCH)?;
     let segments = header.program_headers(endian, bytes).map_err(damaged)?;
+    let has = |kind| {
+        segments
+            .iter()
+            .any(|segment| segment.p_type(endian) == kind)
+    };
+    if header.e_type(endian) != ET_DYN || !has(PT_LOAD) || !has(PT_DYNAMIC) {
+        return Err("a damaged ELF file: nothing in it can be loaded; build it again".into());
+    }
     let end = |segment: &object::elf::ProgramHeader64<Endianness>| {
         segment
             .p_offset(endian)
@@ -112,6 +175,26 @@ fn check_whole(bytes: &[u8]) -> std::result::Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// Checks that the file was built for this CPU.
+fn check_machine(machine: Machine, expected: &str) -> std::result::Result<(), String> {
+    let known = [
+        (EM_X86_64, "x86_64"),
+        (EM_AARCH64, "aarch64"),
+        (EM_RISCV, "riscv64"),
+    ];
+    let found = known.into_iter().find(|(known, _)| *known == machine);
+    let found = found.map_or_else(
+        || format!("CPU number {}", machine.0),
+        |(_, name)| name.to_string(),
+    );
+    match found == expected {
+        true => Ok(()),
+        false => Err(format!(
+            "built for {found}, this machine is {expected}; build it here"
+        )),
+    }
 }
 
 fn manifest(elf: &object::File<'_>) -> std::result::Result<Manifest, String> {
@@ -172,4 +255,17 @@ fn loaded_hash(elf: &object::File<'_>) -> Key {
         }
     }
     Key::of_bytes(&loaded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_of_an_sdk_go_together() {
+        assert_eq!(series("0.1.0"), series("0.1.7"));
+        assert_ne!(series("0.1.0"), series("0.2.0"));
+        assert_eq!(series("1.2.3"), series("1.4.0-rc.1"));
+        assert_ne!(series("1.2.3"), series("10.2.3"));
+    }
 }

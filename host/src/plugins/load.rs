@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use abi_stable::library::lib_header_from_path;
+use abi_stable::library::{LibraryError, lib_header_from_path};
 use picklock_sdk::abi::{HypothesisBox, PluginModule_Ref};
 
 use super::file::PluginFile;
@@ -30,18 +30,27 @@ pub fn load(file: &PluginFile, cache: &Cache) -> Result<HypothesisBox> {
 }
 
 fn module(path: &Path) -> std::result::Result<PluginModule_Ref, String> {
-    let library = lib_header_from_path(path).map_err(|error| short(&error.to_string()))?;
+    let library = lib_header_from_path(path).map_err(|error| short(&error))?;
     library
         .init_root_module::<PluginModule_Ref>()
-        .map_err(|error| short(&error.to_string()))
+        .map_err(|error| short(&error))
 }
 
 /// The part of `abi_stable`'s message, which can have 68 KB, that says what is wrong.
-fn short(message: &str) -> String {
-    let what = message.split("Error:").nth(1).unwrap_or(message);
-    let words: Vec<&str> = what.split_whitespace().take(40).collect();
-    format!(
-        "its interface differs from this picklock's; rebuild it ({})",
-        words.join(" ")
-    )
+fn short(error: &LibraryError) -> String {
+    let what = match error {
+        LibraryError::IncompatibleVersionNumber {
+            expected_version,
+            actual_version,
+            ..
+        } => format!("SDK {actual_version}, this picklock has {expected_version}"),
+        other => {
+            let message = other.to_string();
+            let what = message.split("Error:").nth(1).unwrap_or(&message);
+            let words: Vec<&str> = what.split_whitespace().take(40).collect();
+            let what = words.join(" ");
+            format!("its interface differs from this picklock's ({what})")
+        }
+    };
+    format!("{what}; rebuild it")
 }

@@ -10,6 +10,28 @@ pub struct Root {
 }
 
 impl Root {
+    /// Whether it is a workspace, whose plugins cargo builds.
+    pub fn is_workspace(&self) -> bool {
+        self.workspace
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether cargo builds this hypothesis' plugin here.
+    pub fn has_source(&self, name: &str) -> bool {
+        let source = self.folder.join("plugins").join(name);
+        self.workspace && source.join("Cargo.toml").is_file()
+    }
+
+    /// Where a hypothesis' plugin file lies, or would.
+    pub fn plugin(&self, name: &str) -> PathBuf {
+        let file = format!("libpicklock_{}.so", name.replace('-', "_"));
+        self.plugins().join(file)
+    }
+
     /// Where pre-registration files lie.
     pub fn hypotheses(&self) -> PathBuf {
         self.folder.join("hypotheses")
@@ -112,12 +134,26 @@ impl Roots {
 
     /// The plugin file of a hypothesis, and its root.
     pub fn plugin(&self, name: &str) -> Option<(&Root, PathBuf)> {
-        let file = format!("libpicklock_{}.so", name.replace('-', "_"));
-        let candidates = self
-            .roots
-            .iter()
-            .map(|root| (root, root.plugins().join(&file)));
+        let candidates = self.roots.iter().map(|root| (root, root.plugin(name)));
         candidates.into_iter().find(|(_, path)| path.is_file())
+    }
+
+    /// The first root that has a hypothesis' plugin: its file, or its source where cargo `builds`.
+    pub fn home(&self, name: &str, builds: bool) -> Option<&Root> {
+        let has = |root: &&Root| root.plugin(name).is_file() || (builds && root.has_source(name));
+        self.roots.iter().find(has)
+    }
+
+    /// The pre-registration file of a hypothesis.
+    pub fn registration(&self, name: &str) -> Option<PathBuf> {
+        let file = format!("{name}.toml");
+        let mut paths = self.roots.iter().map(|root| root.hypotheses().join(&file));
+        paths.find(|path| path.is_file())
+    }
+
+    /// All roots.
+    pub fn iter(&self) -> impl Iterator<Item = &Root> {
+        self.roots.iter()
     }
 }
 
@@ -126,7 +162,7 @@ fn workspace_around(start: &Path) -> Option<PathBuf> {
     let holds = |folder: &&Path| {
         folder.join("Cargo.toml").is_file()
             && folder.join("hypotheses").is_dir()
-            && folder.join("plugins").is_dir()
+            && folder.join("host/sdk/Cargo.toml").is_file()
     };
     start.ancestors().find(holds).map(Path::to_path_buf)
 }

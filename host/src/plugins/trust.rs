@@ -20,6 +20,17 @@ pub struct TrustList {
     list: List,
 }
 
+/// How a file stands to a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is listed.
+    Trusted,
+    /// Another file of this hypothesis is listed.
+    Changed,
+    /// Its hypothesis isn't listed.
+    Unlisted,
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
@@ -31,14 +42,26 @@ impl TrustList {
     /// Reads a root's `plugins.lock`; a missing one trusts nothing.
     ///
     /// # Errors
-    /// Where it is there and can't be read.
+    /// Where it is there and can't be read, or others could have written it.
     pub fn of(root: &Root) -> Result<Self> {
         let path = root.trust_list();
+        if path.exists() {
+            check_writers(&path)?;
+        }
         let list = match path.exists() {
             true => toml_file::read::<List>(&path)?.0,
             false => List::default(),
         };
         Ok(Self { path, list })
+    }
+
+    /// How this very file stands to the list.
+    pub fn standing(&self, file: &PluginFile) -> Standing {
+        match self.list.plugins.get(&file.name) {
+            Some(hash) if *hash == file.hash => Standing::Trusted,
+            Some(_) => Standing::Changed,
+            None => Standing::Unlisted,
+        }
     }
 
     /// Checks that this very file is trusted.
@@ -47,10 +70,10 @@ impl TrustList {
     /// Where it isn't listed, or has changed since.
     pub fn check(&self, file: &PluginFile) -> Result<()> {
         let (path, list) = (file.path.display(), self.path.display());
-        let problem = match self.list.plugins.get(&file.name) {
-            Some(hash) if *hash == file.hash => return Ok(()),
-            Some(_) => format!("{path} has changed since it was trusted in {list}"),
-            None => format!("{path} is not trusted: {list} doesn't list it"),
+        let problem = match self.standing(file) {
+            Standing::Trusted => return Ok(()),
+            Standing::Changed => format!("{path} has changed since it was trusted in {list}"),
+            Standing::Unlisted => format!("{path} is not trusted: {list} doesn't list it"),
         };
         let root = self.path.parent().unwrap_or(Path::new(".")).display();
         let problem = format!(
@@ -76,16 +99,29 @@ impl TrustList {
     }
 }
 
+/// Refuses files that others could have written, and warns of group-writable ones.
+///
+/// # Errors
+/// As [`check_writers`].
+pub fn check_permissions(path: &Path) -> Result<()> {
+    check_writers(path)?;
+    let metadata = std::fs::metadata(path).map_err(Error::io(path, "read"))?;
+    if metadata.mode() & 0o020 != 0 {
+        eprintln!("picklock: {} can be written by its group", path.display());
+    }
+    Ok(())
+}
+
 /// Refuses files that others could have written: world-writable ones, and those of another user
-/// than this one and root. Warns of group-writable ones.
+/// than this one and root.
 ///
 /// # Errors
 /// Where the file or its folder is such a one.
-pub fn check_permissions(path: &Path) -> Result<()> {
+pub fn check_writers(path: &Path) -> Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    for place in [Some(path), folder].into_iter().flatten() {
+    for place in [path, folder.unwrap_or(Path::new("."))] {
         let metadata = std::fs::metadata(place).map_err(Error::io(place, "read"))?;
         let (mode, owner) = (metadata.mode(), metadata.uid());
         let sticky = metadata.is_dir() && mode & 0o1000 != 0;
@@ -96,9 +132,6 @@ pub fn check_permissions(path: &Path) -> Result<()> {
         if owner != 0 && owner != rustix::process::geteuid().as_raw() {
             let problem = format!("belongs to user {owner}; copy it to a folder of your own");
             return Err(Error::file(place, problem));
-        }
-        if mode & 0o020 != 0 && !metadata.is_dir() {
-            eprintln!("picklock: {} can be written by its group", place.display());
         }
     }
     Ok(())

@@ -127,26 +127,33 @@ fn aligned(rows: &[[String; 5]]) -> String {
 
 fn claim_text(claim: &JudgedClaim) -> String {
     let verdict = &claim.verdict;
+    let exploratory = if verdict.exploratory {
+        ", exploratory"
+    } else {
+        ""
+    };
     let mut text = format!(
-        "\n{}: {}{}\n  \"{}\" ({})\n  {}\n",
+        "\n{}: {}{exploratory}\n  \"{}\" ({})\n",
         claim.registration.name,
         word(&verdict.verdict).to_uppercase(),
-        if verdict.exploratory {
-            ", exploratory"
-        } else {
-            ""
-        },
         claim.registration.claim,
         claim.registration.said_by,
-        verdict.reason
     );
+    // A claim that one prediction decides has that prediction's reason, which follows below.
+    if verdict
+        .predictions
+        .iter()
+        .all(|known| !verdict.reason.ends_with(&known.reason))
+    {
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "  {}", verdict.reason);
+    }
     for (prediction, mcnemar) in verdict.predictions.iter().zip(&claim.problems_only) {
         let role = if prediction.confirmatory {
             ""
         } else {
             ", descriptive"
         };
-        // Writing to a string can't fail.
         let _ = writeln!(
             text,
             "  - {} ({}{role}): {}",
