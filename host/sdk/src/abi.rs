@@ -1,7 +1,7 @@
 //! The boundary between host and plugin: the static manifest that the host reads from the file
 //! before any of the plugin's code runs, and the `abi_stable` module that it loads afterwards.
 //!
-//! Panics are caught on their own side: [`Guard`] is the plugin's, the host guards its lab.
+//! Panics are caught on their own side: [`guarded`] wraps what either side does.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
