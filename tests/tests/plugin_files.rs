@@ -143,7 +143,7 @@ fn a_plugin_that_kills_its_loader_is_one_clear_line() {
         let path = place.plugin(name).display().to_string();
         let done = place.picklock(&["plugins", "check", &path]);
         let line = done.refusal();
-        let start = format!("plugin {name}: it ends the process that loads it: signal: ");
+        let start = format!("{path}: ends the process that loads it: signal: ");
         assert!(line.starts_with(&start), "{line}");
         assert!(signals.iter().any(|signal| line.contains(signal)), "{line}");
     };

@@ -81,6 +81,7 @@ fn the_summary_is_what_the_outcomes_say() {
         "global-does-nothing",
         "per-tensor-does-nothing",
         "unlock-beats-best-noise",
+        "unlock-beats-best-relative-noise",
     ];
     assert_eq!(names, expected);
 
@@ -158,7 +159,7 @@ fn every_problem_of_every_trial_is_there_once() {
     }
     let trials = Table::read(&run.join("trials.csv"));
     let held_out = trials.with(&[("name", "held-out"), ("status", "done")]);
-    assert_eq!(held_out.len(), 10 * 4, "all arms but the sweep");
+    assert_eq!(held_out.len(), 12 * 4, "all arms but the sweeps");
     for trial in held_out {
         let cells = ["hypothesis", "arm", "seed", "draw"].map(|column| (column, &trial[column]));
         let outcomes = outcomes.with(&[&cells[..], &[("measure", "held-out")]].concat());

@@ -262,7 +262,7 @@ pub fn describe(plugins: Vec<(PathBuf, Key)>) -> Result<Vec<Vec<Arm>>> {
             LOADING.as_secs()
         ))),
         _ => Err(Error::Usage(format!(
-            "{names}: {status} while loading; rebuild it"
+            "{names}: ends the process that loads it: {status}; rebuild it"
         ))),
     }
 }

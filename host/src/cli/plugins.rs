@@ -112,11 +112,10 @@ fn check(path: &Path, roots: &Roots) -> Result<()> {
         problem,
     };
     let asked = vec![(file.path.clone(), file.hash.clone())];
-    let declared = batch::describe(asked).map_err(|error| match error {
-        Error::Worker(reason) => wrong(format!("it ends the process that loads it: {reason}")),
-        other => other,
-    })?;
-    let declared = declared.into_iter().flatten().collect::<Vec<_>>();
+    let declared = batch::describe(asked)?
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>();
     let registration = roots.registration(&file.name).ok_or_else(|| {
         wrong(format!(
             "it loads, but there is no hypotheses/{}.toml; write what it claims, then run it",
