@@ -1,6 +1,6 @@
 //! `picklock report`: everything that derives from a journal, from the journal alone.
 
-use picklock_tests::{Place, snapshot};
+use picklock_tests::{Place, snapshot, workspace};
 
 const RUN: [&str; 8] = [
     "core",
@@ -90,4 +90,28 @@ fn what_is_no_run_has_no_report() {
     let done = place.picklock(&["report", "broken"]);
     let expected = "broken/manifest.json: format 99, this picklock reads 1";
     assert!(done.refusal().starts_with(expected), "{}", done.stderr);
+}
+
+#[test]
+fn the_committed_run_is_what_its_journal_says() {
+    let place = Place::new();
+    let reference = workspace().join("results/reference/tiny");
+    for (name, bytes) in snapshot(&reference) {
+        let name = name.strip_prefix(&reference).unwrap();
+        let copy = place.here("reference").join(name);
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        std::fs::write(copy, bytes).unwrap();
+    }
+    let derived = ["summary.csv", "trials.csv", "core.svg"];
+    for name in derived {
+        std::fs::remove_file(place.here("reference").join(name)).unwrap();
+    }
+    place.picklock(&["report", "reference"]).ok();
+    for name in derived {
+        let bytes = |folder: &std::path::Path| std::fs::read(folder.join(name)).unwrap();
+        assert!(
+            bytes(&place.here("reference")) == bytes(&reference),
+            "{name}"
+        );
+    }
 }
