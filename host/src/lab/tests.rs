@@ -287,8 +287,7 @@ fn a_foreign_handle_and_a_garbage_name_are_refused() {
     assert!(reason(&records[0]).starts_with("metric name \"Bad Name\": expected"));
 }
 
-/// The bound is loose: other tests run at the same time. docs/src/plugins.md has the figures of a
-/// quiet machine.
+/// The bound is loose: other tests run at the same time. docs/src/plugins.md has the figures.
 #[test]
 fn a_lab_call_costs_microseconds() {
     for members in [vec![Member { seed: 0, draw: 0 }], members()] {
