@@ -75,7 +75,6 @@ mod tests {
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
-        #[allow(dead_code, reason = "only its name matters here")]
         learning_rate: f64,
     }
 
@@ -85,15 +84,13 @@ mod tests {
         let error = parse::<File>(Path::new("a.toml"), text).unwrap_err();
         let expected = "a.toml:2:3: unknown key `lerning_rate`; did you mean `learning_rate`?";
         assert_eq!(error.to_string(), expected);
+        let right = parse::<File>(Path::new("a.toml"), "learning_rate = 0.5").unwrap();
+        assert!((right.learning_rate - 0.5).abs() < 1e-12);
     }
 
     #[test]
     fn an_unknown_key_of_a_variant_names_the_nearest_too() {
-        #[derive(Debug, serde::Deserialize)]
-        struct File {
-            #[allow(dead_code, reason = "only its names matter here")]
-            optimizer: picklock_sdk::Optimizer,
-        }
+        type File = std::collections::BTreeMap<String, picklock_sdk::Optimizer>;
         let text = "optimizer.lion = { beta_1 = 0.9, beta2 = 0.99 }";
         let error = parse::<File>(Path::new("a.toml"), text).unwrap_err();
         assert!(

@@ -15,6 +15,9 @@ pub use table::{Row, Table, snapshot, tables};
 
 use std::path::PathBuf;
 
+/// Arguments of the run that most tests look at: both hypotheses, 2 seeds, 2 draws.
+pub const BOTH: [&str; 6] = ["core", "weight-noise", "--seeds", "2", "--draws", "2"];
+
 /// The folder of this build's binaries: `target/debug`.
 ///
 /// # Panics

@@ -1,22 +1,15 @@
 //! `picklock report`: everything that derives from a journal, from the journal alone.
 
-use picklock_tests::{Place, snapshot, workspace};
-
-const RUN: [&str; 8] = [
-    "core",
-    "weight-noise",
-    "--seeds",
-    "2",
-    "--draws",
-    "2",
-    "--out",
-    "o",
-];
+use picklock_tests::{BOTH, Place, snapshot, workspace};
 
 #[test]
 fn deleted_files_come_back_in_the_same_bytes() {
     let place = Place::new();
-    let tables = place.run(&RUN).ok().stdout.replace("\nwritten to o\n", "");
+    let tables = place
+        .run(&[&BOTH[..], &["--out", "o"]].concat())
+        .ok()
+        .stdout
+        .replace("\nwritten to o\n", "");
     let before = snapshot(&place.here("o"));
     for name in ["trials.csv", "outcomes.csv", "summary.csv", "core.svg"] {
         std::fs::remove_file(place.here("o").join(name)).unwrap();
@@ -32,7 +25,7 @@ fn deleted_files_come_back_in_the_same_bytes() {
 #[test]
 fn a_damaged_segment_is_named_and_can_be_done_again() {
     let place = Place::new();
-    place.run(&RUN).ok();
+    place.run(&[&BOTH[..], &["--out", "o"]].concat()).ok();
     let before = snapshot(&place.here("o"));
     let journal = std::fs::read_dir(place.here("o/journal")).unwrap();
     let mut segments = journal.map(|entry| entry.unwrap().path());
@@ -56,7 +49,7 @@ fn a_damaged_segment_is_named_and_can_be_done_again() {
         }
     }
     std::fs::remove_file(&path).unwrap();
-    let done = place.run(&RUN).ok();
+    let done = place.run(&[&BOTH[..], &["--out", "o"]].concat()).ok();
     assert!(
         done.stderr.contains("\n4 to run in 1 cohorts"),
         "{}",

@@ -1,20 +1,11 @@
 //! The same command gives the same bytes.
 
-use picklock_tests::{Place, snapshot, tables};
+use picklock_tests::{BOTH, Place, snapshot, tables};
 
 /// The CSV files of a run of 2 seeds and 2 draws, one after the other.
 fn run(place: &Place, out: &str, more: &[&str]) -> String {
-    let arguments = [
-        "core",
-        "weight-noise",
-        "--seeds",
-        "2",
-        "--draws",
-        "2",
-        "--out",
-        out,
-    ];
-    place.run(&[&arguments, more].concat()).ok();
+    let arguments = [&BOTH, &["--out", out][..], more].concat();
+    place.run(&arguments).ok();
     tables(&place.here(out))
 }
 
@@ -70,17 +61,7 @@ fn a_damaged_model_in_the_cache_is_made_again() {
             std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
         }
     }
-    let arguments = [
-        "core",
-        "weight-noise",
-        "--seeds",
-        "2",
-        "--draws",
-        "2",
-        "--out",
-        "again",
-    ];
-    let done = place.run(&arguments).ok();
+    let done = place.run(&[&BOTH[..], &["--out", "again"]].concat()).ok();
     assert_eq!(tables(&place.here("again")), fresh);
     let again = done
         .stderr

@@ -2,20 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use picklock_tests::{Place, Table, built, skipped, workspace};
+use picklock_tests::{BOTH, Place, Table, built, skipped, workspace};
 
 /// A whole run; gives its folder's name.
 fn whole_run(place: &Place) -> &'static str {
-    let done = place.run(&[
-        "core",
-        "weight-noise",
-        "--seeds",
-        "2",
-        "--draws",
-        "2",
-        "--out",
-        "o",
-    ]);
+    let done = place.run(&[&BOTH[..], &["--out", "o"]].concat());
     let done = done.ok();
     let plan = "micro: core + weight-noise (14 arms) x 2 seeds x 2 draws = 56 trials, into o";
     assert!(done.stderr.starts_with(plan), "{}", done.stderr);
@@ -176,16 +167,7 @@ fn every_problem_of_every_trial_is_there_once() {
 #[test]
 fn the_terminal_shows_each_arms_accuracy_and_each_claims_verdict() {
     let place = Place::new();
-    let run = [
-        "core",
-        "weight-noise",
-        "--seeds",
-        "2",
-        "--draws",
-        "2",
-        "--out",
-        "o",
-    ];
+    let run = [&BOTH[..], &["--out", "o"]].concat();
     let shown = place.run(&run).ok().stdout;
     let trials = Table::read(&place.here("o/trials.csv"));
     for (hypothesis, arm) in [

@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_path_is_one_word_for_a_shell() {
-        assert_eq!(quoted(Path::new("/tmp/my-idea")), "/tmp/my-idea");
-        assert_eq!(quoted(Path::new("/tmp/it's")), r"'/tmp/it'\''s'");
+        assert_eq!(quoted(Path::new("ideas/my-idea")), "ideas/my-idea");
+        assert_eq!(quoted(Path::new("ideas/it's")), r"'ideas/it'\''s'");
     }
 }

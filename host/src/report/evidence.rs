@@ -334,6 +334,30 @@ mod tests {
     }
 
     #[test]
+    fn pairs_from_different_locks_are_left_out() {
+        let mut evidence = evidence(&[("a", &["cc", "cc"]), ("b", &["ww", "ww"])]);
+        let lock = |digest: &str| LockRecord {
+            spec: Key::of(&"plain"),
+            digest: digest.into(),
+            gate: crate::lab::GateRecord {
+                base: 1.0,
+                weak: 0.0,
+                locked: 0.0,
+                password: None,
+            },
+        };
+        for (arm, digests) in [("a", ["same", "one"]), ("b", ["same", "other"])] {
+            let trials = evidence.trials.get_mut(&ArmRef::of("h", arm)).unwrap();
+            for (trial, digest) in trials.values_mut().zip(digests) {
+                trial.locks.push(lock(digest));
+            }
+        }
+        let effect = evidence.effect(&ArmRef::of("h", "a"), &ArmRef::of("h", "b"));
+        assert_eq!((effect.per_seed.len(), effect.mismatched), (1, 1));
+        assert!(effect.per_seed.contains_key(&0));
+    }
+
+    #[test]
     fn a_trend_is_the_fitted_difference_between_the_ends() {
         // 100, 75, 50, 25 percent fall by 75 points; 100, 0, 100, 0 have a slope of -20 a step.
         let arms: [(&str, &[&str]); 4] = [
