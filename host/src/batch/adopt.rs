@@ -83,5 +83,6 @@ pub fn adopt(
     manifest.seeds = manifest.seeds.max(old.seeds);
     manifest.git = old.git;
     manifest.picklock = old.picklock;
+    manifest.hypotheses = old.hypotheses;
     Ok(())
 }

@@ -2,9 +2,12 @@
 //! holds them all.
 
 mod adopt;
+mod describe;
+mod enlist;
 mod estimate;
 mod folder;
 mod plan;
+mod process;
 mod progress;
 mod protocol;
 mod run;
@@ -12,6 +15,6 @@ mod supervisor;
 mod surroundings;
 mod worker;
 
+pub use describe::describe;
 pub use run::{Request, run};
-pub use supervisor::describe;
 pub use worker::main as worker_main;

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::hypothesis::{ArmRef, Registration};
-use crate::journal::{Geometry, Manifest};
+use crate::journal::{Geometry, Manifest, RunHypothesis};
 use crate::lab::Member;
 use crate::organism::Key;
 
@@ -38,7 +38,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans the run that `manifest` describes, without the trials in `finished`.
+    /// Plans the run that `manifest` describes, without the trials in `finished` and those of plugins
+    /// that were refused.
     pub fn new(manifest: &Manifest, finished: &std::collections::HashSet<Key>) -> Self {
         let Geometry {
             seeds_per_block,
@@ -56,7 +57,8 @@ impl Plan {
                 members: members.to_vec(),
                 cohorts: Vec::new(),
             };
-            for hypothesis in &manifest.hypotheses {
+            let admitted = |hypothesis: &&RunHypothesis| hypothesis.refused.is_none();
+            for hypothesis in manifest.hypotheses.iter().filter(admitted) {
                 for arm in &hypothesis.arms {
                     plan.trials += members.len();
                     for members in members.chunks(width.max(1) as usize) {

@@ -9,7 +9,7 @@ use crate::lab::Member;
 use crate::organism::Key;
 
 /// The protocol's version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// From the supervisor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,8 +31,8 @@ pub enum ToWorker {
         run: PathBuf,
         /// `cpu` or `cuda:N`.
         device: String,
-        /// Plugin files of the manifest's hypotheses, in its order.
-        plugins: Vec<PathBuf>,
+        /// Hypotheses of the manifest, and their plugin files.
+        plugins: Vec<(String, PathBuf)>,
     },
     /// Run these trials of one arm and write their segment. Answered with
     /// [`FromWorker::Finished`].
@@ -52,8 +52,8 @@ pub enum ToWorker {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FromWorker {
-    /// The arms of each plugin that it was asked about.
-    Arms(Vec<Vec<Arm>>),
+    /// The arms of each plugin that it was asked about, or why it can't be used.
+    Arms(Vec<Result<Vec<Arm>, String>>),
     /// It has loaded everything.
     Ready,
     /// It is at this step of something.

@@ -6,20 +6,20 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use picklock_lm::{Device, runtime};
-use picklock_sdk::Arm;
 
 use super::adopt::adopt;
+use super::enlist::{Call, Enlisted};
 use super::estimate::Costs;
 use super::folder::RunFolder;
 use super::plan::{Plan, geometry, needed_arms};
 use super::progress::{Progress, readable};
-use super::supervisor::{STOP, Supervisor, describe};
+use super::supervisor::{STOP, Supervisor};
 use super::surroundings::{environment, git_state};
 use crate::error::{Error, Result};
-use crate::hypothesis::{self, ArmRef, Registration};
-use crate::journal::{self, Manifest, RunHypothesis};
+use crate::hypothesis::{self, Registration};
+use crate::journal::{self, Manifest};
 use crate::organism::{self, Cache, Key};
-use crate::plugins::{self, PluginFile, Roots};
+use crate::plugins::Roots;
 
 /// What is asked for.
 pub struct Request<'a> {
@@ -76,31 +76,42 @@ pub fn run(request: &Request, roots: &Roots) -> Result<bool> {
         adopt(&path, &mut manifest, &chosen, &all)?;
     }
     let needed = needed_arms(&chosen, &all)?;
-    let names = hypotheses_of(&needed);
-    let files = plugins::find(&names, roots, request.build)?;
-    manifest.hypotheses = describe_all(&files, &needed, &chosen, &all)?;
+    let call = Call {
+        needed: &needed,
+        chosen: &chosen,
+        all: &all,
+        before: &manifest.hypotheses,
+    };
+    let Enlisted {
+        hypotheses,
+        plugins,
+    } = call.enlist(roots, request.build)?;
+    manifest.hypotheses = hypotheses;
     let folder = RunFolder::claim(&path, request.fresh)?;
     write_down(&folder.path, &manifest, &all)?;
-    run_plan(&folder.path, &manifest, &files, request.device, cuda)?;
+    run_plan(&folder.path, &manifest, plugins, request.device, cuda)?;
     let failed = crate::report::write(&folder.path, roots)?;
     println!("\nwritten to {}", folder.path.display());
     for reason in failed.iter().take(5) {
         eprintln!("failed: {reason}");
     }
-    match failed.len() {
-        0 => Ok(false),
-        count => {
-            eprintln!("{count} trials failed; trials.csv has every reason");
-            Ok(true)
-        }
+    if !failed.is_empty() {
+        let count = failed.len();
+        eprintln!("{count} trials failed; trials.csv has every reason");
     }
+    let refused = manifest
+        .hypotheses
+        .iter()
+        .filter_map(|h| h.refused.as_ref());
+    let refused = refused.inspect(|reason| eprintln!("refused: {reason}"));
+    Ok(refused.count() > 0 || !failed.is_empty())
 }
 
 /// Runs what is left of the plan.
 fn run_plan(
     run: &Path,
     manifest: &Manifest,
-    files: &[PluginFile],
+    plugins: Vec<(String, PathBuf)>,
     device: &str,
     cuda: bool,
 ) -> Result<()> {
@@ -125,7 +136,7 @@ fn run_plan(
     let supervisor = Supervisor {
         run,
         manifest,
-        plugins: files.iter().map(|file| file.path.clone()).collect(),
+        plugins,
         device: device.to_string(),
         workers,
     };
@@ -193,52 +204,6 @@ fn default_folder(organism: &str, chosen: &[Registration], all: &[Registration])
         false => format!("{organism}-{}", names.join("-")),
     };
     Path::new("results").join(folder)
-}
-
-fn hypotheses_of(needed: &[ArmRef]) -> Vec<String> {
-    let mut names: Vec<String> = needed
-        .iter()
-        .filter_map(|arm| arm.hypothesis.clone())
-        .collect();
-    names.dedup();
-    names
-}
-
-/// What the manifest says of each hypothesis: its plugin, and its arms with all parameters.
-fn describe_all(
-    files: &[PluginFile],
-    needed: &[ArmRef],
-    chosen: &[Registration],
-    all: &[Registration],
-) -> Result<Vec<RunHypothesis>> {
-    let asked = files
-        .iter()
-        .map(|file| (file.path.clone(), file.hash.clone()))
-        .collect();
-    let declared: Vec<Vec<Arm>> = describe(asked)?;
-    let describe = |(file, declared): (&PluginFile, Vec<Arm>)| {
-        let registration = all
-            .iter()
-            .find(|registration| registration.name == file.name)
-            .ok_or_else(|| Error::Usage(format!("no hypotheses/{}.toml", file.name)))?;
-        let wanted = |name: &str| needed.contains(&ArmRef::of(&file.name, name));
-        let arms = registration.arms.iter().filter(|arm| wanted(&arm.name));
-        let arms = arms.map(|arm| registration.resolve(arm, &declared));
-        Ok(RunHypothesis {
-            name: file.name.clone(),
-            judged: chosen
-                .iter()
-                .any(|registration| registration.name == file.name),
-            registration: registration.hash.clone().unwrap_or_else(|| Key::of(&())),
-            version: file.version.clone(),
-            sdk: file.sdk.clone(),
-            file: file.hash.clone(),
-            code: file.code.clone(),
-            time_limit_s: registration.time_limit_s,
-            arms: arms.collect::<Result<_>>()?,
-        })
-    };
-    files.iter().zip(declared).map(describe).collect()
 }
 
 /// Writes manifest and pre-registrations, before the first trial.

@@ -2,37 +2,22 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use picklock_sdk::Arm;
-
 use super::plan::{Block, CohortPlan, Plan};
+use super::process::{Heard, send, start};
 use super::progress::Progress;
 use super::protocol::{FromWorker, ToWorker, VERSION};
-use super::worker::write_records;
+use super::worker::{failed, write_records};
 use crate::error::{Error, Result};
 use crate::journal::Manifest;
-use crate::lab::{Member, Outcome, TrialRecord};
-use crate::organism::Key;
-
-/// Decoding frees and takes the same megabytes at every step: glibc should keep them.
-const MALLOC: [(&str, &str); 3] = [
-    ("MALLOC_MMAP_THRESHOLD_", "1000000000"),
-    ("MALLOC_TRIM_THRESHOLD_", "1000000000"),
-    ("MALLOC_TOP_PAD_", "100000000"),
-];
 
 /// Set by Ctrl-C.
 pub static STOP: AtomicBool = AtomicBool::new(false);
-
-/// How long plugins may take to load and to say which arms they have.
-const LOADING: Duration = Duration::from_mins(1);
 
 /// How often Ctrl-C is looked for.
 const TICK: Duration = Duration::from_millis(100);
@@ -43,17 +28,12 @@ pub struct Supervisor<'a> {
     pub run: &'a Path,
     /// What is run.
     pub manifest: &'a Manifest,
-    /// Plugin files, in the manifest's order.
-    pub plugins: Vec<PathBuf>,
+    /// Hypotheses, and their plugin files.
+    pub plugins: Vec<(String, PathBuf)>,
     /// `cpu` or `cuda:N`.
     pub device: String,
     /// How many workers at most.
     pub workers: usize,
-}
-
-enum Heard {
-    Message(FromWorker),
-    Gone,
 }
 
 /// A worker process, and what it is at.
@@ -189,16 +169,8 @@ impl Supervisor<'_> {
             .iter()
             .find(|arm| arm.name() == cohort.arm)
             .ok_or_else(missing)?;
-        let record = |member: &Member| {
-            TrialRecord::new(
-                *member,
-                Outcome::Failed {
-                    reason: reason.clone(),
-                },
-            )
-        };
-        let records = cohort.members.iter().map(record).collect();
-        write_records(self.run, self.manifest, run, arm, records)
+        let records = cohort.members.iter().map(|member| failed(*member, &reason));
+        write_records(self.run, self.manifest, run, arm, records.collect())
     }
 
     fn spawn(&self, index: usize, sender: &Sender<(usize, Heard)>) -> Result<Worker> {
@@ -225,87 +197,6 @@ impl Supervisor<'_> {
         });
         Ok(worker)
     }
-}
-
-/// Asks a worker process which arms these plugins declare, so that none of their code runs here.
-///
-/// # Errors
-/// Where one can't be loaded, or its worker dies.
-pub fn describe(plugins: Vec<(PathBuf, Key)>) -> Result<Vec<Vec<Arm>>> {
-    let (sender, heard) = channel();
-    let (mut child, mut stdin) = start(Stdio::null(), |heard| heard, &sender)?;
-    drop(sender);
-    let names: Vec<String> = plugins
-        .iter()
-        .map(|(path, _)| path.display().to_string())
-        .collect();
-    send(
-        &mut stdin,
-        &ToWorker::Describe {
-            version: VERSION,
-            plugins,
-        },
-    );
-    let answer = heard.recv_timeout(LOADING);
-    drop(stdin);
-    // It has answered, died, or hangs.
-    let _ = child.kill();
-    let status = child
-        .wait()
-        .map_err(|error| Error::Worker(error.to_string()))?;
-    let names = names.join(", ");
-    match answer {
-        Ok(Heard::Message(FromWorker::Arms(arms))) => Ok(arms),
-        Ok(Heard::Message(FromWorker::Broken { reason, .. })) => Err(Error::Usage(reason)),
-        Err(RecvTimeoutError::Timeout) => Err(Error::Usage(format!(
-            "{names}: loading did not end within {} s",
-            LOADING.as_secs()
-        ))),
-        _ => Err(Error::Usage(format!(
-            "{names}: ends the process that loads it: {status}; rebuild it"
-        ))),
-    }
-}
-
-/// Starts a worker process in a process group of its own (Ctrl-C is the supervisor's to handle),
-/// and a thread that passes on what it says.
-fn start<T: Send + 'static>(
-    stderr: Stdio,
-    wrap: impl Fn(Heard) -> T + Send + 'static,
-    sender: &Sender<T>,
-) -> Result<(Child, ChildStdin)> {
-    let failed = |error: std::io::Error| Error::Worker(format!("can't start: {error}"));
-    // This very program, also where its file has been built anew meanwhile.
-    let mut child = Command::new("/proc/self/exe")
-        .arg("worker")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(stderr)
-        .process_group(0)
-        .envs(MALLOC)
-        .spawn()
-        .map_err(failed)?;
-    let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(Error::Worker("no pipes".into()));
-    };
-    let sender = sender.clone();
-    std::thread::spawn(move || {
-        let lines = BufReader::new(stdout)
-            .lines()
-            .map_while(std::result::Result::ok);
-        for message in lines.filter_map(|line| serde_json::from_str(&line).ok()) {
-            // Nobody listens any more once the run has ended.
-            let _ = sender.send(wrap(Heard::Message(message)));
-        }
-        let _ = sender.send(wrap(Heard::Gone));
-    });
-    Ok((child, stdin))
-}
-
-fn send(stdin: &mut ChildStdin, message: &ToWorker) {
-    let json = serde_json::to_string(message).unwrap_or_default();
-    // A worker that has died is noticed by the end of its stdout.
-    let _ = stdin.write_all((json + "\n").as_bytes());
 }
 
 impl Worker {

@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use super::protocol::{FromWorker, ToWorker, VERSION};
 use crate::error::{Error, Result};
 use crate::journal::{self, Manifest, Segment, Trial};
-use crate::lab::{Bench, Cohort, CohortError, Member, TrialRecord};
+use crate::lab::{Bench, Cohort, CohortError, Member, Outcome, TrialRecord};
 use crate::organism::{Cache, Key, Maker, Streams};
 use crate::plugins::{self, PluginFile};
 
@@ -134,9 +134,8 @@ fn describe(plugins: &[(PathBuf, Key)], out: &Out) -> Result<()> {
     };
     let arms = plugins
         .iter()
-        .map(arms)
-        .collect::<Result<Vec<Vec<Arm>>>>()?;
-    out.say(&FromWorker::Arms(arms))
+        .map(|plugin| arms(plugin).map_err(|error: Error| error.to_string()));
+    out.say(&FromWorker::Arms(arms.collect()))
 }
 
 /// Reads a plugin file that must have this hash.
@@ -157,13 +156,16 @@ fn work(
     out: &Out,
     run: PathBuf,
     device: &str,
-    plugins: &[PathBuf],
+    plugins: &[(String, PathBuf)],
 ) -> Result<()> {
     let manifest = Manifest::read(&run)?;
     runtime::start(Some(manifest.environment.threads as usize));
     let device = runtime::parse_device(device)?;
     let cache = Cache::of_user()?;
-    let plugins = load(&manifest, plugins, &cache)?;
+    let plugins = plugins
+        .iter()
+        .map(|(name, path)| Plugin::load(&manifest, name, path, &cache))
+        .collect::<Result<_>>()?;
     let environment = manifest.environment.numeric();
     let told = Cell::new(Instant::now());
     let notify = |what: &str, step: usize, steps: usize| {
@@ -218,30 +220,39 @@ fn work(
     Ok(())
 }
 
-struct Loaded {
+/// A hypothesis' plugin as this worker has it.
+struct Plugin {
     name: String,
-    hypothesis: Arc<HypothesisBox>,
+    /// What was loaded, or why it could not be.
+    loaded: std::result::Result<Arc<HypothesisBox>, String>,
     time_limit: Duration,
 }
 
-/// Loads the plugins by the hashes in the manifest, and checks that they have the arms.
-fn load(manifest: &Manifest, files: &[PathBuf], cache: &Cache) -> Result<Vec<Loaded>> {
-    let load = |(run, path): (&journal::RunHypothesis, &PathBuf)| {
-        let hypothesis = Arc::new(plugins::load(&unchanged(path, &run.file)?, cache)?);
-        let time_limit = Duration::from_secs(run.time_limit_s);
-        Ok(Loaded {
-            name: run.name.clone(),
-            hypothesis,
-            time_limit,
+impl Plugin {
+    /// Loads a plugin by its hash in the manifest. One that has changed or gone since costs its own
+    /// trials.
+    fn load(manifest: &Manifest, name: &str, path: &Path, cache: &Cache) -> Result<Self> {
+        let run = manifest
+            .hypothesis(name)
+            .ok_or_else(|| Error::Worker(format!("no {name} in the manifest")))?;
+        let loaded = match &run.plugin {
+            Some(plugin) => unchanged(path, &plugin.file)
+                .and_then(|file| plugins::load(&file, cache))
+                .map_err(|error| error.to_string()),
+            None => Err(format!("plugin {name}: never described")),
+        };
+        Ok(Self {
+            name: name.to_string(),
+            loaded: loaded.map(Arc::new),
+            time_limit: Duration::from_secs(run.time_limit_s),
         })
-    };
-    manifest.hypotheses.iter().zip(files).map(load).collect()
+    }
 }
 
 struct Worker<'a> {
     run: PathBuf,
     manifest: &'a Manifest,
-    plugins: Vec<Loaded>,
+    plugins: Vec<Plugin>,
 }
 
 impl Worker<'_> {
@@ -262,8 +273,16 @@ impl Worker<'_> {
             .ok_or_else(missing)?;
         let plugin = self.plugins.iter().find(|plugin| plugin.name == hypothesis);
         let plugin = plugin.ok_or_else(missing)?;
+        let loaded = match &plugin.loaded {
+            Ok(loaded) => loaded,
+            Err(reason) => {
+                let records = members.iter().map(|member| failed(*member, reason));
+                write_records(&self.run, self.manifest, run, arm, records.collect())?;
+                return Ok(Ok(()));
+            }
+        };
         let cohort = Cohort {
-            hypothesis: &plugin.hypothesis,
+            hypothesis: loaded,
             name: hypothesis,
             arm,
             members,
@@ -274,6 +293,12 @@ impl Worker<'_> {
             Err(hung) => Ok(Err(hung)),
         }
     }
+}
+
+/// The record of a trial that could not be run, and why.
+pub fn failed(member: Member, reason: &str) -> TrialRecord {
+    let reason = reason.to_string();
+    TrialRecord::new(member, Outcome::Failed { reason })
 }
 
 /// Writes trials into the journal.

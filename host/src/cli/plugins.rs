@@ -112,10 +112,9 @@ fn check(path: &Path, roots: &Roots) -> Result<()> {
         problem,
     };
     let asked = vec![(file.path.clone(), file.hash.clone())];
-    let declared = batch::describe(asked)?
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>();
+    let declared = batch::describe(&asked)?
+        .pop()
+        .unwrap_or_else(|| Err(wrong("it said nothing".into())))?;
     let registration = roots.registration(&file.name).ok_or_else(|| {
         wrong(format!(
             "it loads, but there is no hypotheses/{}.toml; write what it claims, then run it",

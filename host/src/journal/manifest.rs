@@ -11,7 +11,7 @@ use crate::lab::Member;
 use crate::organism::{Key, Organism};
 
 /// The version of the manifest's format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,18 +88,27 @@ pub struct RunHypothesis {
     pub judged: bool,
     /// SHA-256 of its pre-registration file, a copy of which lies in the run's folder.
     pub registration: Key,
-    /// The plugin's version.
+    /// Its plugin; none where it was never admitted.
+    pub plugin: Option<RunPlugin>,
+    /// Why its plugin was not admitted, the last time that the run was started.
+    pub refused: Option<String>,
+    /// How long a trial may compute on its own, in seconds.
+    pub time_limit_s: u64,
+    /// The arms that run, with all parameters; none where its plugin was never admitted.
+    pub arms: Vec<Arm>,
+}
+
+/// The plugin that a hypothesis' trials were run by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunPlugin {
+    /// Its version.
     pub version: String,
-    /// The SDK's version that the plugin was built with.
+    /// The SDK's version that it was built with.
     pub sdk: String,
-    /// SHA-256 of the plugin file.
+    /// SHA-256 of its file.
     pub file: Key,
     /// SHA-256 of what is loaded of it.
     pub code: Key,
-    /// How long a trial may compute on its own, in seconds.
-    pub time_limit_s: u64,
-    /// The arms that run, with all parameters.
-    pub arms: Vec<Arm>,
 }
 
 impl Manifest {
@@ -156,7 +165,8 @@ impl Manifest {
 
     /// A trial's identity: whatever its outcome depends on.
     pub fn trial_id(&self, hypothesis: &RunHypothesis, arm: &Arm, member: Member) -> Key {
-        let plugin = (&hypothesis.name, &hypothesis.version, &hypothesis.code);
+        let plugin = hypothesis.plugin.as_ref();
+        let plugin = plugin.map(|plugin| (&hypothesis.name, &plugin.version, &plugin.code));
         let place = (self.environment.numeric(), self.geometry, self.draws);
         Key::of(&(&self.organism, self.root_seed, plugin, arm, member, place))
     }

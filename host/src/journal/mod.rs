@@ -4,7 +4,7 @@
 mod manifest;
 mod segment;
 
-pub use manifest::{Environment, Geometry, Manifest, RunHypothesis};
+pub use manifest::{Environment, Geometry, Manifest, RunHypothesis, RunPlugin};
 pub use segment::{Segment, Trial, read_all, write};
 
 use std::io::Write;

@@ -94,6 +94,25 @@ impl PluginFile {
         })
     }
 
+    /// This file, if it is the plugin of the hypothesis `name`.
+    ///
+    /// # Errors
+    /// Where it is another one's.
+    pub fn called(self, name: &str) -> Result<Self> {
+        if self.name == name {
+            return Ok(self);
+        }
+        let problem = format!(
+            "{} says that it is `{}`; rename the crate to picklock-{name}",
+            self.path.display(),
+            self.name
+        );
+        Err(Error::Plugin {
+            name: name.to_string(),
+            problem,
+        })
+    }
+
     /// Checks that picklock finds it under its name.
     ///
     /// # Errors

@@ -20,10 +20,12 @@ use crate::error::{Error, Result};
 
 /// Finds the plugins of these hypotheses, and checks that their files may be loaded: inside a
 /// workspace they are built first (unless `build` is off), elsewhere `plugins.lock` must list them.
+/// Gives each one's file, or why it is refused: it isn't there, is no plugin of this picklock, or
+/// isn't trusted.
 ///
 /// # Errors
-/// Where a plugin isn't there, doesn't build, is no plugin of this picklock, or isn't trusted.
-pub fn find(names: &[String], roots: &Roots, build: bool) -> Result<Vec<PluginFile>> {
+/// Where one doesn't build.
+pub fn find(names: &[String], roots: &Roots, build: bool) -> Result<Vec<Result<PluginFile>>> {
     let built_here = |name: &&String| {
         let home = roots.home(name, build);
         build && home.is_some_and(|root| root.has_source(name))
@@ -33,35 +35,25 @@ pub fn find(names: &[String], roots: &Roots, build: bool) -> Result<Vec<PluginFi
         Some(workspace) => cargo::build(workspace, &ours)?,
         None => Vec::new(),
     };
-    let mut files = Vec::new();
-    for name in names {
-        if let Some((_, path)) = fresh.iter().find(|(built, _)| built == name) {
+    let file = |name: &String| match fresh.iter().find(|(built, _)| built == name) {
+        Some((_, path)) => {
             trust::check_writers(path)?;
-            files.push(PluginFile::read(path)?);
-            continue;
+            PluginFile::read(path)?.called(name)
         }
-        let (root, path) = roots.plugin(name).ok_or_else(|| Error::Plugin {
-            name: name.clone(),
-            problem: "no plugin file found; put one into a folder given by --plugins".into(),
-        })?;
-        check_permissions(&path)?;
-        let file = PluginFile::read(&path)?;
-        TrustList::of(root)?.check(&file)?;
-        files.push(file);
-    }
-    for (name, file) in names.iter().zip(&files) {
-        if file.name != *name {
-            return Err(Error::Plugin {
-                name: name.clone(),
-                problem: format!(
-                    "{} says that it is `{}`; rename the crate to picklock-{name}",
-                    file.path.display(),
-                    file.name
-                ),
-            });
-        }
-    }
-    Ok(files)
+        None => trusted(name, roots)?.called(name),
+    };
+    Ok(names.iter().map(file).collect())
+}
+
+fn trusted(name: &str, roots: &Roots) -> Result<PluginFile> {
+    let (root, path) = roots.plugin(name).ok_or_else(|| Error::Plugin {
+        name: name.to_string(),
+        problem: "no plugin file found; put one into a folder given by --plugins".into(),
+    })?;
+    check_permissions(&path)?;
+    let file = PluginFile::read(&path)?;
+    TrustList::of(root)?.check(&file)?;
+    Ok(file)
 }
 
 /// Reads and checks a plugin file that lies anywhere: one that cargo builds in this workspace is

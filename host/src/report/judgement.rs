@@ -89,6 +89,9 @@ fn judge(
     prediction: &crate::hypothesis::Prediction,
 ) -> std::result::Result<Judgement, Undefined> {
     let home = &registration.name;
+    if let Some(reason) = never_run(evidence, registration, prediction) {
+        return Err(Undefined::NoTrials(reason));
+    }
     let effect = evidence.predicted(home, prediction);
     let core = evidence.effect(&registration.core.absolute(home), &core_arms().1);
     let reference = prediction.reference.as_ref().map(|arm| {
@@ -121,6 +124,21 @@ fn judge(
         &smallest,
         registration.alpha,
     )
+}
+
+/// Why an arm that a prediction compares was never run: its plugin was refused.
+fn never_run(
+    evidence: &Evidence,
+    registration: &Registration,
+    prediction: &crate::hypothesis::Prediction,
+) -> Option<String> {
+    let core = &registration.core;
+    let mut arms = prediction.arms().into_iter().chain([core]);
+    arms.find_map(|arm| {
+        let name = arm.absolute(&registration.name).hypothesis?;
+        let run = evidence.manifest.hypothesis(&name)?;
+        run.refused.clone().filter(|_| run.plugin.is_none())
+    })
 }
 
 fn each_effect(evidence: &Evidence, registration: &Registration) -> Vec<Effect> {

@@ -12,6 +12,9 @@ pub enum Undefined {
         /// Seeds given.
         n: usize,
     },
+    /// Nothing was run, for a reason that lies outside the statistics.
+    #[error("no trials: {0}")]
+    NoTrials(String),
     /// All seeds gave the same value other than 0: no standard error, so no test.
     #[error("no variance between seeds")]
     NoVariance,

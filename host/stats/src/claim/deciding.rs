@@ -111,6 +111,7 @@ fn prediction_verdict(prediction: Prediction, gate: &Gate, level: Level) -> Pred
         .filter(|_| !gate_failed)
         .map(adjust);
     let told = match (gate, &prediction.result) {
+        (_, Err(why @ Undefined::NoTrials(_))) => Told::new(Verdict::NotTestable, why.to_string()),
         (Gate::Failed(why), _) => Told::new(Verdict::NotTestable, gate_sentence(why)),
         (_, Err(why)) => Told::new(Verdict::NotTestable, why.to_string()),
         (_, Ok(judgement)) => tell(judgement, p_adjusted, level.alpha, factor),

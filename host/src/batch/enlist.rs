@@ -1,0 +1,142 @@
+//! Enlisting hypotheses: their plugins are found, checked, and asked for their arms. One that is
+//! refused costs its own trials only, and the manifest says why.
+
+use std::path::PathBuf;
+
+use picklock_sdk::Arm;
+
+use super::describe::describe;
+use crate::error::{Error, Result};
+use crate::hypothesis::{ArmRef, Registration};
+use crate::journal::{RunHypothesis, RunPlugin};
+use crate::organism::Key;
+use crate::plugins::{self, PluginFile, Roots};
+
+/// The hypotheses of a run, and the plugins that run them.
+pub struct Enlisted {
+    /// What the manifest says of each.
+    pub hypotheses: Vec<RunHypothesis>,
+    /// Hypotheses whose plugin is admitted, and its file.
+    pub plugins: Vec<(String, PathBuf)>,
+}
+
+/// What is to be enlisted.
+pub struct Call<'a> {
+    /// The arms that the run needs.
+    pub needed: &'a [ArmRef],
+    /// The hypotheses whose claims it judges.
+    pub chosen: &'a [Registration],
+    /// Every hypothesis that there is.
+    pub all: &'a [Registration],
+    /// What the manifest said before, where the run goes on.
+    pub before: &'a [RunHypothesis],
+}
+
+impl Call<'_> {
+    /// Enlists them. A hypothesis whose plugin is refused keeps what the manifest said of it before,
+    /// so that its earlier trials still count.
+    ///
+    /// # Errors
+    /// Where no plugin of a chosen hypothesis is admitted (the first one's reason), one doesn't
+    /// build, or a pre-registration contradicts its plugin.
+    pub fn enlist(&self, roots: &Roots, build: bool) -> Result<Enlisted> {
+        let names = self.names();
+        let files = plugins::find(&names, roots, build)?;
+        let mut enlisted = Enlisted {
+            hypotheses: Vec::new(),
+            plugins: Vec::new(),
+        };
+        let mut refusals = Vec::new();
+        for (name, admitted) in names.iter().zip(admit(files)?) {
+            match admitted {
+                Ok((file, declared)) => {
+                    enlisted.hypotheses.push(self.admitted(&file, &declared)?);
+                    enlisted.plugins.push((name.clone(), file.path));
+                }
+                Err(error) => {
+                    enlisted.hypotheses.push(self.refused(name, &error)?);
+                    refusals.push(error);
+                }
+            }
+        }
+        let judged = |hypothesis: &RunHypothesis| hypothesis.judged && hypothesis.refused.is_none();
+        if !refusals.is_empty() && !enlisted.hypotheses.iter().any(judged) {
+            return Err(refusals.swap_remove(0));
+        }
+        for error in refusals {
+            eprintln!("refused: {error}; the others go on");
+        }
+        Ok(enlisted)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = self.needed.iter().filter_map(|arm| arm.hypothesis.clone());
+        let mut names: Vec<String> = names.collect();
+        names.dedup();
+        names
+    }
+
+    fn registration(&self, name: &str) -> Result<&Registration> {
+        let mut all = self.all.iter();
+        all.find(|registration| registration.name == name)
+            .ok_or_else(|| Error::Usage(format!("no hypotheses/{name}.toml")))
+    }
+
+    fn admitted(&self, file: &PluginFile, declared: &[Arm]) -> Result<RunHypothesis> {
+        let registration = self.registration(&file.name)?;
+        let wanted = |name: &str| self.needed.contains(&ArmRef::of(&file.name, name));
+        let arms = registration.arms.iter().filter(|arm| wanted(&arm.name));
+        let arms = arms.map(|arm| registration.resolve(arm, declared));
+        Ok(RunHypothesis {
+            plugin: Some(RunPlugin {
+                version: file.version.clone(),
+                sdk: file.sdk.clone(),
+                file: file.hash.clone(),
+                code: file.code.clone(),
+            }),
+            arms: arms.collect::<Result<_>>()?,
+            ..self.unknown(registration)
+        })
+    }
+
+    fn refused(&self, name: &str, error: &Error) -> Result<RunHypothesis> {
+        let before = self.before.iter().find(|known| known.name == name);
+        let hypothesis = match before {
+            Some(before) => before.clone(),
+            None => self.unknown(self.registration(name)?),
+        };
+        Ok(RunHypothesis {
+            refused: Some(error.to_string()),
+            ..hypothesis
+        })
+    }
+
+    /// A hypothesis of which nothing but the pre-registration is known.
+    fn unknown(&self, registration: &Registration) -> RunHypothesis {
+        let chosen = |known: &Registration| known.name == registration.name;
+        RunHypothesis {
+            name: registration.name.clone(),
+            judged: self.chosen.iter().any(chosen),
+            registration: registration.hash.clone().unwrap_or_else(|| Key::of(&())),
+            plugin: None,
+            refused: None,
+            time_limit_s: registration.time_limit_s,
+            arms: Vec::new(),
+        }
+    }
+}
+
+/// Asks the plugins that were found for their arms.
+fn admit(files: Vec<Result<PluginFile>>) -> Result<Vec<Result<(PluginFile, Vec<Arm>)>>> {
+    let found = files.iter().flatten();
+    let found: Vec<_> = found
+        .map(|file| (file.path.clone(), file.hash.clone()))
+        .collect();
+    let mut arms = describe(&found)?.into_iter();
+    let mut admit = |file: Result<PluginFile>| {
+        let file = file?;
+        let silent = || Err(Error::Worker("said nothing of a plugin".into()));
+        Ok((file, arms.next().unwrap_or_else(silent)?))
+    };
+    Ok(files.into_iter().map(&mut admit).collect())
+}
