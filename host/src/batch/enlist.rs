@@ -126,8 +126,11 @@ impl Call<'_> {
     }
 }
 
+/// A plugin's file and the arms that it declares, or why it is refused.
+type Admission = Result<(PluginFile, Vec<Arm>)>;
+
 /// Asks the plugins that were found for their arms.
-fn admit(files: Vec<Result<PluginFile>>) -> Result<Vec<Result<(PluginFile, Vec<Arm>)>>> {
+fn admit(files: Vec<Result<PluginFile>>) -> Result<Vec<Admission>> {
     let found = files.iter().flatten();
     let found: Vec<_> = found
         .map(|file| (file.path.clone(), file.hash.clone()))

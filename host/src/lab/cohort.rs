@@ -19,6 +19,7 @@ use super::bench::{Bench, Held};
 use super::member::{Event, MemberLab};
 use super::operation::{Operation, Product};
 use super::record::{Metric, Outcome, TrialRecord};
+use super::waiting::soon;
 use crate::organism::Key;
 
 /// Why a cohort could not be finished in this process.
@@ -85,7 +86,11 @@ impl Cohort<'_> {
         }
         drop(events);
         while executor.live() > 0 {
-            match inbox.recv_timeout(self.time_limit) {
+            let event = match soon(&inbox) {
+                Some(event) => Ok(event),
+                None => inbox.recv_timeout(self.time_limit),
+            };
+            match event {
                 Ok((index, event)) => executor.take(index, event),
                 Err(RecvTimeoutError::Timeout) => {
                     let waiting = executor

@@ -69,7 +69,7 @@ impl Bench<'_> {
     }
 
     /// What the gate looks at, for locks of one specification.
-    pub fn lock_records(
+    pub(super) fn lock_records(
         &mut self,
         locks: &[(u32, Rc<Held>)],
         spec: &LockSpec,

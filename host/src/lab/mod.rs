@@ -13,6 +13,7 @@ mod scoring;
 #[cfg(test)]
 mod tests;
 mod training;
+mod waiting;
 
 pub use bench::Bench;
 pub use cohort::{Cohort, CohortError};

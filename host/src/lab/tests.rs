@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RResult, RVec};
@@ -125,8 +125,6 @@ impl HypothesisApi for Scripted {
                 "hang" => loop {
                     std::thread::sleep(Duration::from_millis(50));
                 },
-                "calls-of-1" => time_calls(&lab, 1),
-                "calls-of-4" => time_calls(&lab, 4),
                 "nested" => {
                     let (few, many) = (lab.samples(2)?, lab.samples(40)?);
                     let same = few.iter().zip(&many).all(|(few, many)| few == many);
@@ -147,35 +145,6 @@ impl HypothesisApi for Scripted {
             }
         })
     }
-}
-
-/// How many calls of each kind a cohort makes while they are timed.
-const CALLS: u32 = 20_000;
-
-/// Records what lab calls cost that do next to nothing, in microseconds of the clock, per call of
-/// any of the cohort's members: `key` and `release` are
-/// answered at once; for `distance` and `samples`, done before, a cohort's members wait for each
-/// other.
-fn time_calls(lab: &Asking, members: u32) -> Result<(), LabError> {
-    let from = lab.model(Request::Base)?;
-    let to = lab.model(Request::Weak)?;
-    let time = |name: &str, request: &Request| {
-        // Done once, it is known; and the members start together.
-        lab.call(Request::WeakSamples { count: 2 })?;
-        lab.call(Request::Distance { from, to: from })?;
-        let start = Instant::now();
-        for _ in 0..CALLS / members {
-            lab.call(request.clone())?;
-        }
-        let value = start.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS);
-        let metric = name.into();
-        lab.call(Request::Record { metric, value }).map(|_| ())
-    };
-    let purpose = "test".into();
-    time("key", &Request::RngKey { purpose })?;
-    time("distance", &Request::Distance { from, to: from })?;
-    time("samples", &Request::WeakSamples { count: 2 })?;
-    time("release", &Request::Release { model: to })
 }
 
 fn members() -> Vec<Member> {
@@ -285,24 +254,6 @@ fn a_foreign_handle_and_a_garbage_name_are_refused() {
     );
     let records = run("garbage", &[members()]).unwrap();
     assert!(reason(&records[0]).starts_with("metric name \"Bad Name\": expected"));
-}
-
-/// The bound is loose: other tests run at the same time. docs/src/plugins.md has the figures.
-#[test]
-fn a_lab_call_costs_microseconds() {
-    for members in [vec![Member { seed: 0, draw: 0 }], members()] {
-        let count = members.len();
-        let arm = format!("calls-of-{count}");
-        for record in run(&arm, &[members]).unwrap() {
-            assert_eq!(record.outcome, Outcome::Done);
-            assert_eq!(record.metrics.len(), 4);
-            for metric in record.metrics {
-                let (name, cost) = (metric.name, metric.value);
-                println!("{count} members, {name}: {cost:.2} us a call");
-                assert!(cost < 1000.0, "{count} members, {name}: {cost} us");
-            }
-        }
-    }
 }
 
 #[test]

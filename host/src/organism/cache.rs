@@ -32,7 +32,6 @@ impl Cache {
     }
 
     /// The cache in this folder.
-    #[cfg(test)]
     pub fn at(folder: &Path) -> Self {
         Self {
             folder: folder.to_path_buf(),

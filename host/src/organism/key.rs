@@ -19,12 +19,14 @@ impl Key {
 
     /// The key of some bytes.
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        const DIGITS: [char; 16] = [
-            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-        ];
-        let digest = Sha256::digest(bytes);
-        let halves = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        Self(halves.map(|half| DIGITS[usize::from(half)]).collect())
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = String::with_capacity(64);
+        for byte in Sha256::digest(bytes) {
+            for half in [byte >> 4, byte & 15] {
+                text.push(char::from(DIGITS[usize::from(half)]));
+            }
+        }
+        Self(text)
     }
 
     /// The first 12 digits, for people and file names.
