@@ -81,7 +81,7 @@ fn what_is_no_run_has_no_report() {
     );
     place.write("here/broken/manifest.json", "{ \"format\": 99 }");
     let done = place.picklock(&["report", "broken"]);
-    let expected = "broken/manifest.json: format 99, this picklock reads 1";
+    let expected = "broken/manifest.json: format 99, this picklock reads 2";
     assert!(done.refusal().starts_with(expected), "{}", done.stderr);
 }
 
