@@ -1,5 +1,5 @@
-//! Asking plugins which arms they declare, in a process of its own: none of their code runs in the
-//! supervisor's.
+//! Asking plugins which arms they declare, and what those will ask of the lab, in a process of its
+//! own: none of their code runs in the supervisor's.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -11,7 +11,8 @@ use picklock_sdk::Arm;
 use super::process::{Heard, send, start};
 use super::protocol::{FromWorker, ToWorker, VERSION};
 use crate::error::{Error, Result};
-use crate::organism::Key;
+use crate::lab::Work;
+use crate::organism::{Key, Organism};
 
 /// How long plugins may take to load and to say which arms they have.
 const LOADING: Duration = Duration::from_mins(1);
@@ -25,55 +26,72 @@ pub fn describe(plugins: &[(PathBuf, Key)]) -> Result<Vec<Result<Vec<Arm>>>> {
     if plugins.is_empty() {
         return Ok(Vec::new());
     }
-    match ask(plugins)? {
-        Ok(arms) => Ok(arms
-            .into_iter()
-            .map(|arms| arms.map_err(Error::Usage))
-            .collect()),
+    let paths = plugins.iter().map(|(path, _)| path.display().to_string());
+    let paths = paths.collect::<Vec<_>>().join(", ");
+    let message = ToWorker::Describe {
+        version: VERSION,
+        plugins: plugins.to_vec(),
+    };
+    match ask(&message, &paths, LOADING)? {
+        Ok(FromWorker::Arms(arms)) => {
+            let arms = arms.into_iter();
+            Ok(arms.map(|arms| arms.map_err(Error::Usage)).collect())
+        }
+        Ok(_) => Err(Error::Worker("no arms".into())),
         Err(problem) if plugins.len() == 1 => Ok(vec![Err(problem)]),
         // One of them took the others down with it: each is asked apart.
         Err(_) => {
             let apart = plugins
                 .iter()
                 .map(|plugin| describe(std::slice::from_ref(plugin)));
-            Ok(apart
-                .collect::<Result<Vec<_>>>()?
-                .into_iter()
-                .flatten()
-                .collect())
+            let apart = apart.collect::<Result<Vec<_>>>()?;
+            Ok(apart.into_iter().flatten().collect())
         }
     }
 }
 
-/// What a process that loads plugins says of each, or how it ends instead.
-type Answer = std::result::Result<Vec<std::result::Result<Vec<Arm>, String>>, Error>;
+/// Asks these plugin files what these arms of theirs will ask of the lab: each one's arms, or why
+/// that isn't known.
+///
+/// # Errors
+/// Where no process can be started, or it ends, or isn't done within `limit` or a minute.
+pub fn rehearse(
+    organism: &Organism,
+    plugins: Vec<(PathBuf, Key, Vec<Arm>)>,
+    limit: Duration,
+) -> Result<Vec<std::result::Result<Vec<Vec<Work>>, String>>> {
+    let paths = plugins.iter().map(|(path, ..)| path.display().to_string());
+    let paths = paths.collect::<Vec<_>>().join(", ");
+    let message = ToWorker::Rehearse {
+        version: VERSION,
+        organism: Box::new(organism.clone()),
+        plugins,
+    };
+    match ask(&message, &paths, limit.min(LOADING))?? {
+        FromWorker::Rehearsed(work) => Ok(work),
+        _ => Err(Error::Worker("no rehearsal".into())),
+    }
+}
 
-fn ask(plugins: &[(PathBuf, Key)]) -> Result<Answer> {
+/// A process' only answer, or how it ends instead.
+fn ask(message: &ToWorker, paths: &str, limit: Duration) -> Result<Result<FromWorker>> {
     let (sender, heard) = channel();
     let (mut child, mut stdin) = start(Stdio::null(), |heard| heard, &sender)?;
     drop(sender);
-    send(
-        &mut stdin,
-        &ToWorker::Describe {
-            version: VERSION,
-            plugins: plugins.to_vec(),
-        },
-    );
-    let answer = heard.recv_timeout(LOADING);
+    send(&mut stdin, message);
+    let answer = heard.recv_timeout(limit);
     drop(stdin);
     // It has answered, died, or hangs.
     let _ = child.kill();
     let status = child
         .wait()
         .map_err(|error| Error::Worker(error.to_string()))?;
-    let paths = plugins.iter().map(|(path, _)| path.display().to_string());
-    let paths = paths.collect::<Vec<_>>().join(", ");
     Ok(match answer {
-        Ok(Heard::Message(FromWorker::Arms(arms))) => Ok(arms),
         Ok(Heard::Message(FromWorker::Broken { reason, .. })) => Err(Error::Usage(reason)),
+        Ok(Heard::Message(answer)) => Ok(answer),
         Err(RecvTimeoutError::Timeout) => Err(Error::Usage(format!(
             "{paths}: loading did not end within {} s",
-            LOADING.as_secs()
+            limit.as_secs()
         ))),
         _ => Err(Error::Usage(format!(
             "{paths}: ends the process that loads it: {status}; rebuild it"

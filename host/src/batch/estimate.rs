@@ -1,16 +1,18 @@
-//! What a run will cost, before it starts: from the arithmetic of its training and decoding steps.
+//! What a run will cost, before it starts: from what its arms ask of the lab in a rehearsal, and the
+//! arithmetic of training and decoding steps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use picklock_sdk::Recipe;
+use picklock_sdk::{Recipe, Split};
 
-use super::plan::{CohortPlan, Plan};
+use super::plan::{Block, CohortPlan, Plan};
 use crate::journal::Manifest;
-use crate::organism::{Cache, ModelNames, Organism, Streams};
+use crate::lab::{Scope, What, Work};
+use crate::organism::{Cache, Key, ModelNames, Organism, Streams};
 
 /// A device's rough speed.
 struct Speed {
-    /// Seconds that a training step costs beside its arithmetic.
+    /// Seconds that a training or decoding step costs beside its arithmetic.
     overhead: f64,
     /// Floating-point operations a second.
     rate: f64,
@@ -28,65 +30,36 @@ const GPU: Speed = Speed {
     rate: 1e13,
 };
 
-/// Expected seconds of each cohort, models included, on one worker.
+/// Bytes of a weight while it is trained: itself, its gradient, and AdamW's two states.
+const TRAINED: f64 = 16.0;
+
+/// What every arm asks of the lab, by hypothesis and arm.
+pub type Rehearsed = HashMap<(String, String), Vec<Work>>;
+
+/// What a plan is costed by.
+pub struct Basis<'a> {
+    /// What is run.
+    pub manifest: &'a Manifest,
+    /// What its arms ask for; an arm that isn't there is taken for one unlocking and its evaluation.
+    pub rehearsed: &'a Rehearsed,
+    /// Where models are that have been made before.
+    pub cache: &'a Cache,
+    /// Whether it runs on a GPU.
+    pub cuda: bool,
+    /// How many workers it runs on at most.
+    pub workers: usize,
+}
+
+/// Expected seconds of each cohort, models included, on one worker; and the memory of one.
 #[derive(Clone, Debug, Default)]
 pub struct Costs {
     cohorts: HashMap<(String, String, u32), f64>,
     workers: f64,
+    /// Bytes that the models of a block and the training of a stack take in one worker, at most.
+    pub memory: f64,
 }
 
 impl Costs {
-    /// What `plan` costs on `workers` workers.
-    pub fn new(
-        manifest: &Manifest,
-        plan: &Plan,
-        cuda: bool,
-        cache: &Cache,
-        workers: usize,
-    ) -> Self {
-        let organism = &manifest.organism;
-        let speed = if cuda { GPU } else { CPU };
-        let mut costs = Self {
-            cohorts: HashMap::new(),
-            workers: 1.0,
-        };
-        costs.workers = workers.clamp(1, plan.blocks.len().max(1)) as f64;
-        let environment = manifest.environment.numeric();
-        let streams = Streams {
-            root: manifest.root_seed,
-        };
-        let names = ModelNames {
-            organism,
-            streams,
-            environment: &environment,
-        };
-        let unlock = speed.training(
-            organism,
-            &organism.unlock,
-            f64::from(manifest.geometry.width),
-        );
-        for block in &plan.blocks {
-            let seeds = block.members.iter().map(|member| member.seed);
-            let mut seeds: Vec<u32> = seeds.collect();
-            seeds.dedup();
-            let made = |seed: &u32| {
-                let lock = picklock_sdk::LockSpec::plain();
-                cache.holds(&names.locked(*seed, &lock))
-            };
-            let mut cost = match seeds.iter().all(made) {
-                true => 0.0,
-                false => speed.models(organism, seeds.len() as f64),
-            };
-            for cohort in &block.cohorts {
-                cost += unlock + speed.evaluation(organism, cohort.members.len() as f64);
-                costs
-                    .cohorts
-                    .insert(name(cohort), std::mem::take(&mut cost));
-            }
-        }
-        costs
-    }
-
     /// Seconds of a cohort, or of a part of one.
     pub fn of(&self, cohort: &CohortPlan) -> f64 {
         self.cohorts.get(&name(cohort)).copied().unwrap_or_default() / self.workers
@@ -100,39 +73,162 @@ impl Costs {
     }
 }
 
+impl Basis<'_> {
+    /// What `plan` costs.
+    pub fn costs(&self, plan: &Plan) -> Costs {
+        let mut costs = Costs {
+            workers: self.workers.clamp(1, plan.blocks.len().max(1)) as f64,
+            ..Costs::default()
+        };
+        let environment = self.manifest.environment.numeric();
+        let names = ModelNames {
+            organism: &self.manifest.organism,
+            streams: Streams {
+                root: self.manifest.root_seed,
+            },
+            environment: &environment,
+        };
+        for block in &plan.blocks {
+            let mut done = HashSet::new();
+            let mut held = 0.0;
+            for cohort in &block.cohorts {
+                let mut seconds = 0.0;
+                for work in self.work_of(cohort) {
+                    if !done.insert(work.key.clone()) {
+                        continue;
+                    }
+                    seconds += self.seconds(&work, block, cohort, &names);
+                    held += self.models(&work, block) * self.model_bytes();
+                }
+                costs.cohorts.insert(name(cohort), seconds);
+            }
+            let width = f64::from(self.manifest.geometry.width);
+            let training = width * parameters(&self.manifest.organism) * TRAINED;
+            costs.memory = costs.memory.max(held + training);
+        }
+        costs
+    }
+
+    fn work_of(&self, cohort: &CohortPlan) -> Vec<Work> {
+        let place = (cohort.hypothesis.clone(), cohort.arm.clone());
+        if let Some(work) = self.rehearsed.get(&place) {
+            return work.clone();
+        }
+        let unlock = &self.manifest.organism.unlock;
+        let work = |what: What| Work {
+            key: Key::of(&(&place, &what)),
+            scope: Scope::Draw,
+            what,
+        };
+        vec![
+            work(What::Train {
+                steps: unlock.steps,
+                batch: unlock.batch,
+                copies: 1,
+            }),
+            work(What::Evaluate(Split::HeldOut)),
+        ]
+    }
+
+    fn seconds(&self, work: &Work, block: &Block, cohort: &CohortPlan, names: &ModelNames) -> f64 {
+        let organism = &self.manifest.organism;
+        let speed = if self.cuda { GPU } else { CPU };
+        let seeds = seeds(block);
+        let missing = |name: &dyn Fn(u32) -> Key| {
+            let missing = seeds.iter().filter(|seed| !self.cache.holds(&name(**seed)));
+            missing.count() as f64
+        };
+        let replicas = match work.scope {
+            Scope::Seed => seeds.len() as f64,
+            Scope::Draw => cohort.members.len() as f64,
+        };
+        match &work.what {
+            What::Base => speed.recipe(
+                organism,
+                &organism.base.train,
+                missing(&|seed| names.base(seed)),
+            ),
+            What::Weak => {
+                let missing = missing(&|seed| names.weak(seed));
+                speed.recipe(organism, &organism.weak.train, missing) / 2.0
+            }
+            What::Locked(spec) => {
+                let missing = missing(&|seed| names.locked(seed, spec));
+                let interludes = spec.interlude.as_ref().map_or(0.0, |interlude| {
+                    let times = organism.lock.train.steps / interlude.every.max(1);
+                    let one = speed.recipe(organism, &interlude.recipe, missing);
+                    f64::from(times) * one
+                });
+                speed.recipe(organism, &organism.lock.train, missing)
+                    + interludes
+                    // What the gate looks at: four models' answers.
+                    + 4.0 * speed.answers(organism, organism.problems.validation, replicas)
+            }
+            What::Train { steps, batch, .. } => speed.training(organism, *steps, *batch, replicas),
+            What::Evaluate(Split::HeldOut) => {
+                speed.answers(organism, organism.problems.held_out, replicas)
+            }
+            What::Evaluate(Split::Validation) => {
+                speed.answers(organism, organism.problems.validation, replicas)
+            }
+            What::Samples(count) => {
+                // They are decoded 16 at a time.
+                let rounds = f64::from(*count) / 16.0;
+                rounds.ceil() * speed.answers(organism, 16, replicas)
+            }
+            What::TokenLogProbs(count) => speed.training(organism, 1, *count, replicas) / 3.0,
+            What::Perturb => speed.overhead * replicas,
+        }
+    }
+
+    /// How many models a piece of work leaves on the bench.
+    fn models(&self, work: &Work, block: &Block) -> f64 {
+        let members = block.members.len() as f64;
+        match &work.what {
+            What::Base | What::Weak | What::Locked(_) => seeds(block).len() as f64,
+            What::Train { copies, .. } => f64::from(*copies) * members,
+            What::Perturb => members,
+            What::Evaluate(_) | What::Samples(_) | What::TokenLogProbs(_) => 0.0,
+        }
+    }
+
+    fn model_bytes(&self) -> f64 {
+        4.0 * parameters(&self.manifest.organism)
+    }
+}
+
 fn name(cohort: &CohortPlan) -> (String, String, u32) {
     let seed = cohort.members.first().map_or(0, |member| member.seed);
     (cohort.hypothesis.clone(), cohort.arm.clone(), seed)
 }
 
+fn seeds(block: &Block) -> Vec<u32> {
+    let mut seeds: Vec<u32> = block.members.iter().map(|member| member.seed).collect();
+    seeds.dedup();
+    seeds
+}
+
 impl Speed {
-    /// Base, weak model and lock, of several seeds.
-    fn models(&self, organism: &Organism, seeds: f64) -> f64 {
-        self.training(organism, &organism.base.train, seeds)
-            + self.training(organism, &organism.weak.train, seeds) / 2.0
-            + self.training(organism, &organism.lock.train, seeds)
+    fn recipe(&self, organism: &Organism, recipe: &Recipe, replicas: f64) -> f64 {
+        if replicas == 0.0 {
+            return 0.0;
+        }
+        self.training(organism, recipe.steps, recipe.batch, replicas)
     }
 
-    fn training(&self, organism: &Organism, recipe: &Recipe, replicas: f64) -> f64 {
-        let tokens = f64::from(recipe.batch) * tokens(organism) * replicas;
+    fn training(&self, organism: &Organism, steps: u32, batch: u32, replicas: f64) -> f64 {
+        let tokens = f64::from(batch) * organism.task.task().max_tokens() as f64 * replicas;
         let step = self.overhead + 6.0 * parameters(organism) * tokens / self.rate;
-        f64::from(recipe.steps) * step
+        f64::from(steps) * step
     }
 
-    /// A cohort's own evaluations, two of them on average.
-    fn evaluation(&self, organism: &Organism, replicas: f64) -> f64 {
-        let tokens = f64::from(organism.problems.held_out) * tokens(organism) * replicas;
-        2.0 * (self.overhead * tokens_of_answer(organism)
-            + 2.0 * parameters(organism) * tokens / self.rate)
+    /// Greedy answers to `problems` problems.
+    fn answers(&self, organism: &Organism, problems: u32, replicas: f64) -> f64 {
+        let task = organism.task.task();
+        let tokens = f64::from(problems) * task.max_tokens() as f64 * replicas;
+        self.overhead * task.answer_tokens() as f64
+            + 2.0 * parameters(organism) * tokens / self.rate
     }
-}
-
-fn tokens(organism: &Organism) -> f64 {
-    organism.task.task().max_tokens() as f64
-}
-
-fn tokens_of_answer(organism: &Organism) -> f64 {
-    organism.task.task().answer_tokens() as f64
 }
 
 /// Of the base model, without embeddings: 12 D^2 a layer.

@@ -6,7 +6,9 @@ mod describe;
 mod enlist;
 mod estimate;
 mod folder;
+mod outlook;
 mod plan;
+mod prepare;
 mod process;
 mod progress;
 mod protocol;
@@ -16,5 +18,7 @@ mod surroundings;
 mod worker;
 
 pub use describe::describe;
-pub use run::{Request, run};
+pub use outlook::outlook;
+pub use prepare::Request;
+pub use run::run;
 pub use worker::main as worker_main;

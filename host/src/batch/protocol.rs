@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use picklock_sdk::Arm;
 use serde::{Deserialize, Serialize};
 
-use crate::lab::Member;
-use crate::organism::Key;
+use crate::lab::{Member, Work};
+use crate::organism::{Key, Organism};
 
 /// The protocol's version.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// From the supervisor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +22,16 @@ pub enum ToWorker {
         version: u32,
         /// Plugin files, and the SHA-256 that they must have.
         plugins: Vec<(PathBuf, Key)>,
+    },
+    /// Load these plugin files and rehearse these arms of theirs. Answered with
+    /// [`FromWorker::Rehearsed`]; the worker then ends.
+    Rehearse {
+        /// The protocol's version.
+        version: u32,
+        /// What they will be run on.
+        organism: Box<Organism>,
+        /// Plugin files, the SHA-256 that they must have, and the arms.
+        plugins: Vec<(PathBuf, Key, Vec<Arm>)>,
     },
     /// The first message of a run. Answered with [`FromWorker::Ready`].
     Start {
@@ -54,6 +64,8 @@ pub enum ToWorker {
 pub enum FromWorker {
     /// The arms of each plugin that it was asked about, or why it can't be used.
     Arms(Vec<Result<Vec<Arm>, String>>),
+    /// What each plugin's arms will ask for, or why that isn't known.
+    Rehearsed(Vec<Result<Vec<Vec<Work>>, String>>),
     /// It has loaded everything.
     Ready,
     /// It is at this step of something.

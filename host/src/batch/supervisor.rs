@@ -113,7 +113,7 @@ impl Supervisor<'_> {
                     finished += usize::from(!worker.next(blocks)?);
                 }
                 Heard::Message(FromWorker::Note(text)) => progress.note(&text),
-                Heard::Message(FromWorker::Arms(_)) => {}
+                Heard::Message(FromWorker::Arms(_) | FromWorker::Rehearsed(_)) => {}
                 Heard::Gone if worker.stdin.is_none() => {}
                 Heard::Gone => {
                     self.bury(worker, progress)?;

@@ -16,8 +16,8 @@ use rustix::process::Signal;
 use super::protocol::{FromWorker, ToWorker, VERSION};
 use crate::error::{Error, Result};
 use crate::journal::{self, Manifest, Segment, Trial};
-use crate::lab::{Bench, Cohort, CohortError, Member, Outcome, TrialRecord};
-use crate::organism::{Cache, Key, Maker, Streams};
+use crate::lab::{self, Bench, Cohort, CohortError, Member, Outcome, TrialRecord, Work};
+use crate::organism::{Cache, Key, Maker, Organism, Streams};
 use crate::plugins::{self, PluginFile};
 
 /// How often progress is told at most.
@@ -99,6 +99,14 @@ fn serve(messages: &Receiver<Result<ToWorker>>, out: &Out) -> Result<()> {
             check_version(version)?;
             describe(&plugins, out)
         }
+        ToWorker::Rehearse {
+            version,
+            organism,
+            plugins,
+        } => {
+            check_version(version)?;
+            rehearse(&organism, &plugins, out)
+        }
         ToWorker::Start {
             version,
             run,
@@ -136,6 +144,21 @@ fn describe(plugins: &[(PathBuf, Key)], out: &Out) -> Result<()> {
         .iter()
         .map(|plugin| arms(plugin).map_err(|error: Error| error.to_string()));
     out.say(&FromWorker::Arms(arms.collect()))
+}
+
+fn rehearse(organism: &Organism, plugins: &[(PathBuf, Key, Vec<Arm>)], out: &Out) -> Result<()> {
+    let cache = Cache::of_user()?;
+    let work = |(path, hash, arms): &(PathBuf, Key, Vec<Arm>)| {
+        let hypothesis = plugins::load(&unchanged(path, hash)?, &cache)?;
+        let work = arms
+            .iter()
+            .map(|arm| Ok(lab::rehearse(&hypothesis, arm, organism)?));
+        work.collect::<Result<Vec<Vec<Work>>>>()
+    };
+    let work = plugins
+        .iter()
+        .map(|plugin| work(plugin).map_err(|error| error.to_string()));
+    out.say(&FromWorker::Rehearsed(work.collect()))
 }
 
 /// Reads a plugin file that must have this hash.

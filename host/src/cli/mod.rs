@@ -1,6 +1,7 @@
 //! The command line: one file a command, from arguments to calls, and nothing else.
 
 mod new;
+mod plan;
 mod plugins;
 mod report;
 mod run;
@@ -29,6 +30,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Run),
+    Plan(plan::Plan),
     Report(report::Report),
     Show(show::Show),
     New(new::New),
@@ -50,6 +52,7 @@ pub fn main() -> Result<ExitCode> {
     let roots = Roots::discover(&cli.roots);
     match cli.command {
         Command::Run(run) => run.main(&roots),
+        Command::Plan(plan) => plan.main(&roots),
         Command::Report(report) => report.main(&roots),
         Command::Show(show) => show.main(),
         Command::New(new) => new.main(&roots),

@@ -1,10 +1,10 @@
 //! `picklock run`: plan, say what it will cost, run what the journal lacks, report.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::batch::{Request, run};
+use crate::batch::{self, Request};
 use crate::error::Result;
 use crate::plugins::Roots;
 
@@ -34,6 +34,9 @@ pub struct Run {
     /// Don't build the workspace's plugins first.
     #[arg(long)]
     no_build: bool,
+    /// Only say what would be run and what it would cost, as `picklock plan`.
+    #[arg(long)]
+    dry_run: bool,
     /// The root of all random streams.
     #[arg(long, default_value_t = 0, value_name = "N")]
     root_seed: u64,
@@ -45,19 +48,24 @@ impl Run {
     /// # Errors
     /// Where the input is bad, or the run can't go on.
     pub fn main(&self, roots: &Roots) -> Result<bool> {
-        run(
-            &Request {
-                hypotheses: &self.hypotheses,
-                organism: &self.organism,
-                seeds: self.seeds,
-                draws: self.draws,
-                device: &self.device,
-                out: self.out.as_deref().map(Path::to_path_buf),
-                fresh: self.fresh,
-                build: !self.no_build,
-                root_seed: self.root_seed,
-            },
-            roots,
-        )
+        match self.dry_run {
+            true => batch::outlook(&self.request(), roots),
+            false => batch::run(&self.request(), roots),
+        }
+    }
+
+    /// What is asked for.
+    pub fn request(&self) -> Request<'_> {
+        Request {
+            hypotheses: &self.hypotheses,
+            organism: &self.organism,
+            seeds: self.seeds,
+            draws: self.draws,
+            device: &self.device,
+            out: self.out.clone(),
+            fresh: self.fresh,
+            build: !self.no_build,
+            root_seed: self.root_seed,
+        }
     }
 }

@@ -8,6 +8,7 @@ mod member;
 mod noise;
 mod operation;
 mod record;
+mod rehearsal;
 mod sampling;
 mod scoring;
 #[cfg(test)]
@@ -18,7 +19,9 @@ mod waiting;
 pub use bench::Bench;
 pub use cohort::{Cohort, CohortError};
 pub use evaluation::problems;
+pub use operation::Scope;
 pub use record::{GateRecord, LockRecord, Measure, Outcome, TrialRecord};
+pub use rehearsal::{What, Work, rehearse};
 
 use serde::{Deserialize, Serialize};
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use picklock_sdk::{Distance, Flag, LockSpec, Magnitude, Noise, Questions, Recipe, Samples, Score};
+use serde::{Deserialize, Serialize};
 
 use super::Member;
 use super::bench::Held;
@@ -64,7 +65,8 @@ pub enum Product {
 }
 
 /// How far an operation's result is shared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// By all draws of a seed.
     Seed,

@@ -1,0 +1,206 @@
+//! What a request comes to, before anything is written: the manifest, the plugins, the plan and its
+//! cost.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use picklock_lm::{Device, runtime};
+
+use super::adopt::adopt;
+use super::describe::rehearse;
+use super::enlist::{Call, Enlisted};
+use super::estimate::{Basis, Costs, Rehearsed};
+use super::plan::{Plan, geometry, needed_arms};
+use super::surroundings::{environment, git_state};
+use crate::error::{Error, Result};
+use crate::hypothesis::{self, Registration};
+use crate::journal::{self, Manifest};
+use crate::organism::{self, Cache, Key};
+use crate::plugins::Roots;
+
+/// What is asked for.
+pub struct Request<'a> {
+    /// Names of hypotheses; none means all.
+    pub hypotheses: &'a [String],
+    /// A preset's name, or a path.
+    pub organism: &'a str,
+    /// Replicates.
+    pub seeds: u32,
+    /// Choices of weak samples within each.
+    pub draws: u32,
+    /// `cpu` or `cuda:N`.
+    pub device: &'a str,
+    /// The run's folder, where it isn't the default.
+    pub out: Option<PathBuf>,
+    /// Whether an old folder is moved aside.
+    pub fresh: bool,
+    /// Whether the workspace's plugins are built.
+    pub build: bool,
+    /// The root of all random streams.
+    pub root_seed: u64,
+}
+
+/// A request that can be run.
+pub struct Prepared {
+    /// The run's folder.
+    pub path: PathBuf,
+    /// What the run is.
+    pub manifest: Manifest,
+    /// Hypotheses whose plugins are admitted, and their files.
+    pub plugins: Vec<(String, PathBuf)>,
+    /// Every pre-registration that there is.
+    pub registrations: Vec<Registration>,
+    /// Whether it runs on a GPU.
+    pub cuda: bool,
+    /// How many workers it runs on at most.
+    pub workers: usize,
+}
+
+/// What is left to run, and what it costs.
+pub struct Planned {
+    /// What is left.
+    pub plan: Plan,
+    /// What it costs.
+    pub costs: Costs,
+    /// Hypotheses whose cost is a guess, and why.
+    pub guessed: Vec<String>,
+}
+
+impl Request<'_> {
+    /// Finds everything that the run needs. Nothing is written but what cargo builds.
+    ///
+    /// # Errors
+    /// Where the input is bad, or the folder belongs to another run.
+    pub fn prepare(&self, roots: &Roots) -> Result<Prepared> {
+        let all = hypothesis::all(roots)?;
+        let chosen = hypothesis::select(&all, self.hypotheses)?;
+        let organism = organism::find(self.organism, roots)?;
+        runtime::start(None);
+        let device = runtime::parse_device(self.device)?;
+        let path = match &self.out {
+            Some(path) => path.clone(),
+            None => default_folder(&organism.name, &chosen, &all),
+        };
+        let cuda = device != Device::Cpu;
+        let mut manifest = Manifest {
+            format: Manifest::FORMAT,
+            picklock: env!("CARGO_PKG_VERSION").to_string(),
+            git: roots.workspace().and_then(git_state),
+            organism,
+            root_seed: self.root_seed,
+            planned_seeds: self.seeds,
+            seeds: self.seeds,
+            draws: self.draws,
+            geometry: geometry(cuda, self.seeds, self.draws),
+            environment: environment(device),
+            hypotheses: Vec::new(),
+        };
+        if !self.fresh && path.join("manifest.json").exists() {
+            adopt(&path, &mut manifest, &chosen, &all)?;
+        }
+        let needed = needed_arms(&chosen, &all)?;
+        let call = Call {
+            needed: &needed,
+            chosen: &chosen,
+            all: &all,
+            before: &manifest.hypotheses,
+        };
+        let Enlisted {
+            hypotheses,
+            plugins,
+        } = call.enlist(roots, self.build)?;
+        manifest.hypotheses = hypotheses;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Prepared {
+            path,
+            manifest,
+            plugins,
+            registrations: all,
+            cuda,
+            workers: if cuda { 1 } else { cores },
+        })
+    }
+}
+
+impl Prepared {
+    /// Plans what the journal lacks. With `fresh` that is everything.
+    ///
+    /// # Errors
+    /// Where the journal can't be read.
+    pub fn plan(&self, fresh: bool) -> Result<Planned> {
+        let journal = self.path.join("journal");
+        let segments = match fresh || !journal.exists() {
+            true => Vec::new(),
+            false => journal::read_all(&journal)?,
+        };
+        let trials = segments.into_iter().flat_map(|segment| segment.trials);
+        let finished: HashSet<Key> = trials.map(|trial| trial.id).collect();
+        let plan = Plan::new(&self.manifest, &finished);
+        let mut planned = Planned {
+            plan,
+            costs: Costs::default(),
+            guessed: Vec::new(),
+        };
+        if planned.plan.cohorts() == 0 {
+            return Ok(planned);
+        }
+        let rehearsed = self.rehearse(&mut planned.guessed)?;
+        let basis = Basis {
+            manifest: &self.manifest,
+            rehearsed: &rehearsed,
+            cache: &Cache::of_user()?,
+            cuda: self.cuda,
+            workers: self.workers,
+        };
+        planned.costs = basis.costs(&planned.plan);
+        Ok(planned)
+    }
+
+    /// What every arm will ask of the lab; what can't be known is noted in `guessed`.
+    fn rehearse(&self, guessed: &mut Vec<String>) -> Result<Rehearsed> {
+        let mut asked = Vec::new();
+        let mut runs = Vec::new();
+        for (name, path) in &self.plugins {
+            let run = self.manifest.hypothesis(name);
+            if let Some((run, plugin)) = run.and_then(|run| Some((run, run.plugin.as_ref()?))) {
+                asked.push((path.clone(), plugin.file.clone(), run.arms.clone()));
+                runs.push(run);
+            }
+        }
+        let limits = runs.iter().map(|run| run.time_limit_s);
+        let limit = Duration::from_secs(limits.min().unwrap_or(0));
+        let answers = match rehearse(&self.manifest.organism, asked, limit) {
+            Ok(answers) => answers,
+            Err(error @ Error::Worker(_)) => return Err(error),
+            Err(error) => runs.iter().map(|_| Err(error.to_string())).collect(),
+        };
+        let mut rehearsed = Rehearsed::new();
+        for (run, answer) in runs.into_iter().zip(answers) {
+            match answer {
+                Err(reason) => guessed.push(format!("{}: {reason}", run.name)),
+                Ok(work) => {
+                    let places = run
+                        .arms
+                        .iter()
+                        .map(|arm| (run.name.clone(), arm.name().into()));
+                    rehearsed.extend(places.zip(work));
+                }
+            }
+        }
+        Ok(rehearsed)
+    }
+}
+
+/// `results/ORGANISM` for all hypotheses, with their names for some of them.
+fn default_folder(organism: &str, chosen: &[Registration], all: &[Registration]) -> PathBuf {
+    let names: Vec<&str> = chosen
+        .iter()
+        .map(|registration| registration.name.as_str())
+        .collect();
+    let folder = match chosen.len() == all.len() {
+        true => organism.to_string(),
+        false => format!("{organism}-{}", names.join("-")),
+    };
+    Path::new("results").join(folder)
+}

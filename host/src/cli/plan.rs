@@ -1,0 +1,25 @@
+//! `picklock plan`: what a run would hold, and what it would cost. Nothing is run or written.
+
+use clap::Args;
+
+use super::run::Run;
+use crate::batch;
+use crate::error::Result;
+use crate::plugins::Roots;
+
+/// Say what a run would hold and cost, without running it.
+#[derive(Args)]
+pub struct Plan {
+    #[command(flatten)]
+    run: Run,
+}
+
+impl Plan {
+    /// Runs the command; `true` where some plugin is refused.
+    ///
+    /// # Errors
+    /// Where the input is bad, or the folder belongs to another run.
+    pub fn main(&self, roots: &Roots) -> Result<bool> {
+        batch::outlook(&self.run.request(), roots)
+    }
+}
