@@ -105,6 +105,25 @@ impl Case {
         }
     }
 
+    fn gradient_norm(&self, name: &str) -> f64 {
+        self.of_parameter("grad_norms", name).as_f64().unwrap()
+    }
+
+    /// The norm of a gradient that is truly 0, as where attention has one token to look at.
+    fn rounding_noise(&self) -> f64 {
+        1e-6 * self.number("grad_global_norm")
+    }
+
+    /// The parameters of which the reference keeps whole tensors of a kind, but for those whose
+    /// gradient is rounding noise.
+    fn kept(&self, kind: &'static str) -> impl Iterator<Item = &str> {
+        let names = self
+            .tensors
+            .keys()
+            .filter_map(move |key| key.strip_prefix(kind));
+        names.filter(|name| self.gradient_norm(name) > self.rounding_noise())
+    }
+
     fn number(&self, key: &str) -> f64 {
         self.numbers[key].as_f64().unwrap()
     }
@@ -165,33 +184,21 @@ fn conformance_gradients() {
         assert_eq!(count, gradients.len(), "{}", case.name);
         let mut whole = 0.0;
         for (name, gradient) in gradients.iter() {
-            let (norm, expected) = (
-                gradient.norm().double_value(&[]),
-                case.of_parameter("grad_norms", name).as_f64().unwrap(),
-            );
-            assert!(
-                (norm - expected).abs() < 1e-4 * expected,
-                "{} {name}: {norm}, {expected}",
-                case.name
-            );
+            let norm = gradient.norm().double_value(&[]);
+            let expected = case.gradient_norm(name);
+            let near = (norm - expected).abs() < 1e-4 * expected + case.rounding_noise();
+            assert!(near, "{} {name}: {norm}, {expected}", case.name);
             whole += norm * norm;
         }
-        let global = case.number("grad_global_norm");
+        let (got, global) = (whole.sqrt(), case.number("grad_global_norm"));
         assert!(
-            (whole.sqrt() - global).abs() < 1e-4 * global,
-            "{}: {}",
-            case.name,
-            whole.sqrt()
+            (got - global).abs() < 1e-4 * global,
+            "{}: {got}, {global}",
+            case.name
         );
-        let full = case
-            .tensors
-            .keys()
-            .filter_map(|key| key.strip_prefix("grad."));
-        for name in full {
-            let off = relative(
-                gradients.get(name).unwrap(),
-                &case.tensor(&format!("grad.{name}")),
-            );
+        for name in case.kept("grad.") {
+            let expected = case.tensor(&format!("grad.{name}"));
+            let off = relative(gradients.get(name).unwrap(), &expected);
             assert!(off < 1e-4, "{} {name}: gradient {off} off", case.name);
         }
     }
@@ -228,11 +235,7 @@ fn conformance_adamw() {
                 case.name
             );
         }
-        let kept = case
-            .tensors
-            .keys()
-            .filter_map(|key| key.strip_prefix("after3."));
-        for name in kept {
+        for name in case.kept("after3.") {
             let before = case.model.weights().get(name).unwrap();
             let update = trained.model.weights().get(name).unwrap() - before;
             let off = relative(&update, &(case.tensor(&format!("after3.{name}")) - before));
@@ -242,15 +245,16 @@ fn conformance_adamw() {
     }
 }
 
-/// Norms of all parameters after the 3 steps. Those of key biases may have moved by rounding noise, of
-/// which `AdamW` makes steps of up to the learning rate either way.
+/// Norms of all parameters after the 3 steps. Those of key biases, and all whose gradient is rounding
+/// noise, may have moved by it: `AdamW` makes steps of up to the learning rate of it, either way.
 fn check_sums(case: &Case, model: &Model) {
     for (name, tensor) in model.weights().iter() {
         let norm = tensor.norm().double_value(&[]);
         let expected = case.of_parameter("after3_sum_and_norm", name)[1]
             .as_f64()
             .unwrap();
-        let tolerance = if is_key_bias(name) { 5e-3 } else { 2e-5 };
+        let noise = is_key_bias(name) || case.gradient_norm(name) < case.rounding_noise();
+        let tolerance = if noise { 5e-3 } else { 2e-5 };
         let off = (norm - expected).abs() / expected;
         assert!(off < tolerance, "{} {name}: {norm}, {expected}", case.name);
     }
