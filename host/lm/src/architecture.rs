@@ -136,8 +136,8 @@ impl Architecture {
     /// Reads the content of a Hugging Face `config.json`, in the spelling of transformers 4 or 5.
     ///
     /// # Errors
-    /// [`Error::UnsupportedArchitecture`](crate::Error::UnsupportedArchitecture) for another
-    /// `model_type`, [`Error::Config`](crate::Error::Config) naming a key that is missing or asks
+    /// [`Error::UnsupportedArchitecture`] for another
+    /// `model_type`, [`Error::Config`] naming a key that is missing or asks
     /// for something that isn't implemented.
     pub fn from_config(config: &Value) -> Result<Self> {
         let fields = Fields::new(config)?;
