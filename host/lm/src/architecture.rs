@@ -1,23 +1,33 @@
 //! What a model is, apart from its numbers: the configuration, the list of parameters.
 //!
-//! A family is one file below this one, holding its configuration, its parameters and its forward
-//! pass; adding one touches that file and the matches here.
+//! A family is one file below this one, holding its configuration and the plan of its parts; adding
+//! one touches that file and what names the families here.
 
 mod config;
+mod decoder;
 pub mod gpt2;
+pub mod gpt_neox;
 pub mod llama;
+pub mod mistral;
+mod plan;
+pub mod qwen2;
 pub mod rope;
+pub mod sizes;
+pub mod stablelm;
 
 use serde_json::Value;
 
-use crate::Result;
 use crate::network::{Leaves, Network};
+use crate::{Error, Result};
 use config::Fields;
-use gpt2::{Gpt2Config, Gpt2Network};
-use llama::{LlamaConfig, LlamaNetwork};
-
-/// The families that [`Architecture::from_config`] reads.
-const SUPPORTED: &str = "gpt2, llama";
+use decoder::Decoder;
+use gpt_neox::GptNeoXConfig;
+use gpt2::Gpt2Config;
+use llama::LlamaConfig;
+use mistral::MistralConfig;
+use plan::Plan;
+use qwen2::Qwen2Config;
+use stablelm::StableLmConfig;
 
 /// A model family with its sizes.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,9 +35,68 @@ const SUPPORTED: &str = "gpt2, llama";
 pub enum Architecture {
     /// GPT-2 (Radford et al. 2019), tied or untied.
     Gpt2(Gpt2Config),
-    /// Llama (Touvron et al. 2023) with grouped-query attention and scaled rotary positions.
+    /// GPT-NeoX (Black et al. 2022), with the MLP beside or after the attention; Pythia.
+    GptNeoX(GptNeoXConfig),
+    /// Llama (Touvron et al. 2023) with grouped-query attention and scaled rotary positions;
+    /// `DeepSeek`, `SmolLM2`, `TinyLlama`.
     Llama(LlamaConfig),
+    /// Mistral (Jiang et al. 2023), with or without a sliding window.
+    Mistral(MistralConfig),
+    /// Qwen2 and 2.5 (Yang et al. 2024).
+    Qwen2(Qwen2Config),
+    /// `StableLM` (Bellagente et al. 2024).
+    StableLm(StableLmConfig),
 }
+
+/// What each family says of itself.
+trait Family {
+    /// The `model_type` of its configurations.
+    fn name(&self) -> &'static str;
+
+    /// Number of token ids.
+    fn vocab_size(&self) -> i64;
+
+    /// The longest row of tokens.
+    fn max_positions(&self) -> i64;
+
+    /// The content of its `config.json`.
+    fn write(&self) -> Value;
+
+    /// Its parts.
+    fn plan(&self) -> Plan;
+
+    /// The parameter that a tensor of a checkpoint file holds, or `None` for a buffer that old
+    /// files carry besides.
+    fn parameter_name(&self, stored: &str) -> Option<String> {
+        let frequencies = stored.ends_with(".rotary_emb.inv_freq");
+        (!frequencies).then(|| stored.to_owned())
+    }
+}
+
+/// How a family's configuration is read.
+type Read = fn(&Fields) -> Result<Architecture>;
+
+/// The families by `model_type`.
+const FAMILIES: [(&str, Read); 6] = [
+    ("gpt2", |fields| {
+        Gpt2Config::read(fields).map(Architecture::Gpt2)
+    }),
+    ("gpt_neox", |fields| {
+        GptNeoXConfig::read(fields).map(Architecture::GptNeoX)
+    }),
+    ("llama", |fields| {
+        LlamaConfig::read(fields).map(Architecture::Llama)
+    }),
+    ("mistral", |fields| {
+        MistralConfig::read(fields).map(Architecture::Mistral)
+    }),
+    ("qwen2", |fields| {
+        Qwen2Config::read(fields).map(Architecture::Qwen2)
+    }),
+    ("stablelm", |fields| {
+        StableLmConfig::read(fields).map(Architecture::StableLm)
+    }),
+];
 
 /// One weight tensor of an architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,88 +136,77 @@ impl Architecture {
     /// Reads the content of a Hugging Face `config.json`, in the spelling of transformers 4 or 5.
     ///
     /// # Errors
-    /// [`Error::UnsupportedArchitecture`](crate::Error::UnsupportedArchitecture) for another
-    /// `model_type`, [`Error::Config`](crate::Error::Config) naming a key that is missing or asks
+    /// [`Error::UnsupportedArchitecture`] for another
+    /// `model_type`, [`Error::Config`] naming a key that is missing or asks
     /// for something that isn't implemented.
     pub fn from_config(config: &Value) -> Result<Self> {
         let fields = Fields::new(config)?;
         let model_type: String = fields.required("model_type", "a model family's name")?;
-        match model_type.as_str() {
-            "gpt2" => Gpt2Config::read(&fields).map(Self::Gpt2),
-            "llama" => LlamaConfig::read(&fields).map(Self::Llama),
-            _ => Err(crate::Error::UnsupportedArchitecture {
+        match FAMILIES.iter().find(|(name, _)| *name == model_type) {
+            Some((_, read)) => read(&fields),
+            None => Err(Error::UnsupportedArchitecture {
                 model_type,
-                supported: SUPPORTED,
+                supported: FAMILIES.map(|(name, _)| name).join(", "),
             }),
+        }
+    }
+
+    fn family(&self) -> &dyn Family {
+        match self {
+            Self::Gpt2(config) => config,
+            Self::GptNeoX(config) => config,
+            Self::Llama(config) => config,
+            Self::Mistral(config) => config,
+            Self::Qwen2(config) => config,
+            Self::StableLm(config) => config,
         }
     }
 
     /// The content of a `config.json` that transformers 5 and 4 open.
     pub fn to_config(&self) -> Value {
-        match self {
-            Self::Gpt2(config) => config.write(),
-            Self::Llama(config) => config.write(),
-        }
+        self.family().write()
     }
 
     /// All parameters, in the order in which random models are drawn and norms are listed.
     pub fn parameters(&self) -> Vec<Parameter> {
-        match self {
-            Self::Gpt2(config) => config.parameters(),
-            Self::Llama(config) => config.parameters(),
-        }
+        self.family().plan().parameters()
     }
 
     /// The family's `model_type`.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Gpt2(_) => "gpt2",
-            Self::Llama(_) => "llama",
-        }
+        self.family().name()
     }
 
     /// Number of token ids.
     pub fn vocab_size(&self) -> i64 {
-        match self {
-            Self::Gpt2(config) => config.vocab_size,
-            Self::Llama(config) => config.vocab_size,
-        }
+        self.family().vocab_size()
     }
 
     /// The longest row of tokens that the model takes.
     pub fn max_positions(&self) -> i64 {
-        match self {
-            Self::Gpt2(config) => config.n_positions,
-            Self::Llama(config) => config.max_position_embeddings,
-        }
+        self.family().max_positions()
     }
 
-    /// The parameter that a tensor of a checkpoint file holds, or `None` for a tensor that such
-    /// files carry besides (masks, frequencies, a second copy of tied embeddings).
+    /// The parameter that a tensor of a checkpoint file holds, or `None` for a buffer that old
+    /// files carry besides (masks, frequencies).
     pub(crate) fn parameter_name(&self, stored: &str) -> Option<String> {
-        match self {
-            Self::Gpt2(config) => config.parameter_name(stored),
-            Self::Llama(config) => config.parameter_name(stored),
-        }
+        self.family().parameter_name(stored)
+    }
+
+    /// The token embedding and the output head, where they are one parameter, under the first name.
+    pub(crate) fn tied_names(&self) -> Option<[String; 2]> {
+        let plan = self.family().plan();
+        plan.tied
+            .then(|| [plan.embedding, plan.head].map(|name| format!("{name}.weight")))
     }
 
     /// Sizes of the key/value cache: layers, heads, numbers per head.
     pub(crate) fn cache_shape(&self) -> (i64, i64, i64) {
-        match self {
-            Self::Gpt2(config) => (config.n_layer, config.n_head, config.n_embd / config.n_head),
-            Self::Llama(config) => (
-                config.num_hidden_layers,
-                config.num_key_value_heads,
-                config.head_dim,
-            ),
-        }
+        self.family().plan().cache_shape()
     }
 
     /// Puts the tensors in their places.
     pub(crate) fn network(&self, leaves: &Leaves) -> Result<Box<dyn Network>> {
-        Ok(match self {
-            Self::Gpt2(config) => Box::new(Gpt2Network::new(config, leaves)?),
-            Self::Llama(config) => Box::new(LlamaNetwork::new(config, leaves)?),
-        })
+        Ok(Box::new(Decoder::new(&self.family().plan(), leaves)?))
     }
 }

@@ -1,6 +1,6 @@
 //! Scaled dot-product attention, and who may look at whom.
 
-use crate::{Kind, Result, Tensor};
+use crate::{Device, Kind, Result, Tensor};
 
 /// What a query may look at.
 pub(crate) enum Mask {
@@ -28,19 +28,40 @@ impl Mask {
 }
 
 /// Attention of queries `[N, H, T, d]` over keys and values `[N, G, S, d]`, H a multiple of G, to
-/// `[N, T, H*d]`.
+/// `[N, T, H*d]`. The queries are the last of the keys' tokens, and look at `window` tokens at most,
+/// themselves counted.
 ///
 /// The fused operation also wins at the tiny organisms' sizes: forward and backward of 32 rows of 26
 /// positions and 4 heads take 1.6 ms on a CPU thread, softmax and products by hand 2.6 ms.
-pub(crate) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, mask: &Mask) -> Result<Tensor> {
-    let (n, heads, length, _) = q.size4()?;
-    let grouped = k.size()[1] != heads;
-    let (allowed, causal) = match mask {
-        Mask::Causal => (None, true),
-        Mask::Everything => (None, false),
-        Mask::Allowed(allowed) => (Some(allowed), false),
+pub(crate) fn attend(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    mask: &Mask,
+    window: Option<i64>,
+) -> Result<Tensor> {
+    let (n, heads, queries, _) = q.size4()?;
+    let (_, groups, keys, _) = k.size4()?;
+    let near = match window {
+        Some(window) if window < keys => Some(band(queries, keys, window, q.device())?),
+        _ => None,
     };
+    let allowed = match (mask, near) {
+        (Mask::Allowed(allowed), Some(near)) => Some(allowed.f_logical_and(&near)?),
+        (Mask::Allowed(allowed), None) => Some(allowed.shallow_clone()),
+        (Mask::Causal | Mask::Everything, near) => near,
+    };
+    let causal = allowed.is_none() && matches!(mask, Mask::Causal);
+    let grouped = groups != heads;
     let mixed =
         Tensor::f_scaled_dot_product_attention(q, k, v, allowed, 0.0, causal, None, grouped)?;
-    Ok(mixed.f_transpose(1, 2)?.f_reshape([n, length, -1])?)
+    Ok(mixed.f_transpose(1, 2)?.f_reshape([n, queries, -1])?)
+}
+
+/// Which keys are a query's own token or one of the `window - 1` before it, `[queries, keys]`.
+fn band(queries: i64, keys: i64, window: i64, device: Device) -> Result<Tensor> {
+    let own = keys - queries;
+    Ok(Tensor::f_ones([queries, keys], (Kind::Bool, device))?
+        .f_tril(own)?
+        .f_triu(own - (window - 1))?)
 }

@@ -1,37 +1,43 @@
-//! Models as Hugging Face folders: `config.json` and `model.safetensors`.
+//! Models as Hugging Face folders: `config.json` and `model.safetensors`, or shards with an index.
+
+mod shards;
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use crate::safetensors_file::{self, SafetensorsFile};
-use crate::{Architecture, Device, Error, Kind, Model, Result, Tensor, Weights};
+use crate::{Architecture, Device, Error, Model, Result, Tensor, Weights};
+use shards::Shards;
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 
+/// The longest configuration or index that is believed, in bytes.
+const LONGEST_JSON: u64 = 1 << 26;
+
 impl Model {
-    /// Reads a Hugging Face folder; float16 and bfloat16 weights become float32.
+    /// Reads a Hugging Face folder; float16 and bfloat16 weights become float32. Besides the model,
+    /// a few megabytes are in memory at a time.
     ///
     /// # Errors
     /// [`Error::Io`] where a file can't be read, else [`Error::File`] naming the file, with what is
-    /// wrong in it.
+    /// wrong in it. Everything but the numbers is checked before any are read.
     pub fn load(directory: &Path, device: Device) -> Result<Self> {
         let config = directory.join(CONFIG);
-        let text = std::fs::read(&config).map_err(|source| Error::Io {
-            path: config.clone(),
-            source,
-        })?;
-        let architecture = serde_json::from_slice(&text)
-            .map_err(Error::from)
+        let architecture = read_small(&config)
+            .and_then(|text| Ok(serde_json::from_slice(&text)?))
             .and_then(|value| Architecture::from_config(&value))
             .map_err(|error| error.in_file(&config))?;
-        let path = directory.join(WEIGHTS);
-        read_weights(&architecture, &SafetensorsFile::open(&path)?, device)
-            .and_then(|weights| Self::new(architecture, weights))
-            .map_err(|error| error.in_file(&path))
+        let shards = Shards::open(directory)?;
+        let sources =
+            Sources::new(&architecture, &shards).map_err(|error| error.in_file(shards.path()))?;
+        sources
+            .check_tie()
+            .map_err(|error| error.in_file(&config))?;
+        Self::new(architecture, sources.read(device)?)
     }
 
     /// Writes a Hugging Face folder that transformers opens. Each file is written aside and then
@@ -94,60 +100,104 @@ impl Model {
     }
 }
 
-/// All parameters of a file, `[1, ...]`; shapes are checked before anything is read.
-fn read_weights(
-    architecture: &Architecture,
-    file: &SafetensorsFile,
-    device: Device,
-) -> Result<Weights> {
-    let mut stored = BTreeMap::new();
-    for name in file.names() {
-        if let Some(parameter) = architecture.parameter_name(name) {
-            stored.insert(parameter, name);
-        }
-    }
-    let mut weights = Weights::default();
-    for parameter in architecture.parameters() {
-        let Some(name) = stored.remove(&parameter.name) else {
-            return Err(Error::MissingTensor {
-                tensor: parameter.name,
-                expected: parameter.shape,
-            });
-        };
-        let got = file.shape(name).unwrap_or_default();
-        if got != parameter.shape {
-            return Err(Error::Misshapen {
-                tensor: name.to_owned(),
-                expected: parameter.shape,
-                got,
-            });
-        }
-        weights.insert(parameter.name, read_parameter(file, name, device)?);
-    }
-    match stored.into_values().next() {
-        Some(name) => Err(Error::ExtraTensor {
-            tensor: name.to_owned(),
+/// A stored tensor: its name and its file.
+type Source<'a> = (&'a str, &'a SafetensorsFile);
+
+/// Where a model's parameters are stored.
+struct Sources<'a> {
+    /// In parameter order.
+    parameters: Vec<(String, Source<'a>)>,
+    /// Embedding and head of a tied model that has both.
+    tied: Option<[Source<'a>; 2]>,
+}
+
+impl<'a> Sources<'a> {
+    /// Finds all parameters, and checks their shapes and types.
+    fn new(architecture: &Architecture, shards: &'a Shards) -> Result<Self> {
+        let extra = |tensor: &str| Error::ExtraTensor {
+            tensor: tensor.to_owned(),
             architecture: architecture.name(),
-        }),
-        None => Ok(weights),
+        };
+        let mut stored = BTreeMap::new();
+        for source in shards.tensors() {
+            let name = architecture.parameter_name(source.0);
+            if let Some(name) = name
+                && stored.insert(name, source).is_some()
+            {
+                return Err(extra(source.0));
+            }
+        }
+        let tied = take_tied(architecture, &mut stored);
+        let mut parameters = Vec::new();
+        for parameter in architecture.parameters() {
+            let Some(source) = stored.remove(&parameter.name) else {
+                return Err(Error::MissingTensor {
+                    tensor: parameter.name,
+                    expected: parameter.shape,
+                });
+            };
+            source.1.check(source.0, &parameter.shape)?;
+            parameters.push((parameter.name, source));
+        }
+        match stored.into_values().next() {
+            Some((name, _)) => Err(extra(name)),
+            None => Ok(Self { parameters, tied }),
+        }
+    }
+
+    /// Refuses a head that differs from the embedding in a model that says they are one:
+    /// implementations don't agree on which to believe.
+    fn check_tie(&self) -> Result<()> {
+        let Some([embedding, head]) = self.tied else {
+            return Ok(());
+        };
+        if SafetensorsFile::same(embedding, head)? {
+            return Ok(());
+        }
+        Err(Error::Config {
+            key: "tie_word_embeddings".to_owned(),
+            expected: format!("false, as `{}` is not `{}`", head.0, embedding.0),
+            got: "true".to_owned(),
+        })
+    }
+
+    /// All parameters, `[1, ...]`.
+    fn read(&self, device: Device) -> Result<Weights> {
+        let read = |(name, (stored, file)): &(String, Source)| {
+            Ok((name.clone(), file.read(stored, device)?.f_unsqueeze(0)?))
+        };
+        self.parameters.iter().map(read).collect()
     }
 }
 
-fn read_parameter(file: &SafetensorsFile, name: &str, device: Device) -> Result<Tensor> {
-    let tensor = file.read(name)?;
-    match tensor.f_kind()? {
-        Kind::Float | Kind::Half | Kind::BFloat16 => {}
-        other => {
-            let (tensor, got) = (name.to_owned(), format!("{other:?}"));
-            return Err(Error::DataType {
-                tensor,
-                expected: "F32, F16 or BF16",
-                got,
-            });
-        }
+/// Takes out the head of a tied model. Where the embedding isn't stored, the head is the embedding.
+fn take_tied<'a>(
+    architecture: &Architecture,
+    stored: &mut BTreeMap<String, Source<'a>>,
+) -> Option<[Source<'a>; 2]> {
+    let [embedding, head] = architecture.tied_names()?;
+    let copy = stored.remove(&head)?;
+    if let Some(own) = stored.get(&embedding) {
+        return Some([*own, copy]);
     }
-    Ok(tensor
-        .f_to_kind(Kind::Float)?
-        .f_unsqueeze(0)?
-        .f_to_device(device)?)
+    stored.insert(embedding, copy);
+    None
+}
+
+/// A whole file of text, if it is no longer than is sensible.
+fn read_small(path: &Path) -> Result<Vec<u8>> {
+    let io = |source| Error::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let mut text = Vec::new();
+    let file = std::fs::File::open(path).map_err(io)?;
+    file.take(LONGEST_JSON + 1)
+        .read_to_end(&mut text)
+        .map_err(io)?;
+    if text.len() as u64 > LONGEST_JSON {
+        let expected = format!("at most {LONGEST_JSON} bytes");
+        return Err(Error::argument("length", expected, "more"));
+    }
+    Ok(text)
 }

@@ -32,8 +32,18 @@ pub enum Error {
     #[error("not JSON: {0}")]
     Json(#[from] serde_json::Error),
     /// A safetensors file contradicts itself.
-    #[error("damaged safetensors file: {what}: expected {expected}, got {got}")]
+    #[error("damaged safetensors file: {what}: expected {expected}, got {got}; get the file again")]
     Damaged {
+        /// The part that is wrong.
+        what: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        got: String,
+    },
+    /// An index of shards contradicts itself or them.
+    #[error("damaged index: {what}: expected {expected}, got {got}; get the folder again")]
+    Index {
         /// The part that is wrong.
         what: String,
         /// What it should be.
@@ -47,7 +57,7 @@ pub enum Error {
         /// `model_type` of the configuration.
         model_type: String,
         /// The families that are known.
-        supported: &'static str,
+        supported: String,
     },
     /// A configuration key has a value that this crate can't honour, or none.
     #[error("config key `{key}`: expected {expected}, got {got}")]
@@ -94,6 +104,14 @@ pub enum Error {
         expected: &'static str,
         /// The type that it has.
         got: String,
+    },
+    /// A weight isn't a number, or infinite.
+    #[error("tensor `{tensor}`: expected finite numbers, got {got}; train or get the model again")]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+        /// The first kind found.
+        got: f64,
     },
     /// An argument is out of its range, or doesn't fit another one.
     #[error("{what}: expected {expected}, got {got}")]

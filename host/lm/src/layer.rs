@@ -149,3 +149,40 @@ impl RmsNorm {
             .f_mul(&self.weight)?)
     }
 }
+
+/// A layer norm of each head's own, with a weight and no bias.
+pub(crate) struct HeadNorm {
+    /// One for each head.
+    weights: Vec<Tensor>,
+    epsilon: f64,
+}
+
+impl HeadNorm {
+    /// Takes `NAME.weight` of each head's name.
+    pub(crate) fn new(
+        leaves: &Leaves,
+        names: impl Iterator<Item = String>,
+        epsilon: f64,
+    ) -> Result<Self> {
+        let weights = names.map(|name| leaves.get(&format!("{name}.weight")));
+        Ok(Self {
+            weights: weights.collect::<Result<_>>()?,
+            epsilon,
+        })
+    }
+
+    /// Norms heads `[R*B, H, T, d]`.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (_, heads, length, width) = x.size4()?;
+        let weights = self.weights.iter();
+        let weights = weights.map(|weight| weight.f_view_([-1, 1, 1, 1, width])); // [R, 1, 1, 1, d]
+        let weights = weights.collect::<std::result::Result<Vec<_>, _>>()?;
+        let weights = Tensor::f_cat(&weights, 2)?; // [R, 1, H, 1, d]
+        let normed = x.f_layer_norm([width], None::<&Tensor>, None, self.epsilon, false)?;
+        let shape = [weights.size()[0], -1, heads, length, width];
+        Ok(normed
+            .f_reshape(shape)?
+            .f_mul(&weights)?
+            .f_view_(x.size())?)
+    }
+}

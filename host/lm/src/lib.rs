@@ -29,9 +29,14 @@ mod targets;
 mod training;
 mod weights;
 
+pub use architecture::gpt_neox::GptNeoXConfig;
 pub use architecture::gpt2::Gpt2Config;
 pub use architecture::llama::LlamaConfig;
-pub use architecture::rope::Rope;
+pub use architecture::mistral::MistralConfig;
+pub use architecture::qwen2::Qwen2Config;
+pub use architecture::rope::{Rope, Scaling};
+pub use architecture::sizes::Sizes;
+pub use architecture::stablelm::StableLmConfig;
 pub use architecture::{Architecture, Parameter, Role};
 pub use decoding::{Decoding, generate};
 pub use distance::{Magnitude, TensorNorm, distance, interpolate, perturb};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::attention::{Mask, attend};
+use crate::attention::Mask;
 use crate::cache::Cache;
 use crate::weights::Weights;
 use crate::{Device, Error, Kind, Result, Rows, Tensor};
@@ -130,6 +130,10 @@ impl<'a> Pass<'a> {
         self.size[2]
     }
 
+    pub(crate) fn mask(&self) -> &Mask {
+        &self.mask
+    }
+
     pub(crate) fn first_position(&self) -> i64 {
         self.first_position
     }
@@ -175,32 +179,6 @@ impl<'a> Pass<'a> {
         let [replicas, batch, length] = self.size;
         Ok(x.f_view_([replicas * batch, length, heads, -1])?
             .f_transpose(1, 2)?)
-    }
-
-    /// Flat `[.., 3*H*d]` to q, k and v, each `[R*B, H, T, d]`.
-    pub(crate) fn fused_heads(&self, x: &Tensor, heads: i64) -> Result<[Tensor; 3]> {
-        let [replicas, batch, length] = self.size;
-        let all = x
-            .f_view_([replicas * batch, length, 3 * heads, -1])?
-            .f_transpose(1, 2)?;
-        <[Tensor; 3]>::try_from(all.f_split(heads, 1)?)
-            .map_err(|parts| Error::argument("fused projection", "three parts", parts.len()))
-    }
-
-    /// Attention, `[R*B, T, H*d]`, over these rows and what the cache holds already.
-    pub(crate) fn attend(
-        &self,
-        q: &Tensor,
-        k: Tensor,
-        v: Tensor,
-        cache: Option<&mut Cache>,
-        layer: usize,
-    ) -> Result<Tensor> {
-        let (k, v) = match cache {
-            Some(cache) => cache.extend(layer, &k, &v)?,
-            None => (k, v),
-        };
-        attend(q, &k, &v, &self.mask)
     }
 
     /// Residual stream and attention's output, both flat, for what comes after: after the last

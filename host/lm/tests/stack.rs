@@ -7,28 +7,13 @@ mod support;
 use std::ops::ControlFlow;
 
 use picklock_lm::{
-    Architecture, Decay, Decoding, Device, Kind, Magnitude, Model, Optimizer, Recipe, Rows,
-    Schedule, Side, Soft, Tensor, Trained, distance, distributions, generate, interpolate, logits,
-    logits_at, loss, perturb, token_log_probs, train,
+    Decay, Device, Kind, Model, Optimizer, Recipe, Rows, Schedule, Side, Soft, Tensor, Trained,
+    distributions, logits, logits_at, loss, token_log_probs, train,
 };
-use support::{From, Noise, apart, batch, gpt2, ids, llama, model, only, relative};
-
-/// Both families, each as three models and their stack.
-fn families() -> [(Vec<Model>, Model); 2] {
-    [gpt2(), llama()].map(|architecture| {
-        let models: Vec<_> = (1..4).map(|seed| model(&architecture, seed)).collect();
-        let stack = Model::stack(&models.iter().collect::<Vec<_>>()).unwrap();
-        assert_eq!((stack.replicas(), stack.architecture()), (3, &architecture));
-        (models, stack)
-    })
-}
-
-fn assert_same(a: &Model, b: &Model, tolerance: f64) {
-    for ((name, a), (_, b)) in a.weights().iter().zip(b.weights().iter()) {
-        let off = apart(a, b);
-        assert!(off <= tolerance, "{name}: {off} apart");
-    }
-}
+use support::{
+    From, Noise, apart, assert_same, batch, families, gpt2, ids, is_key_bias, llama, model, only,
+    relative,
+};
 
 #[test]
 fn replicas_come_back_out() {
@@ -276,16 +261,15 @@ fn gradient_norms(models: &[Model], ids: &[Vec<Vec<u32>>]) -> Vec<f64> {
     models.iter().enumerate().map(norm).collect()
 }
 
-/// A key bias has no true gradient, so that its update is rounding noise.
+/// Updates of key biases may be rounding noise.
 fn assert_updates(start: &Model, a: &Model, b: &Model) {
     for ((name, start), ((_, a), (_, b))) in start
         .weights()
         .iter()
         .zip(a.weights().iter().zip(b.weights().iter()))
     {
-        let key_bias = name.ends_with("c_attn.bias") || name.ends_with("k_proj.bias");
         let off = relative(&(a - start), &(b - start));
-        assert!(key_bias || off < 2e-3, "{name}: update {off} off");
+        assert!(is_key_bias(name) || off < 2e-3, "{name}: update {off} off");
     }
 }
 
@@ -297,228 +281,4 @@ fn assert_same_signs(start: &Model, a: &Model, b: &Model) {
     }
     let share = same / start.parameter_count() as f64;
     assert!(share > 0.99, "{share}");
-}
-
-/// Prompts of different lengths, different ones for each replica.
-fn prompts() -> Vec<Vec<Vec<u32>>> {
-    let mut prompts = ids(7, 3, 5, 9);
-    for (index, prompt) in prompts.iter_mut().flatten().enumerate() {
-        prompt.truncate(9 - index % 4);
-    }
-    prompts
-}
-
-#[test]
-fn decoding_agrees_greedy_and_sampled() {
-    let uniforms = Tensor::from_slice(&Noise(8).uniforms(3 * 5 * 12)).view_([3, 5, 12]);
-    for (models, stack) in families() {
-        for temperature in [0.0, 1.0] {
-            let decoding = Decoding {
-                max_new_tokens: 12,
-                temperature,
-                stop: vec![3],
-            };
-            let rows = Rows::from_ids(&prompts(), Side::Left, Device::Cpu).unwrap();
-            let together = generate(&stack, &rows, &decoding, Some(&uniforms)).unwrap();
-            for (index, model) in models.iter().enumerate() {
-                for (row, prompt) in prompts()[index].iter().enumerate() {
-                    let rows =
-                        Rows::from_ids(&[vec![prompt.clone()]], Side::Left, Device::Cpu).unwrap();
-                    let own = uniforms.narrow(0, index as i64, 1).narrow(1, row as i64, 1);
-                    let alone = generate(model, &rows, &decoding, Some(&own)).unwrap();
-                    assert_eq!(
-                        together[index][row], alone[0][0],
-                        "replica {index} row {row}"
-                    );
-                }
-            }
-            check_stops(&together);
-        }
-    }
-}
-
-/// Stop tokens stand last or nowhere, and both happen.
-fn check_stops(answers: &[Vec<Vec<u32>>]) {
-    for answer in answers.iter().flatten() {
-        let stop = answer.iter().position(|id| *id == 3);
-        assert_eq!(answer.len(), stop.map_or(12, |place| place + 1));
-    }
-    assert!(
-        answers.iter().flatten().any(|answer| answer.len() < 12),
-        "none stopped"
-    );
-}
-
-/// Each sample is the first token whose cumulative probability exceeds its number.
-#[test]
-fn samples_invert_the_cumulative_distribution() {
-    let model = model(&gpt2(), 1);
-    let ids = ids(3, 1, 40, 6);
-    let rows = Rows::from_ids(&ids, Side::Left, Device::Cpu).unwrap();
-    let numbers = Noise(4).uniforms(40);
-    let uniforms = Tensor::from_slice(&numbers).view_([1, 40, 1]);
-    let decoding = Decoding {
-        max_new_tokens: 1,
-        temperature: 1.5,
-        stop: Vec::new(),
-    };
-    let got = generate(&model, &rows, &decoding, Some(&uniforms)).unwrap();
-    let last = Tensor::full([1, 40, 1], 5, (Kind::Int64, Device::Cpu));
-    let probabilities = distributions(&model, &rows, &last, 1.5).unwrap();
-    for (row, number) in numbers.iter().enumerate() {
-        let mut left = *number;
-        let mut token = 0;
-        loop {
-            left -= probabilities.double_value(&[0, row as i64, 0, token]);
-            if left < 0.0 {
-                break;
-            }
-            token += 1;
-        }
-        assert_eq!(got[0][row], [token as u32], "row {row}");
-    }
-}
-
-#[test]
-fn distance_and_noise_agree() {
-    for (models, stack) in families() {
-        let other: Vec<_> = (11..14)
-            .map(|seed| model(stack.architecture(), seed))
-            .collect();
-        let others = Model::stack(&other.iter().collect::<Vec<_>>()).unwrap();
-        let together = distance(&stack, &others).unwrap();
-        let global = Magnitude::Global(vec![0.5, 1.0, 2.0]);
-        let noisy = perturb(&stack, &global, &mut streams()).unwrap();
-        let matched = perturb(
-            &stack,
-            &Magnitude::PerTensor(together.clone()),
-            &mut streams(),
-        )
-        .unwrap();
-        for (tensor, norm) in distance(&matched, &stack).unwrap().iter().zip(&together) {
-            for (got, wanted) in tensor.l2.iter().zip(&norm.l2) {
-                assert!(
-                    (got - wanted).abs() < 1e-5 * wanted,
-                    "{}: {got}, {wanted}",
-                    tensor.name
-                );
-            }
-        }
-        for (index, model) in models.iter().enumerate() {
-            for (all, alone) in together.iter().zip(distance(model, &other[index]).unwrap()) {
-                assert_eq!(all.name, alone.name);
-                assert!((all.l2[index] - alone.l2[0]).abs() < 1e-9 * alone.l2[0]);
-            }
-            let size = Magnitude::Global(vec![[0.5, 1.0, 2.0][index]]);
-            let mut all = streams();
-            let own = perturb(model, &size, &mut |_, numbers| all(index, numbers)).unwrap();
-            assert_same(&noisy.replica(index as i64).unwrap(), &own, 0.0);
-            let norms = distance(&own, model).unwrap();
-            let whole = norms
-                .iter()
-                .map(|norm| norm.l2[0].powi(2))
-                .sum::<f64>()
-                .sqrt();
-            assert!((whole - [0.5, 1.0, 2.0][index]).abs() < 1e-5, "{whole}");
-        }
-    }
-}
-
-/// One stream of normals for each replica.
-fn streams() -> impl FnMut(usize, &mut [f32]) {
-    let mut streams = [Noise(100), Noise(101), Noise(102)];
-    move |replica, numbers| streams[replica].fill(numbers)
-}
-
-#[test]
-fn noise_relative_to_the_weights_and_bad_magnitudes() {
-    let model = model(&gpt2(), 1);
-    let zero = interpolate(&model, &model, 1.0).unwrap();
-    let size = Magnitude::RelativeToWeights(0.1);
-    let noisy = perturb(&zero, &size, &mut streams()).unwrap();
-    for norm in distance(&noisy, &model).unwrap() {
-        let own = model
-            .weights()
-            .get(&norm.name)
-            .unwrap()
-            .norm()
-            .double_value(&[]);
-        assert!((norm.l2[0] - 0.1 * own).abs() < 1e-5 * own, "{}", norm.name);
-    }
-    let message = |size| {
-        perturb(&model, &size, &mut streams())
-            .unwrap_err()
-            .to_string()
-    };
-    assert_eq!(
-        message(Magnitude::Global(vec![1.0, 2.0])),
-        "global noise: expected 1 norms, one a replica, got 2"
-    );
-    assert!(message(Magnitude::PerTensor(Vec::new())).starts_with("noise per tensor: "));
-    assert!(message(Magnitude::Global(vec![f64::NAN])).contains("norms of 0 or more"));
-}
-
-#[test]
-fn interpolation_goes_from_a_to_b() {
-    let (a, b) = (model(&llama(), 1), model(&llama(), 2));
-    assert_same(&interpolate(&a, &b, 0.0).unwrap(), &a, 0.0);
-    assert_same(&interpolate(&a, &b, 1.0).unwrap(), &b, 1e-6);
-    let third = interpolate(&a, &b, 0.25).unwrap();
-    let name = "model.norm.weight";
-    let expected = a.weights().get(name).unwrap() * 0.75 + b.weights().get(name).unwrap() * 0.25;
-    assert!(apart(third.weights().get(name).unwrap(), &expected) < 1e-6);
-}
-
-#[test]
-fn random_models_follow_their_scheme_and_streams() {
-    let mut calls = Vec::new();
-    let mut noise = Noise(1);
-    let mut fill = |replica: usize, numbers: &mut [f32]| {
-        calls.push((replica, numbers.len()));
-        noise.fill(numbers);
-    };
-    let scheme = picklock_lm::Init::default();
-    let architecture = Architecture::Gpt2(picklock_lm::Gpt2Config {
-        vocab_size: 100,
-        n_positions: 50,
-        n_embd: 64,
-        n_layer: 2,
-        n_head: 4,
-        n_inner: None,
-        layer_norm_epsilon: 1e-5,
-        tie_word_embeddings: false,
-    });
-    let model = Model::random(&architecture, &scheme, 2, Device::Cpu, &mut fill).unwrap();
-    assert_eq!(calls[..4], [(0, 6400), (1, 6400), (0, 3200), (1, 3200)]);
-    assert_eq!(calls.len(), 2 * (2 + 4 * 2 + 1));
-    let std = |name: &str| {
-        model
-            .weights()
-            .get(name)
-            .unwrap()
-            .std(true)
-            .double_value(&[])
-    };
-    for (name, expected) in [
-        ("transformer.wte.weight", 0.5),
-        ("transformer.wpe.weight", 0.5),
-        ("transformer.h.0.attn.c_attn.weight", 0.125),
-        ("transformer.h.1.attn.c_proj.weight", 0.0625),
-        ("transformer.h.0.mlp.c_proj.weight", 0.03125),
-        ("lm_head.weight", 0.125),
-    ] {
-        assert!(
-            (std(name) / expected - 1.0).abs() < 0.05,
-            "{name}: {}",
-            std(name)
-        );
-    }
-    for (name, tensor) in model
-        .weights()
-        .iter()
-        .filter(|(name, _)| name.contains("ln_"))
-    {
-        let expected = if name.ends_with("weight") { 1.0 } else { 0.0 };
-        assert!(bool::try_from(tensor.eq(expected).all()).unwrap(), "{name}");
-    }
 }

@@ -5,6 +5,14 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
+/// The most layers or heads that are believed: each has names of its own.
+const MOST_PARTS: i64 = 1024;
+
+/// The largest width, vocabulary or length that is believed.
+const LARGEST_SIZE: i64 = 1 << 31;
+
+const ABOVE_0: &str = "a number above 0";
+
 /// The keys of a configuration, or of an object within it.
 pub(super) struct Fields<'a>(&'a Map<String, Value>);
 
@@ -45,22 +53,53 @@ impl<'a> Fields<'a> {
     /// A size: a whole number of at least 1.
     pub(super) fn size(&self, key: &str) -> Result<i64> {
         self.optional_size(key)?
-            .ok_or_else(|| missing(key, POSITIVE))
+            .ok_or_else(|| missing(key, &up_to(LARGEST_SIZE)))
     }
 
     /// As [`Fields::size`], for a key that may be absent.
     pub(super) fn optional_size(&self, key: &str) -> Result<Option<i64>> {
-        match self.optional::<i64>(key, POSITIVE)? {
-            Some(size) if !(1..=1 << 31).contains(&size) => Err(wrong(key, POSITIVE, &size.into())),
-            size => Ok(size),
+        self.whole(key, LARGEST_SIZE)
+    }
+
+    /// As [`Fields::size`], for a key whose absence means something else than null does, which is
+    /// `None` here.
+    pub(super) fn nullable_size(&self, key: &str, absent: Option<i64>) -> Result<Option<i64>> {
+        match self.0.contains_key(key) {
+            true => self.optional_size(key),
+            false => Ok(absent),
+        }
+    }
+
+    /// A number of layers or heads.
+    pub(super) fn count(&self, key: &str) -> Result<i64> {
+        self.whole(key, MOST_PARTS)?
+            .ok_or_else(|| missing(key, &up_to(MOST_PARTS)))
+    }
+
+    fn whole(&self, key: &str, most: i64) -> Result<Option<i64>> {
+        match self.optional::<i64>(key, &up_to(most))? {
+            Some(number) if !(1..=most).contains(&number) => {
+                Err(wrong(key, &up_to(most), &number.into()))
+            }
+            number => Ok(number),
         }
     }
 
     /// A number above 0, or the default of the reference implementation.
     pub(super) fn positive(&self, key: &str, default: f64) -> Result<f64> {
-        match self.optional::<f64>(key, "a number above 0")? {
-            Some(number) if number <= 0.0 => Err(wrong(key, "a number above 0", &number.into())),
-            number => Ok(number.unwrap_or(default)),
+        Ok(self.optional_positive(key)?.unwrap_or(default))
+    }
+
+    /// A number above 0 that must be there.
+    pub(super) fn required_positive(&self, key: &str) -> Result<f64> {
+        self.optional_positive(key)?
+            .ok_or_else(|| missing(key, ABOVE_0))
+    }
+
+    fn optional_positive(&self, key: &str) -> Result<Option<f64>> {
+        match self.optional::<f64>(key, ABOVE_0)? {
+            Some(number) if number <= 0.0 => Err(wrong(key, ABOVE_0, &number.into())),
+            number => Ok(number),
         }
     }
 
@@ -73,9 +112,22 @@ impl<'a> Fields<'a> {
         match self.get(key) {
             Some(value) if !allowed.contains(value) => {
                 let allowed: Vec<_> = allowed.iter().map(Value::to_string).collect();
-                Err(wrong(key, &allowed.join(" or "), value))
+                let expected = match allowed.is_empty() {
+                    true => "nothing, as it isn't supported".to_owned(),
+                    false => allowed.join(" or "),
+                };
+                Err(wrong(key, &expected, value))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses keys other than the given ones, unless they are null.
+    pub(super) fn none_but(&self, known: &[&str]) -> Result<()> {
+        let unknown = |key: &&String| !known.contains(&key.as_str()) && self.get(key).is_some();
+        match self.0.keys().find(unknown) {
+            Some(key) => self.only(key, &[]),
+            None => Ok(()),
         }
     }
 
@@ -84,7 +136,9 @@ impl<'a> Fields<'a> {
     }
 }
 
-const POSITIVE: &str = "a whole number from 1 to 2147483648";
+fn up_to(most: i64) -> String {
+    format!("a whole number from 1 to {most}")
+}
 
 /// Refuses `whole` unless it is a multiple of `part`.
 pub(super) fn divides(key: &str, whole: i64, part: i64) -> Result<()> {

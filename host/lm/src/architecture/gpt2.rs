@@ -5,12 +5,14 @@
 
 use serde_json::{Value, json};
 
+use super::Family;
 use super::config::{Fields, divides};
-use super::{Parameter, Role};
-use crate::cache::Cache;
-use crate::layer::{Embedding, Inputs, LayerNorm, Linear};
-use crate::network::{Leaves, Network, Pass};
-use crate::{Result, Tensor};
+use super::plan::{
+    AttentionPlan, BlockPlan, Fusion, Gelu, LinearPlan, MlpPlan, NormKind, NormPlan, Plan,
+    Positions, ProjectionPlan,
+};
+use crate::Result;
+use crate::layer::Inputs;
 
 /// The sizes of a GPT-2; names as in its `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,8 +35,6 @@ pub struct Gpt2Config {
     pub tie_word_embeddings: bool,
 }
 
-const HEAD: &str = "lm_head.weight";
-
 impl Gpt2Config {
     pub(super) fn read(fields: &Fields) -> Result<Self> {
         fields.only(
@@ -54,8 +54,8 @@ impl Gpt2Config {
             vocab_size: fields.size("vocab_size")?,
             n_positions: fields.size("n_positions")?,
             n_embd: fields.size("n_embd")?,
-            n_layer: fields.size("n_layer")?,
-            n_head: fields.size("n_head")?,
+            n_layer: fields.count("n_layer")?,
+            n_head: fields.count("n_head")?,
             n_inner: fields.optional_size("n_inner")?,
             layer_norm_epsilon: fields.positive("layer_norm_epsilon", 1e-5)?,
             tie_word_embeddings: fields.flag("tie_word_embeddings", true)?,
@@ -64,7 +64,60 @@ impl Gpt2Config {
         Ok(config)
     }
 
-    pub(super) fn write(&self) -> Value {
+    fn norm(&self, name: String) -> NormPlan {
+        NormPlan {
+            name,
+            kind: NormKind::Layer,
+            epsilon: self.layer_norm_epsilon,
+        }
+    }
+
+    fn block(&self, layer: i64) -> BlockPlan {
+        let (d, inner) = (self.n_embd, self.n_inner.unwrap_or(4 * self.n_embd));
+        let name = |part: &str| format!("transformer.h.{layer}.{part}");
+        let conv = |part: &str, inputs, outputs| LinearPlan {
+            layout: Inputs::First,
+            ..LinearPlan::new(name(part), inputs, outputs, true)
+        };
+        BlockPlan {
+            attention_norm: self.norm(name("ln_1")),
+            attention: AttentionPlan {
+                heads: self.n_head,
+                key_value_heads: self.n_head,
+                head_dim: d / self.n_head,
+                projection: ProjectionPlan::Fused(
+                    conv("attn.c_attn", d, 3 * d),
+                    Fusion::PartsFirst,
+                ),
+                head_norms: None,
+                output: conv("attn.c_proj", d, d).into_residual(self.n_layer),
+                window: None,
+            },
+            mlp_norm: Some(self.norm(name("ln_2"))),
+            mlp: MlpPlan::Plain {
+                up: conv("mlp.c_fc", d, inner),
+                down: conv("mlp.c_proj", inner, d).into_residual(self.n_layer),
+                gelu: Gelu::Tanh,
+            },
+            parallel: false,
+        }
+    }
+}
+
+impl Family for Gpt2Config {
+    fn name(&self) -> &'static str {
+        "gpt2"
+    }
+
+    fn vocab_size(&self) -> i64 {
+        self.vocab_size
+    }
+
+    fn max_positions(&self) -> i64 {
+        self.n_positions
+    }
+
+    fn write(&self) -> Value {
         json!({
             "architectures": ["GPT2LMHeadModel"],
             "model_type": "gpt2",
@@ -86,195 +139,32 @@ impl Gpt2Config {
         })
     }
 
-    fn inner(&self) -> i64 {
-        self.n_inner.unwrap_or(4 * self.n_embd)
-    }
-
-    pub(super) fn parameters(&self) -> Vec<Parameter> {
-        let (d, inner) = (self.n_embd, self.inner());
-        let output = |fan_in| Role::ResidualOutput {
-            fan_in,
-            count: 2 * self.n_layer,
-        };
-        let mut list = vec![
-            parameter(
-                "transformer.wte.weight",
-                &[self.vocab_size, d],
-                Role::Embedding,
-            ),
-            parameter(
-                "transformer.wpe.weight",
-                &[self.n_positions, d],
-                Role::Embedding,
-            ),
-        ];
-        for layer in 0..self.n_layer {
-            let block = format!("transformer.h.{layer}");
-            list.extend(norm(&format!("{block}.ln_1"), d));
-            list.extend(conv(
-                &format!("{block}.attn.c_attn"),
-                d,
-                3 * d,
-                Role::Matrix { fan_in: d },
-            ));
-            list.extend(conv(&format!("{block}.attn.c_proj"), d, d, output(d)));
-            list.extend(norm(&format!("{block}.ln_2"), d));
-            list.extend(conv(
-                &format!("{block}.mlp.c_fc"),
-                d,
-                inner,
-                Role::Matrix { fan_in: d },
-            ));
-            list.extend(conv(
-                &format!("{block}.mlp.c_proj"),
-                inner,
-                d,
-                output(inner),
-            ));
-        }
-        list.extend(norm("transformer.ln_f", d));
-        if !self.tie_word_embeddings {
-            list.push(parameter(
-                HEAD,
-                &[self.vocab_size, d],
-                Role::Matrix { fan_in: d },
-            ));
-        }
-        list
-    }
-
     /// Old hub files lack the `transformer.` prefix and carry causal masks as buffers.
-    pub(super) fn parameter_name(&self, stored: &str) -> Option<String> {
-        let buffer = stored.ends_with(".attn.bias") || stored.ends_with(".attn.masked_bias");
-        if buffer || (self.tie_word_embeddings && stored == HEAD) {
+    fn parameter_name(&self, stored: &str) -> Option<String> {
+        if stored.ends_with(".attn.bias") || stored.ends_with(".attn.masked_bias") {
             return None;
         }
-        if stored.starts_with("transformer.") || stored == HEAD {
-            return Some(stored.to_owned());
-        }
-        Some(format!("transformer.{stored}"))
-    }
-}
-
-fn parameter(name: &str, shape: &[i64], role: Role) -> Parameter {
-    Parameter {
-        name: name.to_owned(),
-        shape: shape.to_vec(),
-        role,
-    }
-}
-
-fn norm(name: &str, width: i64) -> [Parameter; 2] {
-    [
-        parameter(&format!("{name}.weight"), &[width], Role::NormWeight),
-        parameter(&format!("{name}.bias"), &[width], Role::Bias),
-    ]
-}
-
-fn conv(name: &str, inputs: i64, outputs: i64, role: Role) -> [Parameter; 2] {
-    [
-        parameter(&format!("{name}.weight"), &[inputs, outputs], role),
-        parameter(&format!("{name}.bias"), &[outputs], Role::Bias),
-    ]
-}
-
-/// The tensors of a GPT-2 in their places.
-pub(super) struct Gpt2Network {
-    wte: Embedding,
-    wpe: Embedding,
-    blocks: Vec<Block>,
-    ln_f: LayerNorm,
-    head: Linear,
-}
-
-struct Block {
-    heads: i64,
-    ln_1: LayerNorm,
-    c_attn: Linear,
-    attn_proj: Linear,
-    ln_2: LayerNorm,
-    c_fc: Linear,
-    mlp_proj: Linear,
-}
-
-impl Gpt2Network {
-    pub(super) fn new(config: &Gpt2Config, leaves: &Leaves) -> Result<Self> {
-        let blocks = (0..config.n_layer).map(|layer| Block::new(config, leaves, layer));
-        let head = if config.tie_word_embeddings {
-            "transformer.wte"
+        let whole = stored.starts_with("transformer.") || stored.starts_with("lm_head.");
+        Some(if whole {
+            stored.to_owned()
         } else {
-            "lm_head"
-        };
-        Ok(Self {
-            wte: Embedding::new(leaves, "transformer.wte")?,
-            wpe: Embedding::new(leaves, "transformer.wpe")?,
-            blocks: blocks.collect::<Result<_>>()?,
-            ln_f: LayerNorm::new(leaves, "transformer.ln_f", config.layer_norm_epsilon)?,
-            head: Linear::new(leaves, head, Inputs::Last)?,
-        })
-    }
-}
-
-impl Block {
-    fn new(config: &Gpt2Config, leaves: &Leaves, layer: i64) -> Result<Self> {
-        let name = |part: &str| format!("transformer.h.{layer}.{part}");
-        let norm = |part: &str| LayerNorm::new(leaves, &name(part), config.layer_norm_epsilon);
-        let conv = |part: &str| Linear::new(leaves, &name(part), Inputs::First);
-        Ok(Self {
-            heads: config.n_head,
-            ln_1: norm("ln_1")?,
-            c_attn: conv("attn.c_attn")?,
-            attn_proj: conv("attn.c_proj")?,
-            ln_2: norm("ln_2")?,
-            c_fc: conv("mlp.c_fc")?,
-            mlp_proj: conv("mlp.c_proj")?,
+            format!("transformer.{stored}")
         })
     }
 
-    /// Attention of one block, before its output projection: `[R*B, T, D]`.
-    fn attend(
-        &self,
-        x: &Tensor,
-        pass: &Pass,
-        cache: Option<&mut Cache>,
-        layer: usize,
-    ) -> Result<Tensor> {
-        let fused = self.c_attn.forward(&self.ln_1.forward(x)?)?;
-        let [q, k, v] = pass.fused_heads(&fused, self.heads)?; // [R*B, H, T, d] each
-        pass.attend(&q, k, v, cache, layer)
-    }
-
-    fn forward(
-        &self,
-        x: &Tensor,
-        pass: &Pass,
-        cache: Option<&mut Cache>,
-        layer: usize,
-    ) -> Result<Tensor> {
-        let attended = self.attend(x, pass, cache, layer)?;
-        // Past the last attention, only the positions that are asked for go on.
-        let (x, attended) = pass.after_attention(layer, x, &attended)?;
-        let x = x.f_add(&self.attn_proj.forward(&attended)?)?;
-        let hidden = self.c_fc.forward(&self.ln_2.forward(&x)?)?.f_gelu("tanh")?;
-        Ok(x.f_add(&self.mlp_proj.forward(&hidden)?)?)
-    }
-}
-
-impl Network for Gpt2Network {
-    fn forward(&self, pass: &Pass, mut cache: Option<&mut Cache>) -> Result<Tensor> {
-        let tokens = self.wte.look_up(pass.tokens())?; // [R, B, T, D]
-        let places = match pass.explicit_positions() {
-            Some(positions) => self.wpe.look_up(positions)?,
-            None => self.wpe.range(pass.first_position(), pass.length())?,
-        };
-        let mut x = pass.flat(&tokens.f_add(&places)?)?; // [R, B*T, D], or [B*T, D] where R = 1
-        for (layer, block) in self.blocks.iter().enumerate() {
-            x = block.forward(&x, pass, cache.as_deref_mut(), layer)?;
+    fn plan(&self) -> Plan {
+        Plan {
+            vocab_size: self.vocab_size,
+            width: self.n_embd,
+            embedding: "transformer.wte",
+            positions: Positions::Learned {
+                name: "transformer.wpe",
+                count: self.n_positions,
+            },
+            blocks: (0..self.n_layer).map(|layer| self.block(layer)).collect(),
+            norm: self.norm("transformer.ln_f".to_owned()),
+            head: "lm_head",
+            tied: self.tie_word_embeddings,
         }
-        pass.unflat(&self.head.forward(&self.ln_f.forward(&x)?)?)
-    }
-
-    fn layers(&self) -> usize {
-        self.blocks.len()
     }
 }

@@ -2,16 +2,27 @@
 //!
 //! `linear` divides positions; `llama3` is transformers' `_compute_llama3_parameters`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::config::{Fields, wrong};
 use crate::network::Pass;
-use crate::{Kind, Result, Tensor};
+use crate::{Device, Kind, Result, Tensor};
+
+/// Rotary positions: how fast, and how much of each head.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rope {
+    /// Base of the frequencies (10,000 in the original).
+    pub theta: f64,
+    /// The share of a head's numbers that is turned, above 0 up to 1; the others stay.
+    pub partial_rotary_factor: f64,
+    /// How the frequencies are stretched.
+    pub scaling: Scaling,
+}
 
 /// How rotary frequencies are stretched for longer rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub enum Rope {
+pub enum Scaling {
     /// Not at all.
     Default,
     /// Positions divided by `factor`.
@@ -32,32 +43,115 @@ pub enum Rope {
     },
 }
 
+/// Where a family's older configurations keep what transformers 5 has in `rope_parameters`.
+pub(super) struct RopeKeys {
+    pub(super) theta: &'static str,
+    /// `None` in families that turn whole heads.
+    pub(super) share: Option<&'static str>,
+}
+
+/// The keys of `rope_parameters` and of `rope_scaling`.
+const KNOWN: [&str; 8] = [
+    "rope_type",
+    "type",
+    "rope_theta",
+    "partial_rotary_factor",
+    "factor",
+    "low_freq_factor",
+    "high_freq_factor",
+    "original_max_position_embeddings",
+];
+
+/// The share of families that turn less than whole heads, where their configurations don't say.
+const DEFAULT_SHARE: f64 = 0.25;
+
 impl Rope {
-    /// Base and stretching, from `rope_parameters` (transformers 5) or else from `rope_theta` and
-    /// `rope_scaling`.
-    pub(super) fn read(fields: &Fields) -> Result<(f64, Self)> {
-        let new = fields.object("rope_parameters")?;
-        let theta = match &new {
-            Some(parameters) => parameters.optional("rope_theta", "a number")?,
-            None => None,
+    /// Whole heads at the original's frequencies.
+    pub const DEFAULT: Self = Self {
+        theta: 10_000.0,
+        partial_rotary_factor: 1.0,
+        scaling: Scaling::Default,
+    };
+
+    /// From `rope_scaling` or else `rope_parameters` (transformers 5), with the older keys for what
+    /// isn't there: the order in which transformers looks.
+    pub(super) fn read(fields: &Fields, keys: &RopeKeys) -> Result<Self> {
+        let own = match fields.object("rope_scaling")? {
+            Some(own) => Some(own),
+            None => fields.object("rope_parameters")?,
         };
-        let theta = theta.map_or_else(|| fields.positive("rope_theta", 10_000.0), Ok)?;
-        let scaling = match new {
-            Some(parameters) => Some(parameters),
-            None => fields.object("rope_scaling")?,
+        let own = own.as_ref();
+        let number = |key: &str, older: &str, default: f64| match own {
+            Some(own) => own.positive(key, fields.positive(older, default)?),
+            None => fields.positive(older, default),
         };
-        Ok((
-            theta,
-            scaling.map_or(Ok(Self::Default), |scaling| Self::read_scaling(&scaling))?,
-        ))
+        let share = match keys.share {
+            Some(key) => number("partial_rotary_factor", key, DEFAULT_SHARE)?,
+            None => number("partial_rotary_factor", "partial_rotary_factor", 1.0)?,
+        };
+        let most = if keys.share.is_some() {
+            "above 0 up to 1"
+        } else {
+            "1"
+        };
+        if share > 1.0 || (keys.share.is_none() && share < 1.0) {
+            return Err(wrong("partial_rotary_factor", most, &share.into()));
+        }
+        Ok(Self {
+            theta: number("rope_theta", keys.theta, Self::DEFAULT.theta)?,
+            partial_rotary_factor: share,
+            scaling: own.map_or(Ok(Scaling::Default), |own| Scaling::read(own, fields))?,
+        })
     }
 
-    fn read_scaling(scaling: &Fields) -> Result<Self> {
-        scaling.only("partial_rotary_factor", &[json!(1.0), json!(1)])?;
-        let number = |key: &str| scaling.required::<f64>(key, "a number");
-        let name = scaling.optional::<String>("rope_type", "a name")?;
-        let name =
-            name.map_or_else(|| scaling.optional("type", "a name"), |name| Ok(Some(name)))?;
+    /// Adds the keys of both spellings to a configuration.
+    pub(super) fn write(&self, keys: &RopeKeys, config: &mut Map<String, Value>) {
+        let mut parameters = self.scaling.write();
+        let scaling = match self.scaling {
+            Scaling::Default => Value::Null,
+            _ => parameters.clone(),
+        };
+        config.insert("rope_scaling".to_owned(), scaling);
+        parameters["rope_theta"] = json!(self.theta);
+        config.insert(keys.theta.to_owned(), json!(self.theta));
+        if let Some(key) = keys.share {
+            parameters["partial_rotary_factor"] = json!(self.partial_rotary_factor);
+            config.insert(key.to_owned(), json!(self.partial_rotary_factor));
+        }
+        config.insert("rope_parameters".to_owned(), parameters);
+    }
+
+    /// How many of a head's numbers are turned, an even number.
+    pub(super) fn turned(&self, head_dim: i64) -> Result<i64> {
+        let turned = (head_dim as f64 * self.partial_rotary_factor) as i64;
+        if turned < 2 || turned % 2 != 0 {
+            let expected = format!("a share of {head_dim} numbers that is even");
+            return Err(wrong("partial_rotary_factor", &expected, &turned.into()));
+        }
+        Ok(turned)
+    }
+
+    /// The frequency of each turned pair of a head's numbers, `[n]`, in radians per position;
+    /// computed in float32, as transformers does.
+    pub(super) fn frequencies(&self, head_dim: i64) -> Result<Tensor> {
+        let turned = self.turned(head_dim)?;
+        let options = (Kind::Float, Device::Cpu);
+        let powers = Tensor::f_arange_start_step(0, turned, 2, options)?.f_div_scalar(turned)?;
+        let plain = Tensor::f_pow_scalar(self.theta, &powers)?.f_reciprocal()?;
+        let plain: Vec<f32> = Vec::try_from(plain)?;
+        let stretched = plain
+            .iter()
+            .map(|&plain| self.scaling.stretch(plain.into()) as f32);
+        Ok(Tensor::f_from_slice(&stretched.collect::<Vec<_>>())?)
+    }
+}
+
+impl Scaling {
+    fn read(own: &Fields, config: &Fields) -> Result<Self> {
+        own.none_but(&KNOWN)?;
+        let number = |key: &str| own.required_positive(key);
+        let name = own.optional::<String>("rope_type", "a name")?;
+        let name = name.map_or_else(|| own.optional("type", "a name"), |name| Ok(Some(name)))?;
         match name.as_deref() {
             None | Some("default") => Ok(Self::Default),
             Some("linear") => Ok(Self::Linear {
@@ -67,7 +161,7 @@ impl Rope {
                 factor: number("factor")?,
                 low_freq_factor: number("low_freq_factor")?,
                 high_freq_factor: number("high_freq_factor")?,
-                original_max_position_embeddings: number("original_max_position_embeddings")?,
+                original_max_position_embeddings: original_length(own, config)?,
             }),
             Some(other) => Err(wrong(
                 "rope_type",
@@ -77,7 +171,7 @@ impl Rope {
         }
     }
 
-    pub(super) fn write(self) -> Value {
+    fn write(self) -> Value {
         match self {
             Self::Default => json!({ "rope_type": "default" }),
             Self::Linear { factor } => json!({ "rope_type": "linear", "factor": factor }),
@@ -91,17 +185,9 @@ impl Rope {
                 "factor": factor,
                 "low_freq_factor": low_freq_factor,
                 "high_freq_factor": high_freq_factor,
-                "original_max_position_embeddings": original_max_position_embeddings,
+                "original_max_position_embeddings": original_max_position_embeddings as i64,
             }),
         }
-    }
-
-    /// The frequency of each pair of a head's numbers, in radians per position.
-    pub(super) fn frequencies(self, theta: f64, head_dim: i64) -> Vec<f32> {
-        let plain = |pair: i64| theta.powf(-2.0 * pair as f64 / head_dim as f64);
-        (0..head_dim / 2)
-            .map(|pair| self.stretch(plain(pair)) as f32)
-            .collect()
     }
 
     /// Turns a plain frequency, in radians per position, into the stretched one.
@@ -123,6 +209,23 @@ impl Rope {
     }
 }
 
+/// The length before stretching: as transformers has it, the configuration's own key goes first, and
+/// without any it is the longest row.
+fn original_length(own: &Fields, config: &Fields) -> Result<f64> {
+    let key = "original_max_position_embeddings";
+    let place = [
+        (config, key),
+        (own, key),
+        (config, "max_position_embeddings"),
+    ];
+    for (fields, key) in place {
+        if let Some(length) = fields.optional_size(key)? {
+            return Ok(length as f64);
+        }
+    }
+    own.size(key).map(|length| length as f64)
+}
+
 /// Cosines and sines of a pass's positions.
 pub(super) struct Rotation {
     cos: Tensor,
@@ -130,7 +233,8 @@ pub(super) struct Rotation {
 }
 
 impl Rotation {
-    /// Both as `[T, d]`, or `[R*B, 1, T, d]` where rows have positions of their own.
+    /// Both as `[T, n]`, or `[R*B, 1, T, n]` where rows have positions of their own, of frequencies
+    /// `[n / 2]`.
     pub(super) fn new(frequencies: &Tensor, pass: &Pass) -> Result<Self> {
         let positions = match pass.explicit_positions() {
             Some(positions) => positions.f_view_([-1, 1, pass.length(), 1])?,
@@ -144,8 +248,21 @@ impl Rotation {
         })
     }
 
-    /// Rotates `[R*B, H, T, d]`; a number's partner stands half a head away.
+    /// Rotates the first n numbers of heads `[R*B, H, T, d]`; a number's partner stands n / 2 away.
     pub(super) fn apply(&self, x: &Tensor) -> Result<Tensor> {
+        let last = |x: &Tensor| x.size().last().copied().unwrap_or(0);
+        let (width, turned) = (last(x), last(&self.cos));
+        if turned == width {
+            return self.turn(x);
+        }
+        let kept = x.f_narrow(-1, turned, width - turned)?;
+        Ok(Tensor::f_cat(
+            &[self.turn(&x.f_narrow(-1, 0, turned)?)?, kept],
+            -1,
+        )?)
+    }
+
+    fn turn(&self, x: &Tensor) -> Result<Tensor> {
         let halves = x.f_chunk(2, -1)?;
         let turned = Tensor::f_cat(&[&halves[1].f_neg()?, &halves[0]], -1)?;
         Ok(x.f_mul(&self.cos)?.f_add(&turned.f_mul(&self.sin)?)?)

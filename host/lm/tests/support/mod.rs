@@ -2,9 +2,13 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod case;
+pub mod folders;
+
 use picklock_lm::{
-    Architecture, Batch, Batches, Device, Gpt2Config, Init, LlamaConfig, Model, Result, Rope, Rows,
-    Side, Targets, Tensor,
+    Architecture, Batch, Batches, Device, Gpt2Config, GptNeoXConfig, Init, LlamaConfig,
+    MistralConfig, Model, Qwen2Config, Result, Rope, Rows, Side, Sizes, StableLmConfig, Targets,
+    Tensor,
 };
 
 /// A small generator of standard normals (splitmix64, Box-Muller).
@@ -48,8 +52,9 @@ pub fn gpt2() -> Architecture {
     })
 }
 
-pub fn llama() -> Architecture {
-    Architecture::Llama(LlamaConfig {
+/// Sizes with grouped heads that aren't a share of the width.
+pub fn sizes() -> Sizes {
+    Sizes {
         vocab_size: 19,
         max_position_embeddings: 32,
         hidden_size: 16,
@@ -58,13 +63,78 @@ pub fn llama() -> Architecture {
         num_attention_heads: 4,
         num_key_value_heads: 2,
         head_dim: 6,
-        rms_norm_eps: 1e-5,
-        rope_theta: 10_000.0,
-        rope: Rope::Default,
+        norm_eps: 1e-5,
+        rope: Rope::DEFAULT,
+        tie_word_embeddings: false,
+    }
+}
+
+pub fn llama() -> Architecture {
+    Architecture::Llama(LlamaConfig {
+        sizes: sizes(),
         attention_bias: true,
         mlp_bias: true,
+    })
+}
+
+/// Windows in the second layer, shorter than the rows of these tests.
+pub fn qwen2() -> Architecture {
+    Architecture::Qwen2(Qwen2Config {
+        sizes: sizes(),
+        sliding_window: Some(4),
+        max_window_layers: 1,
+    })
+}
+
+/// A window shorter than the rows of these tests.
+pub fn mistral() -> Architecture {
+    Architecture::Mistral(MistralConfig {
+        sizes: sizes(),
+        sliding_window: Some(3),
+    })
+}
+
+/// Half of each head turned, in parallel form.
+pub fn gpt_neox() -> Architecture {
+    Architecture::GptNeoX(GptNeoXConfig {
+        vocab_size: 19,
+        max_position_embeddings: 32,
+        hidden_size: 16,
+        intermediate_size: 24,
+        num_hidden_layers: 2,
+        num_attention_heads: 4,
+        layer_norm_eps: 1e-5,
+        rope: Rope {
+            partial_rotary_factor: 0.5,
+            ..Rope::DEFAULT
+        },
+        attention_bias: true,
+        use_parallel_residual: true,
         tie_word_embeddings: false,
     })
+}
+
+/// The 12B form: norms of each head, parallel.
+pub fn stablelm() -> Architecture {
+    Architecture::StableLm(StableLmConfig {
+        sizes: Sizes {
+            head_dim: 4,
+            rope: Rope {
+                partial_rotary_factor: 0.5,
+                ..Rope::DEFAULT
+            },
+            tie_word_embeddings: true,
+            ..sizes()
+        },
+        use_qkv_bias: true,
+        qk_layernorm: true,
+        use_parallel_residual: true,
+    })
+}
+
+/// One small architecture of each family.
+pub fn all() -> [Architecture; 6] {
+    [gpt2(), gpt_neox(), llama(), mistral(), qwen2(), stablelm()]
 }
 
 /// A model in which no weight is 0 or 1: random, with noise on top.
@@ -80,6 +150,24 @@ pub fn model(architecture: &Architecture, seed: u64) -> Model {
         (name.to_owned(), tensor + noise)
     });
     Model::new(architecture.clone(), weights.collect()).unwrap()
+}
+
+/// All families, each as three models and their stack.
+pub fn families() -> [(Vec<Model>, Model); 6] {
+    all().map(|architecture| {
+        let models: Vec<_> = (1..4).map(|seed| model(&architecture, seed)).collect();
+        let stack = Model::stack(&models.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!((stack.replicas(), stack.architecture()), (3, &architecture));
+        (models, stack)
+    })
+}
+
+#[track_caller]
+pub fn assert_same(a: &Model, b: &Model, tolerance: f64) {
+    for ((name, a), (_, b)) in a.weights().iter().zip(b.weights().iter()) {
+        let off = apart(a, b);
+        assert!(off <= tolerance, "{name}: {off} apart");
+    }
 }
 
 /// Random rows `[R][batch]` of the given length.
@@ -120,6 +208,13 @@ impl<F: FnMut(usize) -> Batch> Batches for From<F> {
     fn batch(&mut self, step: usize) -> Result<Batch> {
         Ok((self.0)(step))
     }
+}
+
+/// Whether a parameter holds a bias of keys. Where keys aren't turned, it changes no probability: its
+/// gradient is rounding noise.
+pub fn is_key_bias(name: &str) -> bool {
+    let ends = ["c_attn.bias", "k_proj.bias", "query_key_value.bias"];
+    ends.iter().any(|end| name.ends_with(end))
 }
 
 /// Largest absolute difference.

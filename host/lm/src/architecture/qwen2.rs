@@ -1,0 +1,106 @@
+//! Qwen2 and 2.5: Llama with biases on queries, keys and values; some have sliding windows in their
+//! last layers.
+//!
+//! Source: Yang et al. 2024; names and shapes as transformers' `Qwen2ForCausalLM`.
+
+use serde_json::{Value, json};
+
+use super::Family;
+use super::config::Fields;
+use super::plan::{NormKind, Plan};
+use super::rope::RopeKeys;
+use super::sizes::{Biases, SizeKeys, Sizes};
+use crate::Result;
+
+/// A Qwen2; names as in its `config.json`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Qwen2Config {
+    /// Its sizes.
+    pub sizes: Sizes,
+    /// How many tokens back a token looks in the last layers, itself counted; `None` for all
+    /// (`use_sliding_window` false).
+    pub sliding_window: Option<i64>,
+    /// How many layers look at all tokens before those that have a window.
+    pub max_window_layers: i64,
+}
+
+const KEYS: SizeKeys = SizeKeys {
+    norm_eps: "rms_norm_eps",
+    default_norm_eps: 1e-6,
+    default_max_positions: 32_768,
+    default_key_value_heads: Some(32),
+    rope: RopeKeys {
+        theta: "rope_theta",
+        share: None,
+    },
+};
+
+impl Qwen2Config {
+    pub(super) fn read(fields: &Fields) -> Result<Self> {
+        let window = match fields.flag("use_sliding_window", false)? {
+            true => fields.nullable_size("sliding_window", Some(4096))?,
+            false => None,
+        };
+        let layers = fields.optional::<i64>("max_window_layers", "a whole number")?;
+        let config = Self {
+            sizes: Sizes::read(fields, &KEYS)?,
+            sliding_window: window,
+            max_window_layers: layers.unwrap_or(28),
+        };
+        fields.only("layer_types", &[config.layer_types()])?;
+        Ok(config)
+    }
+
+    /// The window of a layer.
+    fn window(&self, layer: i64) -> Option<i64> {
+        self.sliding_window
+            .filter(|_| layer >= self.max_window_layers)
+    }
+
+    fn layer_types(&self) -> Value {
+        let kind = |layer| match self.window(layer) {
+            Some(_) => "sliding_attention",
+            None => "full_attention",
+        };
+        (0..self.sizes.num_hidden_layers).map(kind).collect()
+    }
+}
+
+impl Family for Qwen2Config {
+    fn name(&self) -> &'static str {
+        "qwen2"
+    }
+
+    fn vocab_size(&self) -> i64 {
+        self.sizes.vocab_size
+    }
+
+    fn max_positions(&self) -> i64 {
+        self.sizes.max_position_embeddings
+    }
+
+    fn write(&self) -> Value {
+        let mut config = self.sizes.write(&KEYS, "Qwen2ForCausalLM", self.name());
+        for (key, value) in [
+            ("layer_types", self.layer_types()),
+            ("max_window_layers", json!(self.max_window_layers)),
+            ("sliding_window", json!(self.sliding_window)),
+            ("use_sliding_window", json!(self.sliding_window.is_some())),
+        ] {
+            config.insert(key.to_owned(), value);
+        }
+        Value::Object(config)
+    }
+
+    fn plan(&self) -> Plan {
+        let biases = Biases {
+            qkv: true,
+            ..Biases::default()
+        };
+        let mut plan = self.sizes.plan(NormKind::Rms, biases);
+        for (layer, block) in (0..).zip(&mut plan.blocks) {
+            block.attention.window = self.window(layer);
+        }
+        plan
+    }
+}

@@ -1,0 +1,89 @@
+//! What a safetensors file holds, and where: a header that is believed only if all of it fits.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use safetensors::tensor::TensorInfo;
+use serde_json::Value;
+
+use crate::{Error, Result};
+
+/// Where the tensors of a file lie, by name, in a file with so many bytes after its header.
+pub(super) fn parse(header: &[u8], available: u64) -> Result<BTreeMap<String, TensorInfo>> {
+    let mut entries: BTreeMap<String, Value> = serde_json::from_slice(header)
+        .map_err(|error| damaged("header", "a JSON object", error))?;
+    entries.remove("__metadata__");
+    let mut tensors = BTreeMap::new();
+    for (name, entry) in entries {
+        let info = serde_json::from_value(entry).map_err(|error| {
+            let what = format!("header of `{name}`");
+            damaged(what, "dtype, shape, data_offsets", error)
+        })?;
+        check_entry(&name, &info, available)?;
+        tensors.insert(name, info);
+    }
+    check_order(&tensors, available)?;
+    Ok(tensors)
+}
+
+/// Refuses an entry whose place in the file isn't where its shape and type say.
+fn check_entry(name: &str, info: &TensorInfo, available: u64) -> Result<()> {
+    let size = |total: Option<usize>, size: &usize| total?.checked_mul(*size);
+    let needed = info
+        .shape
+        .iter()
+        .fold(Some(info.dtype.bitsize()), size)
+        .map(|bits| bits.div_ceil(8));
+    let (start, end) = info.data_offsets;
+    if needed.is_none() || end.checked_sub(start) != needed {
+        let needed = needed.map_or_else(|| "fewer".to_owned(), |bytes| bytes.to_string());
+        let expected = format!("{needed} bytes for {} {:?}", info.dtype, info.shape);
+        return Err(damaged(
+            format!("place of `{name}`"),
+            expected,
+            format!("{start} to {end}"),
+        ));
+    }
+    if end as u64 > available {
+        let expected = format!("at most {available} bytes, all that the file holds");
+        return Err(damaged(format!("end of `{name}`"), expected, end));
+    }
+    Ok(())
+}
+
+/// Refuses tensors that overlap, leave gaps between them, or leave some of the file over.
+fn check_order(tensors: &BTreeMap<String, TensorInfo>, available: u64) -> Result<()> {
+    let mut places: Vec<_> = tensors
+        .iter()
+        .map(|(name, info)| (info.data_offsets, name))
+        .collect();
+    places.sort_unstable();
+    let mut used = 0;
+    for ((start, end), name) in places {
+        if start != used {
+            let expected = format!("{used}, where the tensor before it ends");
+            return Err(damaged(format!("start of `{name}`"), expected, start));
+        }
+        used = end;
+    }
+    if used as u64 != available {
+        return Err(damaged(
+            "length of the data",
+            format!("{used} bytes"),
+            available,
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn damaged(
+    what: impl Into<String>,
+    expected: impl Into<String>,
+    got: impl Display,
+) -> Error {
+    Error::Damaged {
+        what: what.into(),
+        expected: expected.into(),
+        got: got.to_string(),
+    }
+}
