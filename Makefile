@@ -19,7 +19,7 @@ ifeq ($(origin CXX),default)
   endif
 endif
 
-.PHONY: help setup run test dist
+.PHONY: help setup run test dist golden
 
 help: ## Print these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -55,6 +55,18 @@ test: setup ## Format, clippy, docs, build, tests, and whether the tree is as it
 	@if [ ! -e $(seen) ]; then echo 'test: tree: not looked at, as this is no git checkout'; \
 	elif { $(tree); } | diff $(seen) -; then echo 'test: tree: as it was; all is well'; \
 	else echo 'test: tree: the checks changed it, as shown above' >&2; exit 1; fi
+
+golden_venv := $(target)/golden-venv
+golden_pins := host/stats/golden/requirements.txt
+
+$(golden_venv)/made: $(golden_pins)
+	@python3 -m venv $(golden_venv)
+	@$(golden_venv)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@cp $< $@
+
+golden: $(golden_venv)/made ## Make the statistics' golden figures anew by scipy and statsmodels, and compare
+	@$(golden_venv)/bin/python host/stats/golden/make.py --check
+	@echo 'golden: as committed'
 
 # dist/picklock-<version>-<arch>/ is for machines that have no cargo: bin/picklock, and share/picklock beside it, which
 # picklock finds by itself. libtorch is not in it. The binary looks for torch/lib in the folder that it was linked

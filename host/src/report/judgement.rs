@@ -116,6 +116,7 @@ fn judge(
         effects: &effects,
         core: Some(&core),
         reference: reference.as_deref(),
+        problems: picklock_stats::Problems::Own,
     };
     let smallest: Margin = registration.smallest_effect.into();
     picklock_stats::judge(

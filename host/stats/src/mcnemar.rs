@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::interval::{Interval, tail_of};
+use crate::problems::Generalises;
 use crate::tail::{beta_quantile, fair_binomial_up_to};
 use crate::undefined::Undefined;
 
@@ -67,6 +68,13 @@ pub fn mcnemar(pairs: Pairs, level: f64) -> Result<McNemar, Undefined> {
         p: exact_p(pairs.gained.min(pairs.lost), discordant),
         pairs,
     })
+}
+
+impl McNemar {
+    /// What it speaks of: other problems, but these models.
+    pub fn generalises(&self) -> Generalises {
+        Generalises::NewProblems
+    }
 }
 
 fn exact_p(fewer: u64, discordant: u64) -> f64 {

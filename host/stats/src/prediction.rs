@@ -1,8 +1,9 @@
 //! A pre-registered prediction: what was expected of an effect, and what the seeds say to it.
 //!
-//! `sides` says which contrasts must lie above 0, `judging` tests them, `sentence` puts the outcome
-//! into words. What predictions mean for a claim is left to `claim`.
+//! `sides` says which contrasts must lie above 0, `judging` tests them, `flipping` checks the p by
+//! sign flips, `sentence` puts the outcome into words. What predictions mean for a claim is left to `claim`.
 
+mod flipping;
 mod judging;
 mod sentence;
 mod sides;
@@ -10,8 +11,11 @@ mod sides;
 use serde::Serialize;
 
 use crate::power::seeds_for_power;
+use crate::problems::{Generalises, Problems};
 use crate::student::SeedMean;
+use crate::undefined::Undefined;
 
+pub use flipping::sign_flip;
 pub use judging::judge;
 
 /// The smallest effect that counts unless the pre-registration says otherwise: 25% of core's.
@@ -49,7 +53,8 @@ pub enum Margin {
     CoreShare(f64),
 }
 
-/// What was measured: one value per seed, in percentage points, all series in the same seed order.
+/// What was measured, in percentage points: one value per seed, or per seed and shared problem (see
+/// [`Problems`]); all series have the same seeds and problems in the same order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evidence<'a> {
     /// Treated - control.
@@ -58,6 +63,15 @@ pub struct Evidence<'a> {
     pub core: Option<&'a [f64]>,
     /// For [`Expectation::RatioWithin`], the full effect that `effects` is a ratio of.
     pub reference: Option<&'a [f64]>,
+    /// Which problems the seeds were asked, and so what one value is.
+    pub problems: Problems,
+}
+
+impl Evidence<'_> {
+    /// The mean over seeds of a series in the evidence's layout.
+    fn mean(&self, values: &[f64]) -> Result<SeedMean, Undefined> {
+        self.problems.mean(values)
+    }
 }
 
 /// Whether alpha is spent on one tail of each contrast or on two.
@@ -75,9 +89,9 @@ pub enum Tails {
 pub struct Judgement {
     /// Mean of the effects over seeds, percentage points.
     pub estimate: f64,
-    /// Lower end of the effect's t interval, percentage points.
+    /// Lower end of the effect's interval, percentage points.
     pub ci_low: f64,
-    /// Upper end of the effect's t interval, percentage points.
+    /// Upper end of the effect's interval, percentage points.
     pub ci_high: f64,
     /// Level of the interval: `1 - alpha` for greater and less (0.95 at alpha 0.05), `1 - 2 alpha` for
     /// equivalence, non-inferiority and ratios (0.90).
@@ -90,6 +104,8 @@ pub struct Judgement {
     pub p_for_claim: Option<f64>,
     /// Seeds.
     pub n_seeds: usize,
+    /// What interval and p speak of.
+    pub generalises: Generalises,
     /// `p_for_claim` is at most the unadjusted alpha.
     pub supported: bool,
     /// The interval excludes every effect that would support the prediction to a degree that matters.
@@ -115,7 +131,7 @@ impl Judgement {
 
 impl Tails {
     /// The one-sided level of each contrast.
-    fn share(self, alpha: f64) -> f64 {
+    pub(crate) fn share(self, alpha: f64) -> f64 {
         match self {
             Self::One => alpha,
             Self::Two => alpha / 2.0,

@@ -1,4 +1,5 @@
-//! The mean over seeds with Student's t: interval and p from one procedure.
+//! The mean over seeds with Student's t: interval and p from one procedure. `two_way` adds problems
+//! that the seeds share.
 
 use serde::Serialize;
 
@@ -23,6 +24,18 @@ pub struct SeedMean {
     pub standard_error: f64,
     /// Seeds.
     pub n: usize,
+    /// Where the seeds share problems: what these add to the standard error.
+    pub shared: Option<SharedProblems>,
+}
+
+/// Problems that all seeds were asked.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SharedProblems {
+    /// How many.
+    pub n: usize,
+    /// The part of the standard error that more seeds on the same problems would not lower:
+    /// `sqrt(V_problem - V_cell)`, or 0.
+    pub standard_error: f64,
 }
 
 impl SeedMean {
@@ -60,6 +73,7 @@ impl SeedMean {
             sd,
             standard_error: sd / n.sqrt(),
             n: values.len(),
+            shared: None,
         })
     }
 
@@ -101,13 +115,28 @@ impl SeedMean {
         Ok(self.t()?.map_or(1.0, |t| t_above(-t, self.df())))
     }
 
+    /// The standard error that this many seeds would give, if the spread is as estimated.
+    pub(crate) fn standard_error_with(&self, seeds: usize) -> f64 {
+        let lasting = self
+            .shared
+            .map_or(0.0, |shared| shared.standard_error.powi(2));
+        let passing = self.standard_error.powi(2) - lasting;
+        (lasting + passing * self.n as f64 / seeds as f64).sqrt()
+    }
+
+    /// The degrees of freedom that this many seeds would give.
+    pub(crate) fn df_with(&self, seeds: usize) -> f64 {
+        let clusters = self.shared.map_or(seeds, |shared| seeds.min(shared.n));
+        clusters as f64 - 1.0
+    }
+
     fn df(&self) -> f64 {
-        self.n as f64 - 1.0
+        self.df_with(self.n)
     }
 
     /// The t statistic, none where all values are 0.
     fn t(&self) -> Result<Option<f64>, Undefined> {
-        if self.sd > 0.0 {
+        if self.standard_error > 0.0 {
             Ok(Some(self.estimate / self.standard_error))
         } else if self.estimate == 0.0 {
             Ok(None)

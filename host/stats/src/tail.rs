@@ -49,7 +49,7 @@ pub(crate) fn normal_quantile(tail: f64) -> f64 {
 }
 
 /// The point at which `below` turns from true to false, to the last bit.
-fn bisect(mut low: f64, mut high: f64, below: impl Fn(f64) -> bool) -> f64 {
+pub(crate) fn bisect(mut low: f64, mut high: f64, below: impl Fn(f64) -> bool) -> f64 {
     loop {
         let middle = low + (high - low) / 2.0;
         if middle <= low || middle >= high {

@@ -15,6 +15,32 @@ pub enum Undefined {
     /// Nothing was run, for a reason that lies outside the statistics.
     #[error("no trials: {0}")]
     NoTrials(String),
+    /// A spread between shared problems needs two of them.
+    #[error("needs at least 2 shared problems, has {n}")]
+    TooFewProblems {
+        /// Problems given.
+        n: usize,
+    },
+    /// A trend needs two points.
+    #[error("a trend needs at least 2 arms, has {n}")]
+    TooFewArms {
+        /// Arms given.
+        n: usize,
+    },
+    /// No problem can be compared.
+    #[error("none of {problems} problems was parsed in both arms")]
+    NothingParsed {
+        /// Problems asked.
+        problems: u64,
+    },
+    /// A table with a value missing.
+    #[error("{values} values are no whole number of seeds with {each} each")]
+    Ragged {
+        /// Values given.
+        values: usize,
+        /// Values that each seed should have.
+        each: usize,
+    },
     /// All seeds gave the same value other than 0: no standard error, so no test.
     #[error("no variance between seeds")]
     NoVariance,

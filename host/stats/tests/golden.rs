@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "all of it is test code")]
 
 use picklock_stats::{
-    Evidence, Expectation, Judgement, Margin, Pairs, SeedMean, holm, judge, mcnemar,
-    seeds_for_power, wilson,
+    Evidence, Expectation, Judgement, Margin, Measured, Pairs, Plan, Problems, RatioInterval,
+    Resampling, SeedMean, SignFlip, Tails, VarianceComponents, fieller, holm, judge, mcnemar,
+    noncentral_t_below, seeds_for_power, trend, wilson,
 };
 use serde_json::Value;
 
@@ -85,6 +86,7 @@ fn judged(case: &Value) -> Judgement {
         effects: &x,
         core: Some(&core),
         reference: Some(&core),
+        problems: Problems::Own,
     };
     judge(
         &expectation(case),
@@ -165,20 +167,171 @@ fn single_seeds_by_mcnemar() {
 }
 
 #[test]
-fn seeds_by_iteration() {
+fn seeds_for_power_one_by_one() {
     for case in golden("seeds") {
         let (estimate, sd) = (number(&case, "mean"), number(&case, "sd"));
         let mean = SeedMean {
             estimate,
             sd,
-            standard_error: sd,
+            standard_error: sd / 2.0,
             n: 4,
+            shared: None,
         };
-        let seeds = seeds_for_power(&[mean], number(&case, "tail"));
+        let contrasts = vec![mean; case["contrasts"].as_u64().unwrap() as usize];
+        let seeds = seeds_for_power(&contrasts, number(&case, "tail"));
         assert_eq!(
-            seeds,
-            case["seeds"].as_u64().map(|seeds| seeds as usize),
+            seeds.unwrap() as u64,
+            case["seeds"].as_u64().unwrap(),
             "{case}"
         );
+    }
+}
+
+#[test]
+fn probabilities_to_miss() {
+    let cases = golden("noncentral");
+    assert!(cases.len() >= 30);
+    for case in cases {
+        let (t, df, away) = (
+            number(&case, "t"),
+            number(&case, "df"),
+            number(&case, "away"),
+        );
+        let below = noncentral_t_below(t, df, away);
+        same(Some(below), &case, "below", ROUNDING);
+        if away > 0.0 {
+            same(Some(1.0 - below), &case, "power", ROUNDING);
+        }
+    }
+}
+
+#[test]
+fn means_over_seeds_and_shared_problems() {
+    let cases = golden("two_way");
+    assert!(cases.len() >= 30);
+    for case in cases {
+        let problems = case["problems"].as_u64().unwrap() as usize;
+        let mean = SeedMean::two_way(&numbers(&case["cells"]), problems).unwrap();
+        let floor = 1e-14 * number(&case, "size");
+        let interval = mean.interval(0.95).unwrap();
+        same(Some(mean.estimate), &case, "mean", floor);
+        same(Some(mean.standard_error), &case, "se", floor);
+        same(Some(interval.low), &case, "low", 20.0 * floor);
+        same(Some(interval.high), &case, "high", 20.0 * floor);
+        same(mean.p().ok(), &case, "p", ROUNDING);
+    }
+}
+
+#[test]
+fn components_of_variance() {
+    let cases = golden("components");
+    assert!(cases.len() >= 30);
+    for case in cases {
+        let values = numbers(&case["values"]);
+        let size = |key: &str| case[key].as_u64().unwrap() as usize;
+        let measured = Measured {
+            values: &values,
+            draws: size("draws"),
+            problems: size("problems"),
+            shared: case["shared"].as_bool().unwrap(),
+        };
+        let parts = VarianceComponents::estimate(&measured).unwrap();
+        let squares = &case["squares"];
+        for (name, part) in [
+            ("seed", parts.seed),
+            ("draw", parts.draw),
+            ("problem", parts.problem),
+            ("residual", parts.residual),
+        ] {
+            let square = number(squares, name);
+            let allowed = RELATIVE * square.abs() + ROUNDING * 1e4;
+            let got = part * part;
+            assert!(
+                (got - square.max(0.0)).abs() <= allowed,
+                "{name}: {got} in {case}"
+            );
+            if square.abs() > allowed {
+                assert_eq!(
+                    parts.clipped.contains(&name),
+                    square < 0.0,
+                    "{name} in {case}"
+                );
+            }
+        }
+    }
+}
+
+fn planned(case: &Value) -> Expectation {
+    match case["kind"].as_str().unwrap() {
+        "greater" => Expectation::Greater,
+        "less" => Expectation::Less,
+        "ratio" => Expectation::RatioWithin {
+            low: number(case, "size"),
+            high: case["high"].as_f64().unwrap_or(f64::INFINITY),
+        },
+        _ => expectation(case),
+    }
+}
+
+#[test]
+fn detectable_sizes() {
+    let cases = golden("plan");
+    assert!(cases.len() >= 30);
+    let assumed = VarianceComponents::ASSUMED;
+    for case in cases {
+        let size = |key: &str| case[key].as_u64().unwrap() as usize;
+        let plan = Plan {
+            seeds: size("seeds"),
+            draws: size("draws"),
+            problems: size("problems"),
+            shared: case["shared"].as_bool().unwrap(),
+        };
+        same(Some(assumed.standard_error(&plan)), &case, "error", 0.0);
+        let detectable = assumed.detectable(&plan, &planned(&case), 0.05).unwrap();
+        same(Some(detectable.points), &case, "points", 0.0);
+    }
+}
+
+#[test]
+fn ratios_by_fieller() {
+    let cases = golden("fieller");
+    assert!(cases.len() >= 30);
+    for case in cases {
+        let (x, y) = (numbers(&case["x"]), numbers(&case["y"]));
+        let (kind, low, high) = match fieller(&x, &y, number(&case, "level")).unwrap() {
+            RatioInterval::Closed { low, high } => ("closed", Some(low), Some(high)),
+            RatioInterval::Outside { below, above } => ("outside", Some(below), Some(above)),
+            RatioInterval::WholeLine => ("whole-line", None, None),
+        };
+        assert_eq!(kind, case["kind"], "{case}");
+        same(low, &case, "low", 0.0);
+        same(high, &case, "high", 0.0);
+    }
+}
+
+#[test]
+fn sign_flips() {
+    let cases = golden("sign_flip");
+    assert!(cases.len() >= 30);
+    for case in cases {
+        let values = numbers(&case["values"]);
+        let p = |tails| {
+            SignFlip::of(&values, tails, Resampling::keyed(1))
+                .unwrap()
+                .p
+        };
+        same(Some(p(Tails::Two)), &case, "two", 0.0);
+        same(Some(p(Tails::One)), &case, "one", 0.0);
+    }
+}
+
+#[test]
+fn trends_over_arms() {
+    let cases = golden("trend");
+    assert!(cases.len() >= 30);
+    for case in cases {
+        let arms = numbers(&case["arms"]);
+        let size = arms.iter().fold(0.0, |size: f64, arm| size.max(arm.abs()));
+        same(trend(&arms).ok(), &case, "trend", 1e-14 * size);
     }
 }

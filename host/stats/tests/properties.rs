@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "all of it is test code")]
 
 use picklock_stats::{
-    DEFAULT_SMALLEST, Evidence, Expectation, Judgement, Margin, Pairs, SeedMean, holm, judge,
-    mcnemar, wilson,
+    DEFAULT_SMALLEST, Evidence, Expectation, Judgement, Margin, Pairs, Problems, SeedMean, holm,
+    judge, mcnemar, wilson,
 };
 
 /// `SplitMix64` (Steele, Lea and Flood 2014): the same numbers everywhere.
@@ -53,6 +53,7 @@ fn judged(expectation: Expectation, effects: &[f64], core: &[f64]) -> Judgement 
         effects,
         core: Some(core),
         reference: Some(core),
+        problems: Problems::Own,
     };
     judge(&expectation, &evidence, &DEFAULT_SMALLEST, 0.05).unwrap()
 }

@@ -4,7 +4,7 @@
 
 use picklock_stats::{
     Claim, ClaimVerdict, DEFAULT_SMALLEST, Deviation, Evidence, Expectation, Gate, Judgement,
-    Margin, Prediction, Undefined, Unit, Verdict, decide, judge,
+    Margin, Prediction, Problems, Undefined, Unit, Verdict, decide, judge,
 };
 
 use Verdict::{Fails, Holds, Inconclusive, NotTestable};
@@ -22,6 +22,7 @@ fn with_core(expectation: Expectation, effects: &[f64]) -> Result<Judgement, Und
         effects,
         core: Some(&CORE),
         reference: Some(&CORE),
+        problems: Problems::Own,
     };
     judge(&expectation, &evidence, &DEFAULT_SMALLEST, 0.05)
 }
@@ -31,6 +32,7 @@ fn alone(expectation: Expectation, effects: &[f64]) -> Result<Judgement, Undefin
         effects,
         core: None,
         reference: None,
+        problems: Problems::Own,
     };
     judge(&expectation, &evidence, &DEFAULT_SMALLEST, 0.05)
 }
@@ -98,7 +100,7 @@ fn reasons_carry_the_numbers() {
     );
     assert_eq!(
         reason(Expectation::Greater, &SMALL),
-        "1.0 points (95% interval 0.7 to 1.4, p < 0.001, 6 seeds): above 0, but wholly short of \
+        "1.0 points (95% interval 0.7 to 1.4, p < 0.001, 6 seeds): above 0, but too small to count: wholly short of \
          25% of core's effect, the smallest effect that counts"
     );
     assert!(reason(Expectation::Greater, &DOWN).ends_with("6 seeds): wholly below 0"));
@@ -155,6 +157,7 @@ fn core_is_judged_against_itself() {
             effects,
             core: Some(effects),
             reference: None,
+            problems: Problems::Own,
         };
         judge(&Expectation::Greater, &evidence, &DEFAULT_SMALLEST, 0.05)
     };
@@ -169,6 +172,7 @@ fn a_share_of_an_unclear_core_is_not_testable() {
             effects: &SMALL,
             core: Some(&unclear),
             reference: Some(&unclear),
+            problems: Problems::Own,
         };
         let judged = judge(&QUARTER, &evidence, &DEFAULT_SMALLEST, 0.05);
         assert!(

@@ -1,7 +1,7 @@
-//! The test of a prediction: t over seeds on every contrast that it needs above 0.
+//! The test of a prediction: the mean over seeds of every contrast that it needs above 0.
 
 use super::sentence::{Outcome, sentence};
-use super::sides::{sides, summary};
+use super::sides::sides;
 use super::{Evidence, Expectation, Judgement, Margin, Tails};
 use crate::holm::check_alpha;
 use crate::power::seeds_for_power;
@@ -9,6 +9,9 @@ use crate::student::SeedMean;
 use crate::undefined::Undefined;
 
 /// Judges a prediction by the seeds, at the unadjusted `alpha`.
+///
+/// Every mean below is Student's t over seeds, or where the seeds share problems the mean clustered by
+/// seed and problem ([`SeedMean::two_way`]); the contrasts are formed value by value before.
 ///
 /// - greater, less: two-sided t over seeds; success needs the right sign. Contradicted where the
 ///   `1 - alpha` interval of `x - smallest` (less: `-x - smallest`) lies wholly below 0. Where
@@ -31,7 +34,7 @@ pub fn judge(
     alpha: f64,
 ) -> Result<Judgement, Undefined> {
     check_alpha(alpha)?;
-    let effect = summary(evidence.effects)?;
+    let effect = evidence.mean(evidence.effects)?;
     let sides = sides(expectation, evidence, smallest)?;
     let level = sides.tails.level(alpha);
     let interval = effect.interval(level)?;
@@ -55,6 +58,7 @@ pub fn judge(
         p,
         p_for_claim,
         n_seeds: effect.n,
+        generalises: evidence.problems.generalises(),
         supported,
         contradicted,
         reason: sentence(&outcome, supported, contradicted),
@@ -79,7 +83,7 @@ fn p_of(required: &[SeedMean], tails: Tails) -> Option<f64> {
 /// The claim's p: 1 where the direction is wrong, or fixed on the wrong side in every seed.
 fn p_for_claim(required: &[SeedMean], p: Option<f64>, tails: Tails) -> Option<f64> {
     let wrong = |contrast: &SeedMean| {
-        contrast.estimate <= 0.0 && (tails == Tails::Two || contrast.sd == 0.0)
+        contrast.estimate <= 0.0 && (tails == Tails::Two || contrast.standard_error == 0.0)
     };
     if required.iter().any(wrong) {
         Some(1.0)
@@ -89,7 +93,10 @@ fn p_for_claim(required: &[SeedMean], p: Option<f64>, tails: Tails) -> Option<f6
 }
 
 fn any_below_zero(refuting: &[SeedMean], level: f64) -> Result<bool, Undefined> {
-    for contrast in refuting.iter().filter(|contrast| contrast.sd > 0.0) {
+    for contrast in refuting
+        .iter()
+        .filter(|contrast| contrast.standard_error > 0.0)
+    {
         if contrast.interval(level)?.high < 0.0 {
             return Ok(true);
         }

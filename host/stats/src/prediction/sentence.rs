@@ -19,11 +19,18 @@ pub(super) struct Outcome<'a> {
 pub(super) fn sentence(outcome: &Outcome, supported: bool, contradicted: bool) -> String {
     let Interval { low, high, level } = outcome.interval;
     format!(
-        "{:.1} points ({}% interval {low:.1} to {high:.1}, {}, {} seeds): {}",
+        "{:.1} points ({}% interval {low:.1} to {high:.1}, {}, {} seeds{}): {}",
         outcome.effect.estimate,
         percent(level),
         p_or_reason(outcome.p),
         outcome.effect.n,
+        outcome
+            .effect
+            .shared
+            .map_or(String::new(), |shared| format!(
+                " on {} shared problems",
+                shared.n
+            )),
         finding(outcome, supported, contradicted),
     )
 }
@@ -44,7 +51,7 @@ fn finding(outcome: &Outcome, supported: bool, contradicted: bool) -> String {
     let wish = wish(outcome);
     match (supported, contradicted) {
         (true, false) => wish,
-        (true, true) => format!("{wish}, but {}", counter(outcome)),
+        (true, true) => format!("{wish}, but too small to count: {}", counter(outcome)),
         (false, true) => counter(outcome),
         (false, false) => format!("not shown to be {wish}"),
     }

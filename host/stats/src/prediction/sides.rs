@@ -1,14 +1,19 @@
-//! What an expectation needs above 0: per-seed contrasts of the effect with its margins.
+//! What an expectation needs above 0: contrasts of the effect with its margins, formed value by value.
 
 use super::{Evidence, Expectation, Margin, Tails};
+use crate::problems::whole_seeds;
 use crate::student::SeedMean;
 use crate::undefined::{Undefined, all_finite, in_range};
 
 /// The level at which core's effect must be clear of 0 before a share of it is a margin.
 const CORE_LEVEL: f64 = 0.95;
-/// The size of the terms of every contrast, for telling spread from rounding: effects are differences
-/// of percentages.
-const PERCENT: f64 = 100.0;
+
+/// The contrasts of an expectation, in the layout of the evidence.
+pub(super) struct Contrasts {
+    /// All of them must be above 0 for success.
+    pub required: Vec<Vec<f64>>,
+    pub tails: Tails,
+}
 
 /// The contrasts of an expectation, summarised over seeds.
 pub(super) struct Sides {
@@ -19,81 +24,82 @@ pub(super) struct Sides {
     pub tails: Tails,
 }
 
-/// Builds the contrasts, after checking that they can be tested.
+/// Builds and summarises the contrasts, after checking that they can be tested.
 pub(super) fn sides(
     expectation: &Expectation,
     evidence: &Evidence,
     smallest: &Margin,
 ) -> Result<Sides, Undefined> {
-    check_series(evidence)?;
-    check_expectation(expectation)?;
     check_margin(smallest, "smallest effect that counts")?;
-    let x = evidence.effects;
-    match expectation {
-        Expectation::Greater => directed(x, evidence, smallest),
-        Expectation::Less => directed(&combine(-1.0, x, 0.0, x), evidence, smallest),
-        Expectation::Equivalent(margin) => {
-            let bound = margin.per_seed(evidence)?;
-            one_sided(&[combine(1.0, x, 1.0, &bound), combine(-1.0, x, 1.0, &bound)])
-        }
-        Expectation::NonInferior(margin) => {
-            one_sided(&[combine(1.0, x, 1.0, &margin.per_seed(evidence)?)])
-        }
-        Expectation::RatioWithin { low, high } => ratio(evidence, *low, *high),
-    }
-}
-
-/// Summary of a series in points, blind to rounding.
-pub(super) fn summary(values: &[f64]) -> Result<SeedMean, Undefined> {
-    SeedMean::of_size(values, PERCENT)
-}
-
-/// `y > 0`, refuted by `y - smallest < 0`; where core's effect isn't known to be above 0, a share of
-/// it promises nothing, and only `y < 0` refutes.
-fn directed(y: &[f64], evidence: &Evidence, smallest: &Margin) -> Result<Sides, Undefined> {
-    let short = match smallest.per_seed(evidence) {
-        Ok(bound) => combine(1.0, y, -1.0, &bound),
-        Err(_) => y.to_vec(),
+    let Contrasts { required, tails } = contrasts(expectation, evidence)?;
+    let means = |series: &[Vec<f64>]| -> Result<Vec<SeedMean>, Undefined> {
+        series.iter().map(|values| evidence.mean(values)).collect()
+    };
+    let refuting = match tails {
+        Tails::One => means(&required)?,
+        Tails::Two => means(&[short_of(&required[0], evidence, smallest)])?,
     };
     Ok(Sides {
-        required: vec![summary(y)?],
-        refuting: vec![summary(&short)?],
-        tails: Tails::Two,
+        required: means(&required)?,
+        refuting,
+        tails,
     })
 }
 
-fn one_sided(contrasts: &[Vec<f64>]) -> Result<Sides, Undefined> {
-    let required = contrasts
-        .iter()
-        .map(|values| summary(values))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(Sides {
-        refuting: required.clone(),
-        required,
-        tails: Tails::One,
-    })
+/// What an expectation needs above 0, after checking that it can be tested.
+pub(super) fn contrasts(
+    expectation: &Expectation,
+    evidence: &Evidence,
+) -> Result<Contrasts, Undefined> {
+    check_series(evidence)?;
+    check_expectation(expectation)?;
+    let x = evidence.effects;
+    let (required, tails) = match expectation {
+        Expectation::Greater => (vec![x.to_vec()], Tails::Two),
+        Expectation::Less => (vec![combine(-1.0, x, 0.0, x)], Tails::Two),
+        Expectation::Equivalent(margin) => {
+            let bound = margin.values(evidence)?;
+            let sides = vec![combine(1.0, x, 1.0, &bound), combine(-1.0, x, 1.0, &bound)];
+            (sides, Tails::One)
+        }
+        Expectation::NonInferior(margin) => (
+            vec![combine(1.0, x, 1.0, &margin.values(evidence)?)],
+            Tails::One,
+        ),
+        Expectation::RatioWithin { low, high } => (ratio(evidence, *low, *high)?, Tails::One),
+    };
+    Ok(Contrasts { required, tails })
 }
 
-fn ratio(evidence: &Evidence, low: f64, high: f64) -> Result<Sides, Undefined> {
+/// `y - smallest`, which refutes `y > 0` where it is below 0; where core's effect isn't known to be
+/// above 0, a share of it promises nothing, and only `y` itself can refute.
+fn short_of(y: &[f64], evidence: &Evidence, smallest: &Margin) -> Vec<f64> {
+    match smallest.values(evidence) {
+        Ok(bound) => combine(1.0, y, -1.0, &bound),
+        Err(_) => y.to_vec(),
+    }
+}
+
+fn ratio(evidence: &Evidence, low: f64, high: f64) -> Result<Vec<Vec<f64>>, Undefined> {
     let full = evidence.reference.ok_or(Undefined::MissingReference)?;
-    if let Some((low, high)) = unclear(full)? {
+    if let Some((low, high)) = unclear(evidence, full)? {
         return Err(Undefined::ReferenceNotClear { low, high });
     }
-    let above = combine(1.0, evidence.effects, -low, full);
-    if high.is_infinite() {
-        return one_sided(&[above]);
+    let mut required = vec![combine(1.0, evidence.effects, -low, full)];
+    if high.is_finite() {
+        required.push(combine(-1.0, evidence.effects, high, full));
     }
-    one_sided(&[above, combine(-1.0, evidence.effects, high, full)])
+    Ok(required)
 }
 
 impl Margin {
-    /// The margin in each seed, percentage points.
-    fn per_seed(&self, evidence: &Evidence) -> Result<Vec<f64>, Undefined> {
+    /// The margin for each value of the effects, percentage points.
+    fn values(&self, evidence: &Evidence) -> Result<Vec<f64>, Undefined> {
         match self {
             Self::Points(points) => Ok(vec![*points; evidence.effects.len()]),
             Self::CoreShare(share) => {
                 let core = evidence.core.ok_or(Undefined::MissingCore)?;
-                if let Some((low, high)) = unclear(core)? {
+                if let Some((low, high)) = unclear(evidence, core)? {
                     return Err(Undefined::CoreNotClear { low, high });
                 }
                 Ok(core.iter().map(|effect| share * effect).collect())
@@ -103,25 +109,27 @@ impl Margin {
 }
 
 /// The 95% interval of an effect that is not clearly above 0; none where it is.
-fn unclear(effects: &[f64]) -> Result<Option<(f64, f64)>, Undefined> {
-    let interval = summary(effects)?.interval(CORE_LEVEL)?;
+fn unclear(evidence: &Evidence, effects: &[f64]) -> Result<Option<(f64, f64)>, Undefined> {
+    let interval = evidence.mean(effects)?.interval(CORE_LEVEL)?;
     Ok((interval.low <= 0.0).then_some((interval.low, interval.high)))
 }
 
-/// `a x + b y`, seed by seed.
+/// `a x + b y`, value by value.
 fn combine(a: f64, x: &[f64], b: f64, y: &[f64]) -> Vec<f64> {
     x.iter().zip(y).map(|(x, y)| a * x + b * y).collect()
 }
 
 fn check_series(evidence: &Evidence) -> Result<(), Undefined> {
+    let each = evidence.problems.values_per_seed();
     all_finite("effects", evidence.effects)?;
+    let expected = whole_seeds(evidence.effects.len(), each)?;
     let others = [
         ("core's effects", evidence.core),
         ("full effects", evidence.reference),
     ];
     for (what, series) in others.into_iter().filter_map(|(what, s)| Some((what, s?))) {
         all_finite(what, series)?;
-        let (expected, got) = (evidence.effects.len(), series.len());
+        let got = whole_seeds(series.len(), each)?;
         if expected != got {
             return Err(Undefined::SeedsDiffer {
                 what,
