@@ -78,22 +78,22 @@ type Read = fn(&Fields) -> Result<Architecture>;
 
 /// The families by `model_type`.
 const FAMILIES: [(&str, Read); 6] = [
-    ("gpt2", |fields| {
+    (Gpt2Config::NAME, |fields| {
         Gpt2Config::read(fields).map(Architecture::Gpt2)
     }),
-    ("gpt_neox", |fields| {
+    (GptNeoXConfig::NAME, |fields| {
         GptNeoXConfig::read(fields).map(Architecture::GptNeoX)
     }),
-    ("llama", |fields| {
+    (LlamaConfig::NAME, |fields| {
         LlamaConfig::read(fields).map(Architecture::Llama)
     }),
-    ("mistral", |fields| {
+    (MistralConfig::NAME, |fields| {
         MistralConfig::read(fields).map(Architecture::Mistral)
     }),
-    ("qwen2", |fields| {
+    (Qwen2Config::NAME, |fields| {
         Qwen2Config::read(fields).map(Architecture::Qwen2)
     }),
-    ("stablelm", |fields| {
+    (StableLmConfig::NAME, |fields| {
         StableLmConfig::read(fields).map(Architecture::StableLm)
     }),
 ];

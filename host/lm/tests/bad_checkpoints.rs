@@ -180,14 +180,29 @@ fn lying_headers_are_refused() {
         let expected = format!("damaged safetensors file: {expected}; get the file again");
         assert_eq!(complaint(&folder, WEIGHTS), expected);
     }
-    for header in [
-        json!([]),
-        json!({ "a": { "dtype": "F99", "shape": [], "data_offsets": [0, 0] } }),
+    let entry = entry(json!([1]), json!([0, 4]));
+    for (header, expected) in [
+        (
+            "[]".to_owned(),
+            "invalid type: sequence, expected an object at line 1 column 0",
+        ),
+        (
+            r#"{"a":{"dtype":"F99"}}"#.to_owned(),
+            "`a`: unknown variant `F99`",
+        ),
+        (format!(r#"{{"a":{entry},"a":{entry}}}"#), "`a` twice"),
     ] {
-        write_header(folder.path(), &header, 0);
+        let bytes = [
+            &(header.len() as u64).to_le_bytes(),
+            header.as_bytes(),
+            &[0; 4],
+        ]
+        .concat();
+        std::fs::write(folder.path().join(WEIGHTS), bytes).unwrap();
         let message = complaint(&folder, WEIGHTS);
+        let start = "damaged safetensors file: header: expected dtype, shape and data_offsets of each tensor";
         assert!(
-            message.starts_with("damaged safetensors file: header"),
+            message.starts_with(&format!("{start}, got {expected}")),
             "{message}"
         );
     }

@@ -36,6 +36,9 @@ pub struct Gpt2Config {
 }
 
 impl Gpt2Config {
+    /// The `model_type` of its configurations.
+    pub(super) const NAME: &'static str = "gpt2";
+
     pub(super) fn read(fields: &Fields) -> Result<Self> {
         fields.only(
             "activation_function",
@@ -106,7 +109,7 @@ impl Gpt2Config {
 
 impl Family for Gpt2Config {
     fn name(&self) -> &'static str {
-        "gpt2"
+        Self::NAME
     }
 
     fn vocab_size(&self) -> i64 {
@@ -120,7 +123,7 @@ impl Family for Gpt2Config {
     fn write(&self) -> Value {
         json!({
             "architectures": ["GPT2LMHeadModel"],
-            "model_type": "gpt2",
+            "model_type": Self::NAME,
             "activation_function": "gelu_new",
             "attn_pdrop": 0.0,
             "bos_token_id": null,

@@ -49,6 +49,9 @@ const ROPE: RopeKeys = RopeKeys {
 };
 
 impl GptNeoXConfig {
+    /// The `model_type` of its configurations.
+    pub(super) const NAME: &'static str = "gpt_neox";
+
     pub(super) fn read(fields: &Fields) -> Result<Self> {
         fields.only("hidden_act", &[json!("gelu")])?;
         fields.only("quantization_config", &[])?;
@@ -118,7 +121,7 @@ impl GptNeoXConfig {
 
 impl Family for GptNeoXConfig {
     fn name(&self) -> &'static str {
-        "gpt_neox"
+        Self::NAME
     }
 
     fn vocab_size(&self) -> i64 {
@@ -133,7 +136,7 @@ impl Family for GptNeoXConfig {
         let mut config = Map::new();
         for (key, value) in [
             ("architectures", json!(["GPTNeoXForCausalLM"])),
-            ("model_type", json!(self.name())),
+            ("model_type", json!(Self::NAME)),
             ("attention_bias", json!(self.attention_bias)),
             ("attention_dropout", json!(0.0)),
             ("bos_token_id", Value::Null),

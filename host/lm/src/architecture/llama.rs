@@ -35,6 +35,9 @@ const KEYS: SizeKeys = SizeKeys {
 };
 
 impl LlamaConfig {
+    /// The `model_type` of its configurations.
+    pub(super) const NAME: &'static str = "llama";
+
     pub(super) fn read(fields: &Fields) -> Result<Self> {
         for key in ["sliding_window", "layer_types"] {
             fields.only(key, &[])?;
@@ -49,7 +52,7 @@ impl LlamaConfig {
 
 impl Family for LlamaConfig {
     fn name(&self) -> &'static str {
-        "llama"
+        Self::NAME
     }
 
     fn vocab_size(&self) -> i64 {
@@ -61,7 +64,7 @@ impl Family for LlamaConfig {
     }
 
     fn write(&self) -> Value {
-        let mut config = self.sizes.write(&KEYS, "LlamaForCausalLM", self.name());
+        let mut config = self.sizes.write(&KEYS, "LlamaForCausalLM", Self::NAME);
         config.insert("attention_bias".to_owned(), json!(self.attention_bias));
         config.insert("mlp_bias".to_owned(), json!(self.mlp_bias));
         Value::Object(config)

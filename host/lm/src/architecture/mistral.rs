@@ -32,6 +32,9 @@ const KEYS: SizeKeys = SizeKeys {
 };
 
 impl MistralConfig {
+    /// The `model_type` of its configurations.
+    pub(super) const NAME: &'static str = "mistral";
+
     pub(super) fn read(fields: &Fields) -> Result<Self> {
         fields.only("layer_types", &[])?;
         Ok(Self {
@@ -43,7 +46,7 @@ impl MistralConfig {
 
 impl Family for MistralConfig {
     fn name(&self) -> &'static str {
-        "mistral"
+        Self::NAME
     }
 
     fn vocab_size(&self) -> i64 {
@@ -55,7 +58,7 @@ impl Family for MistralConfig {
     }
 
     fn write(&self) -> Value {
-        let mut config = self.sizes.write(&KEYS, "MistralForCausalLM", self.name());
+        let mut config = self.sizes.write(&KEYS, "MistralForCausalLM", Self::NAME);
         config.insert("sliding_window".to_owned(), json!(self.sliding_window));
         Value::Object(config)
     }

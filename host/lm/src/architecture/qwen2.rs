@@ -36,6 +36,9 @@ const KEYS: SizeKeys = SizeKeys {
 };
 
 impl Qwen2Config {
+    /// The `model_type` of its configurations.
+    pub(super) const NAME: &'static str = "qwen2";
+
     pub(super) fn read(fields: &Fields) -> Result<Self> {
         let window = match fields.flag("use_sliding_window", false)? {
             true => fields.nullable_size("sliding_window", Some(4096))?,
@@ -68,7 +71,7 @@ impl Qwen2Config {
 
 impl Family for Qwen2Config {
     fn name(&self) -> &'static str {
-        "qwen2"
+        Self::NAME
     }
 
     fn vocab_size(&self) -> i64 {
@@ -80,7 +83,7 @@ impl Family for Qwen2Config {
     }
 
     fn write(&self) -> Value {
-        let mut config = self.sizes.write(&KEYS, "Qwen2ForCausalLM", self.name());
+        let mut config = self.sizes.write(&KEYS, "Qwen2ForCausalLM", Self::NAME);
         for (key, value) in [
             ("layer_types", self.layer_types()),
             ("max_window_layers", json!(self.max_window_layers)),

@@ -39,6 +39,9 @@ const KEYS: SizeKeys = SizeKeys {
 };
 
 impl StableLmConfig {
+    /// The `model_type` of its configurations.
+    pub(super) const NAME: &'static str = "stablelm";
+
     pub(super) fn read(fields: &Fields) -> Result<Self> {
         let sizes = Sizes::read(fields, &KEYS)?;
         let (width, heads) = (sizes.hidden_size, sizes.num_attention_heads);
@@ -65,7 +68,7 @@ impl StableLmConfig {
 
 impl Family for StableLmConfig {
     fn name(&self) -> &'static str {
-        "stablelm"
+        Self::NAME
     }
 
     fn vocab_size(&self) -> i64 {
@@ -77,7 +80,7 @@ impl Family for StableLmConfig {
     }
 
     fn write(&self) -> Value {
-        let mut config = self.sizes.write(&KEYS, "StableLmForCausalLM", self.name());
+        let mut config = self.sizes.write(&KEYS, "StableLmForCausalLM", Self::NAME);
         for (key, value) in [
             ("qk_layernorm", self.qk_layernorm),
             ("use_parallel_residual", self.use_parallel_residual),

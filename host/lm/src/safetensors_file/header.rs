@@ -1,29 +1,59 @@
 //! What a safetensors file holds, and where: a header that is believed only if all of it fits.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use safetensors::tensor::TensorInfo;
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::{Error, Result};
 
 /// Where the tensors of a file lie, by name, in a file with so many bytes after its header.
 pub(super) fn parse(header: &[u8], available: u64) -> Result<BTreeMap<String, TensorInfo>> {
-    let mut entries: BTreeMap<String, Value> = serde_json::from_slice(header)
-        .map_err(|error| damaged("header", "a JSON object", error))?;
-    entries.remove("__metadata__");
-    let mut tensors = BTreeMap::new();
-    for (name, entry) in entries {
-        let info = serde_json::from_value(entry).map_err(|error| {
-            let what = format!("header of `{name}`");
-            damaged(what, "dtype, shape, data_offsets", error)
-        })?;
-        check_entry(&name, &info, available)?;
-        tensors.insert(name, info);
+    let expected = "dtype, shape and data_offsets of each tensor";
+    let Entries(tensors) =
+        serde_json::from_slice(header).map_err(|error| damaged("header", expected, error))?;
+    for (name, info) in &tensors {
+        check_entry(name, info, available)?;
     }
     check_order(&tensors, available)?;
     Ok(tensors)
+}
+
+/// The entries of a header, each name once.
+struct Entries(BTreeMap<String, TensorInfo>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(header: D) -> std::result::Result<Self, D::Error> {
+        header.deserialize_map(EntriesVisitor)
+    }
+}
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries;
+
+    fn expecting(&self, text: &mut fmt::Formatter) -> fmt::Result {
+        text.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> std::result::Result<Entries, M::Error> {
+        let mut entries = BTreeMap::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "__metadata__" {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let info = map.next_value();
+            let info = info.map_err(|error| M::Error::custom(format!("`{name}`: {error}")))?;
+            if entries.contains_key(&name) {
+                return Err(M::Error::custom(format!("`{name}` twice")));
+            }
+            entries.insert(name, info);
+        }
+        Ok(Entries(entries))
+    }
 }
 
 /// Refuses an entry whose place in the file isn't where its shape and type say.
