@@ -6,6 +6,7 @@ use super::prepare::{Planned, Prepared, Request};
 use super::progress::readable;
 use crate::error::Result;
 use crate::plugins::Roots;
+use crate::report::{Power, size};
 
 /// Prints what a run would hold and cost; `true` where some plugin is refused.
 ///
@@ -15,6 +16,12 @@ pub fn outlook(request: &Request, roots: &Roots) -> Result<bool> {
     let prepared = request.prepare(roots)?;
     let planned = prepared.plan(request.fresh)?;
     print!("{}", text(&prepared, &planned));
+    let manifest = &prepared.manifest;
+    let power = Power {
+        registrations: &prepared.judged,
+        size: size(&manifest.organism, manifest.seeds, manifest.draws),
+    };
+    print!("\n{}", power.detectable());
     let mut hypotheses = prepared.manifest.hypotheses.iter();
     Ok(hypotheses.any(|hypothesis| hypothesis.refused.is_some()))
 }

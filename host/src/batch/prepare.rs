@@ -51,6 +51,8 @@ pub struct Prepared {
     pub plugins: Vec<(String, PathBuf)>,
     /// Every pre-registration that there is.
     pub registrations: Vec<Registration>,
+    /// Those whose claims are judged.
+    pub judged: Vec<Registration>,
     /// Whether it runs on a GPU.
     pub cuda: bool,
     /// How many workers it runs on at most.
@@ -117,6 +119,7 @@ impl Request<'_> {
             manifest,
             plugins,
             registrations: all,
+            judged: chosen,
             cuda,
             workers: if cuda { 1 } else { cores },
         })

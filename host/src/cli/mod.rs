@@ -3,6 +3,7 @@
 mod new;
 mod plan;
 mod plugins;
+mod power;
 mod report;
 mod run;
 mod show;
@@ -31,6 +32,7 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Plan(plan::Plan),
+    Power(power::Power),
     Report(report::Report),
     Show(show::Show),
     New(new::New),
@@ -53,6 +55,7 @@ pub fn main() -> Result<ExitCode> {
     match cli.command {
         Command::Run(run) => run.main(&roots),
         Command::Plan(plan) => plan.main(&roots),
+        Command::Power(power) => power.main(&roots),
         Command::Report(report) => report.main(&roots),
         Command::Show(show) => show.main(),
         Command::New(new) => new.main(&roots),

@@ -9,8 +9,8 @@ use super::bench::{Bench, Held};
 use super::operation::{Operation, Product};
 use super::record::{GateRecord, LockRecord, Measure};
 use crate::error::{Error, Result};
-use crate::organism::{Key, Streams, decode};
-use crate::task::{Grade, Part, Problem, Task, draw};
+use crate::organism::{Key, Organism, Streams, decode};
+use crate::task::{Grade, Part, Problem, draw};
 
 impl Bench<'_> {
     /// Asks and grades a stack of models.
@@ -58,14 +58,9 @@ impl Bench<'_> {
         Ok(graded.collect())
     }
 
-    /// The seed's own problems of this split.
+    /// What a seed is asked.
     fn problems(&self, seed: u32, split: Split) -> Vec<Problem> {
-        let sizes = self.maker.organism.problems;
-        let (part, count) = match split {
-            Split::HeldOut => (Part::HeldOut, sizes.held_out),
-            Split::Validation => (Part::Validation, sizes.validation),
-        };
-        problems(self.task(), self.maker.streams, seed, part, count as usize)
+        problems(self.maker.organism, self.maker.streams, seed, split)
     }
 
     /// What the gate looks at, for locks of one specification.
@@ -127,14 +122,17 @@ impl Bench<'_> {
     }
 }
 
-/// A seed's own problems of one part.
-pub fn problems(
-    task: &dyn Task,
-    streams: Streams,
-    seed: u32,
-    part: Part,
-    count: usize,
-) -> Vec<Problem> {
-    let mut rng = streams.rng(&[&"problems", &format!("{part:?}"), &seed]);
-    draw(task, part, count, &mut rng)
+/// The problems that a seed is asked: its own, or those of all seeds where the organism shares them.
+pub fn problems(organism: &Organism, streams: Streams, seed: u32, split: Split) -> Vec<Problem> {
+    let sizes = organism.problems;
+    let (part, count) = match split {
+        Split::HeldOut => (Part::HeldOut, sizes.held_out),
+        Split::Validation => (Part::Validation, sizes.validation),
+    };
+    let part_name = format!("{part:?}");
+    let mut rng = match sizes.shared {
+        true => streams.rng(&[&"problems", &part_name]),
+        false => streams.rng(&[&"problems", &part_name, &seed]),
+    };
+    draw(organism.task.task(), part, count as usize, &mut rng)
 }

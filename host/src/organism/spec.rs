@@ -105,6 +105,10 @@ pub struct Problems {
     pub held_out: u32,
     /// For searches and the gate.
     pub validation: u32,
+    /// Whether all seeds are asked the same problems, as with a finite data set, and not each its
+    /// own. Verdicts then cluster by seed and problem.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 /// Bounds on the mean over seeds, on validation problems.

@@ -4,6 +4,7 @@ mod curve;
 mod evidence;
 mod files;
 mod judgement;
+mod power;
 mod show;
 mod terminal;
 
@@ -11,6 +12,7 @@ use std::path::Path;
 
 pub use evidence::Evidence;
 pub use judgement::Report;
+pub use power::{Power, Sizes, size};
 pub use show::{Show, show};
 
 use crate::error::Result;

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::hypothesis::ArmRef;
 use crate::lab::{Measure, Member, problems};
 use crate::organism::Streams;
-use crate::task::{Grade, Part, Problem};
+use crate::task::{Grade, Problem};
 
 /// What to show.
 #[derive(Clone, Debug)]
@@ -53,11 +53,8 @@ pub fn show(run: &Path, what: &Show) -> Result<String> {
     let streams = Streams {
         root: evidence.manifest.root_seed,
     };
-    let (part, count) = match last.questions.split {
-        Split::HeldOut => (Part::HeldOut, organism.problems.held_out),
-        Split::Validation => (Part::Validation, organism.problems.validation),
-    };
-    let problems = problems(task, streams, what.member.seed, part, count as usize);
+    let split = last.questions.split;
+    let problems = problems(organism, streams, what.member.seed, split);
     let tokenizer = task.tokenizer()?;
     let mut text = String::new();
     let mut shown = 0;
