@@ -48,11 +48,12 @@ impl Root {
 
     /// Where plugin files lie.
     pub fn plugins(&self) -> PathBuf {
-        self.folder.join(if self.workspace {
-            "target/debug"
-        } else {
-            "plugins"
-        })
+        if !self.workspace {
+            return self.folder.join("plugins");
+        }
+        // As cargo does: a folder of the user's, or the workspace's own.
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        self.folder.join(target).join("debug")
     }
 
     /// The list of trusted plugin files.
