@@ -105,13 +105,7 @@ fn run_plan(
     cuda: bool,
 ) -> Result<()> {
     let journal = run.join("journal");
-    let segments = journal::read_all(&journal)?;
-    let finished: HashSet<Key> = segments
-        .into_iter()
-        .flat_map(|segment| segment.trials)
-        .map(|trial| trial.id)
-        .collect();
-    let plan = Plan::new(manifest, &finished);
+    let plan = Plan::new(manifest, &finished(&journal)?);
     let cache = Cache::of_user()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = if cuda { 1 } else { cores };
@@ -141,6 +135,22 @@ fn run_plan(
         readable(seconds)
     );
     Ok(())
+}
+
+/// The trials that the journal holds. A damaged segment is set aside, and its trials run again.
+fn finished(journal: &Path) -> Result<HashSet<Key>> {
+    let mut finished = HashSet::new();
+    for path in journal::segments(journal)? {
+        match journal::read::<serde::de::IgnoredAny>(&path)? {
+            Ok(segment) => finished.extend(segment.trials.into_iter().map(|trial| trial.id)),
+            Err(damaged) => {
+                let aside = journal::set_aside(&damaged)?;
+                let aside = aside.file_name().unwrap_or_default().display();
+                eprintln!("{damaged}; set aside as {aside}, its trials are run again");
+            }
+        }
+    }
+    Ok(finished)
 }
 
 /// Says what will be done and about how long it takes.

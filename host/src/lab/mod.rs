@@ -17,6 +17,8 @@ mod training;
 pub use bench::Bench;
 pub use cohort::{Cohort, CohortError};
 pub use evaluation::problems;
+#[cfg(test)]
+pub use record::Metric;
 pub use record::{GateRecord, LockRecord, Measure, Outcome, TrialRecord};
 
 use serde::{Deserialize, Serialize};
