@@ -2,12 +2,14 @@
 //! of some hundred parameters, each in a place of its own. What is tested stands in `tests/`.
 
 mod done;
+mod page;
 mod place;
 mod plugin;
 mod running;
 mod table;
 
 pub use done::Done;
+pub use page::{Page, Tag};
 pub use place::{MICRO, Place};
 pub use plugin::{built_fixture, built_plugin, patched};
 pub use running::{Running, children, has_ended, wait_for};

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::{Done, Running, built, built_fixture, built_plugin, workspace};
+use crate::{Done, Running, built, built_fixture, built_plugin, snapshot, workspace};
 
 /// An organism whose whole life takes a tenth of a second.
 pub const MICRO: &str = include_str!("micro.toml");
@@ -95,6 +95,21 @@ impl Place {
         let text = std::fs::read_to_string(self.path(relative)).expect("a text file");
         assert!(text.contains(from), "{relative} has no {from}");
         self.write(relative, text.replacen(from, to, 1));
+    }
+
+    /// Puts a copy of the committed run into the folder that picklock runs in.
+    ///
+    /// # Panics
+    /// Where it can't be written.
+    pub fn put_reference(&self, name: &str) {
+        let reference = workspace().join("results/reference/tiny");
+        for (path, bytes) in snapshot(&reference) {
+            let path = path.strip_prefix(&reference).expect("a file of the run");
+            let copy = self.here(name).join(path);
+            let folder = copy.parent().expect("a file lies in a folder");
+            std::fs::create_dir_all(folder).expect("a writable place");
+            std::fs::write(copy, bytes).expect("a writable place");
+        }
     }
 
     /// Where a hypothesis' plugin file lies.

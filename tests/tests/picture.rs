@@ -3,14 +3,14 @@
 use picklock_tests::Place;
 
 #[test]
-fn the_picture_is_well_formed_and_names_its_four_levels() {
+fn the_picture_is_well_formed_and_names_its_four_lines() {
     let place = Place::new();
     place
         .run(&["core", "--seeds", "2", "--draws", "2", "--out", "o"])
         .ok();
-    let svg = std::fs::read_to_string(place.here("o/core.svg")).unwrap();
+    let svg = std::fs::read_to_string(place.here("o/figures/core-step.svg")).unwrap();
     let texts = texts_of(&svg);
-    for text in ["password", "locked", "unlocked", "weak", "unlocking steps"] {
+    for text in ["password", "locked", "unlock", "weak", "unlocking steps"] {
         assert_eq!(
             texts.iter().filter(|known| *known == text).count(),
             1,
@@ -35,7 +35,7 @@ fn texts_of(svg: &str) -> Vec<String> {
         match open.last() {
             _ if text.is_empty() => {}
             Some(&"text") => texts.push(text.to_string()),
-            Some(&("title" | "desc")) => {}
+            Some(&("title" | "style")) => {}
             _ => panic!("{text} stands outside of a text"),
         }
         let name = tag

@@ -1,6 +1,17 @@
 //! `picklock report`: everything that derives from a journal, from the journal alone.
 
-use picklock_tests::{BOTH, Place, snapshot, workspace};
+use std::collections::BTreeSet;
+
+use picklock_tests::{BOTH, Page, Place, Table, snapshot, workspace};
+
+/// What is derived, besides the pictures.
+const DERIVED: [&str; 5] = [
+    "trials.csv",
+    "outcomes.csv",
+    "summary.csv",
+    "report.html",
+    "report.md",
+];
 
 #[test]
 fn deleted_files_come_back_in_the_same_bytes() {
@@ -11,54 +22,16 @@ fn deleted_files_come_back_in_the_same_bytes() {
         .stdout
         .replace("\nwritten to o\n", "");
     let before = snapshot(&place.here("o"));
-    for name in ["trials.csv", "outcomes.csv", "summary.csv", "core.svg"] {
+    for name in DERIVED {
         std::fs::remove_file(place.here("o").join(name)).unwrap();
     }
+    std::fs::remove_dir_all(place.here("o/figures")).unwrap();
     // Neither models nor plugins are needed.
     std::fs::remove_dir_all(place.path("cache")).unwrap();
     std::fs::remove_dir_all(place.path("root")).unwrap();
     let done = place.picklock(&["report", "o"]).ok();
-    assert_eq!(done.stdout, tables);
+    assert_eq!((done.stdout, done.stderr.as_str()), (tables, ""));
     assert!(snapshot(&place.here("o")) == before, "the files differ");
-}
-
-#[test]
-fn a_damaged_segment_is_named_and_can_be_done_again() {
-    let place = Place::new();
-    place.run(&[&BOTH[..], &["--out", "o"]].concat()).ok();
-    let before = snapshot(&place.here("o"));
-    let journal = std::fs::read_dir(place.here("o/journal")).unwrap();
-    let mut segments = journal.map(|entry| entry.unwrap().path());
-    let path = segments
-        .find(|path| path.display().to_string().contains("core.varied."))
-        .unwrap();
-    let name = format!("o/journal/{}", path.file_name().unwrap().display());
-    let whole = &before[&path];
-    let mut flipped = whole.clone();
-    flipped[whole.len() / 2] ^= 0xff;
-    for damaged in [&whole[..whole.len() / 2], &[], b"no segment", &flipped] {
-        std::fs::write(&path, damaged).unwrap();
-        for arguments in [&["report", "o"][..], &["show", "o"]] {
-            let done = place.picklock(arguments);
-            let line = done.refusal();
-            assert!(
-                line.starts_with(&format!("{name}: a damaged segment (")),
-                "{line}"
-            );
-            assert!(line.contains("move it away and run again"), "{line}");
-        }
-    }
-    std::fs::remove_file(&path).unwrap();
-    let done = place.run(&[&BOTH[..], &["--out", "o"]].concat()).ok();
-    assert!(
-        done.stderr.contains("\n4 to run in 1 cohorts"),
-        "{}",
-        done.stderr
-    );
-    assert!(
-        snapshot(&place.here("o")) == before,
-        "doing it again gave something else"
-    );
 }
 
 #[test]
@@ -88,23 +61,160 @@ fn what_is_no_run_has_no_report() {
 #[test]
 fn the_committed_run_is_what_its_journal_says() {
     let place = Place::new();
-    let reference = workspace().join("results/reference/tiny");
-    for (name, bytes) in snapshot(&reference) {
-        let name = name.strip_prefix(&reference).unwrap();
-        let copy = place.here("reference").join(name);
-        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
-        std::fs::write(copy, bytes).unwrap();
-    }
-    let derived = ["summary.csv", "trials.csv", "core.svg"];
-    for name in derived {
+    let committed = snapshot(&workspace().join("results/reference/tiny"));
+    place.put_reference("reference");
+    for name in ["summary.csv", "trials.csv", "report.html", "report.md"] {
         std::fs::remove_file(place.here("reference").join(name)).unwrap();
     }
+    std::fs::remove_dir_all(place.here("reference/figures")).unwrap();
     place.picklock(&["report", "reference"]).ok();
-    for name in derived {
-        let bytes = |folder: &std::path::Path| std::fs::read(folder.join(name)).unwrap();
+    for (path, bytes) in committed {
+        let name = path
+            .strip_prefix(workspace().join("results/reference/tiny"))
+            .unwrap();
+        let made = std::fs::read(place.here("reference").join(name)).unwrap();
+        assert!(made == bytes, "{}", name.display());
+    }
+}
+
+#[test]
+fn the_page_says_what_the_summary_says() {
+    let place = Place::new();
+    place.put_reference("reference");
+    place.picklock(&["report", "reference"]).ok();
+    let page = Page::read(&place.here("reference/report.html"));
+    let verdicts = page.rows("verdicts");
+    let summary = Table::read(&place.here("reference/summary.csv"));
+    let markdown = std::fs::read_to_string(place.here("reference/report.md")).unwrap();
+    for row in &summary.rows {
+        let claim = verdicts
+            .iter()
+            .find(|cells| cells[0].starts_with(&row["hypothesis"]));
+        let claim = claim.expect("a row for the claim");
+        assert_eq!(claim[1], row["claim_verdict"].to_uppercase(), "{claim:?}");
+        let adjusted = format!("{:.4}", row.number("p_adjusted"));
+        assert_eq!(claim[4], adjusted, "{claim:?}");
+
+        let prediction = verdicts
+            .iter()
+            .find(|cells| cells[0].starts_with(&row["prediction"]));
+        let prediction = prediction.expect("a row for the prediction");
+        assert_eq!(prediction[1], row["verdict"], "{prediction:?}");
+        let [effect, low, high] = ["estimate_pp", "ci_low_pp", "ci_high_pp"]
+            .map(|column| format!("{:+.1}", row.number(column)));
+        let effect = format!("{effect} ({low} to {high})");
+        assert!(markdown.contains(&effect), "{effect}");
+        let effect = effect.replace('-', "\u{2212}");
         assert!(
-            bytes(&place.here("reference")) == bytes(&reference),
+            prediction[2].starts_with(&effect),
+            "{effect} {prediction:?}"
+        );
+        assert_eq!(prediction[5], "4 × 4 × 256");
+        let reason = &row["reason"];
+        assert!(page.text.contains(reason), "{reason}");
+        assert!(markdown.contains(reason), "{reason}");
+    }
+}
+
+#[test]
+fn the_page_has_every_part_in_order() {
+    let place = Place::new();
+    place.put_reference("reference");
+    place.picklock(&["report", "reference"]).ok();
+    let page = Page::read(&place.here("reference/report.html"));
+    let expected = [
+        "Verdicts",
+        "All effects",
+        "core",
+        "weight-noise",
+        "Every arm",
+        "Unparsed answers",
+        "Answers to read",
+        "The gate of every lock",
+        "Null control",
+        "Deviations from the pre-registration",
+        "Manifest, and how to reproduce it",
+    ];
+    assert_eq!(page.headings(), expected);
+    let figures: Vec<&str> = page
+        .all("figure")
+        .iter()
+        .map(|tag| tag.attribute("id"))
+        .collect();
+    let expected = [
+        "all-effects",
+        "core-arms",
+        "core-step",
+        "core-held-out",
+        "weight-noise-arms",
+        "weight-noise-scale",
+        "weight-noise-relative-scale",
+    ];
+    assert_eq!(figures, expected);
+    for tag in page.all("svg") {
+        assert_eq!(tag.attribute("role"), "img");
+        assert!(tag.attribute("aria-label").len() > 20, "{}", tag.text);
+    }
+    // Each is drawn for a page and for a phone, and has its numbers beneath.
+    assert_eq!(page.all("svg").len(), 2 * figures.len());
+    assert_eq!(
+        page.html
+            .matches("<summary>The numbers behind it</summary>")
+            .count(),
+        figures.len()
+    );
+    for name in figures {
+        assert!(
+            place
+                .here("reference/figures")
+                .join(format!("{name}.svg"))
+                .exists(),
             "{name}"
         );
+    }
+    let run = "target/debug/picklock run core weight-noise --organism tiny --seeds 4 --draws 4";
+    assert!(page.text.contains(run));
+    assert!(page.text.contains("the update's norm"));
+}
+
+#[test]
+fn the_page_stands_alone_and_its_links_lead_somewhere() {
+    let place = Place::new();
+    place.put_reference("reference");
+    place.picklock(&["report", "reference"]).ok();
+    let page = Page::read(&place.here("reference/report.html"));
+    for forbidden in [
+        "http://", "https://", "url(", "@import", "<script", "<link", " src=", "<iframe",
+    ] {
+        assert!(!page.html.contains(forbidden), "{forbidden}");
+    }
+    let ids: Vec<&str> = page.attributes("id");
+    let unique: BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(ids.len(), unique.len(), "{ids:?}");
+    let links = page.attributes("href");
+    assert!(links.len() > 10);
+    for link in links {
+        let target = link.strip_prefix('#').expect("a link inside the page");
+        assert!(unique.contains(target), "{link}");
+    }
+}
+
+#[test]
+fn every_file_and_column_is_documented() {
+    let place = Place::new();
+    place.put_reference("reference");
+    place.picklock(&["report", "reference"]).ok();
+    let documented = std::fs::read_to_string(workspace().join("docs/src/files.md")).unwrap();
+    for name in DERIVED {
+        assert!(documented.contains(name), "{name}");
+    }
+    for name in ["summary.csv", "trials.csv", "outcomes.csv"] {
+        let table = Table::read(&place.here("reference").join(name));
+        for column in table.header.split(',') {
+            assert!(
+                documented.contains(&format!("`{column}`")),
+                "{name}: {column}"
+            );
+        }
     }
 }

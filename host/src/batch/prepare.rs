@@ -133,12 +133,10 @@ impl Prepared {
     /// Where the journal can't be read.
     pub fn plan(&self, fresh: bool) -> Result<Planned> {
         let journal = self.path.join("journal");
-        let segments = match fresh || !journal.exists() {
-            true => Vec::new(),
-            false => journal::read_all(&journal)?,
+        let finished = match fresh || !journal.exists() {
+            true => HashSet::new(),
+            false => finished(&journal)?,
         };
-        let trials = segments.into_iter().flat_map(|segment| segment.trials);
-        let finished: HashSet<Key> = trials.map(|trial| trial.id).collect();
         let plan = Plan::new(&self.manifest, &finished);
         let mut planned = Planned {
             plan,
@@ -193,6 +191,17 @@ impl Prepared {
         }
         Ok(rehearsed)
     }
+}
+
+/// The trials that the journal holds in segments that are whole.
+fn finished(journal: &Path) -> Result<HashSet<Key>> {
+    let mut finished = HashSet::new();
+    for path in journal::segments(journal)? {
+        if let Ok(segment) = journal::read::<serde::de::IgnoredAny>(&path)? {
+            finished.extend(segment.trials.into_iter().map(|trial| trial.id));
+        }
+    }
+    Ok(finished)
 }
 
 /// `results/ORGANISM` for all hypotheses, with their names for some of them.

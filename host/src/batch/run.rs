@@ -22,6 +22,7 @@ pub fn run(request: &Request, roots: &Roots) -> Result<bool> {
     let prepared = request.prepare(roots)?;
     let folder = RunFolder::claim(&prepared.path, request.fresh)?;
     write_down(&folder.path, &prepared.manifest, &prepared.registrations)?;
+    mend(&folder.path.join("journal"))?;
     run_plan(&prepared, request.device)?;
     let failed = crate::report::write(&folder.path, roots)?;
     println!("\nwritten to {}", folder.path.display());
@@ -36,6 +37,18 @@ pub fn run(request: &Request, roots: &Roots) -> Result<bool> {
     let refused = hypotheses.filter_map(|hypothesis| hypothesis.refused.as_ref());
     let refused = refused.inspect(|reason| eprintln!("refused: {reason}"));
     Ok(refused.count() > 0 || !failed.is_empty())
+}
+
+/// Sets damaged segments aside; their trials are run again.
+fn mend(journal: &Path) -> Result<()> {
+    for path in journal::segments(journal)? {
+        if let Err(damaged) = journal::read::<serde::de::IgnoredAny>(&path)? {
+            let aside = journal::set_aside(&damaged)?;
+            let aside = aside.file_name().unwrap_or_default().display();
+            eprintln!("{damaged}; set aside as {aside}, its trials are run again");
+        }
+    }
+    Ok(())
 }
 
 /// Runs what is left of the plan.

@@ -1,5 +1,6 @@
 //! The command line: one file a command, from arguments to calls, and nothing else.
 
+mod compare;
 mod new;
 mod plan;
 mod plugins;
@@ -35,6 +36,7 @@ enum Command {
     Power(power::Power),
     Report(report::Report),
     Show(show::Show),
+    Compare(compare::Compare),
     New(new::New),
     Plugins(plugins::Plugins),
     /// Runs cohorts for a supervisor; not for people.
@@ -58,6 +60,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Power(power) => power.main(&roots),
         Command::Report(report) => report.main(&roots),
         Command::Show(show) => show.main(),
+        Command::Compare(compare) => compare.main(),
         Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
         Command::Worker => crate::batch::worker_main(),

@@ -69,7 +69,11 @@ impl Show {
             only,
             limit: self.limit,
         };
-        print!("{}", crate::report::show(&self.run, &what)?);
+        let (text, notes) = crate::report::show(&self.run, &what)?;
+        for note in notes {
+            eprintln!("{note}");
+        }
+        print!("{text}");
         Ok(false)
     }
 }

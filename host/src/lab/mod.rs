@@ -20,6 +20,8 @@ pub use bench::Bench;
 pub use cohort::{Cohort, CohortError};
 pub use evaluation::problems;
 pub use operation::Scope;
+#[cfg(test)]
+pub use record::Metric;
 pub use record::{GateRecord, LockRecord, Measure, Outcome, TrialRecord};
 pub use rehearsal::{What, Work, rehearse};
 

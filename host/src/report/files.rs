@@ -1,30 +1,36 @@
 //! The derived CSV files. Equal journals give equal bytes.
 
+use std::io::Write;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::evidence::Evidence;
-use super::judgement::{JudgedClaim, Report};
+use super::judgement::{JudgedClaim, Report, word};
+use super::trial::{Graded, Trial};
 use crate::error::{Error, Result};
-use crate::journal::write_atomically;
-use crate::lab::{Outcome, TrialRecord};
+use crate::hypothesis::ArmRef;
+use crate::journal::{write_atomically, write_through};
+use crate::lab::Outcome;
 use crate::task::Grade;
+
+/// The version of the tables. It rises where a column changes its meaning or goes; columns that are
+/// added on the right don't change it.
+pub const TABLES: u32 = 1;
 
 /// Writes `trials.csv`, `outcomes.csv` and `summary.csv`.
 ///
 /// # Errors
 /// Where the folder can't be written.
 pub fn write(run: &Path, evidence: &Evidence, report: &Report) -> Result<()> {
-    table(&run.join("trials.csv"), trial_rows(evidence))?;
-    table(&run.join("outcomes.csv"), outcome_rows(evidence))?;
-    table(
-        &run.join("summary.csv"),
-        report.claims.iter().flat_map(summary_rows),
-    )
+    let rows = trials(evidence).flat_map(|(arm, trial)| rows_of_trial(&arm, trial));
+    table(&run.join("trials.csv"), rows.collect::<Vec<_>>())?;
+    write_through(&run.join("outcomes.csv"), |file| outcomes(file, evidence))?;
+    let rows: Vec<SummaryRow> = report.claims.iter().flat_map(summary_rows).collect();
+    table(&run.join("summary.csv"), rows)
 }
 
-fn table<R: Serialize>(path: &Path, rows: impl Iterator<Item = R>) -> Result<()> {
+fn table<R: Serialize>(path: &Path, rows: Vec<R>) -> Result<()> {
     let refused = |error: csv::Error| Error::file(path, error.to_string());
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
@@ -38,126 +44,111 @@ fn table<R: Serialize>(path: &Path, rows: impl Iterator<Item = R>) -> Result<()>
 
 /// One trial and one thing that it measured or recorded.
 #[derive(Serialize)]
-struct TrialRow<'a> {
-    hypothesis: &'a str,
-    arm: &'a str,
+struct TrialRow {
+    hypothesis: String,
+    arm: String,
     seed: u32,
     draw: u32,
-    status: &'a str,
+    status: &'static str,
     /// A measure, or a metric that the plugin recorded.
-    name: &'a str,
+    name: String,
     /// Accuracy from 0 to 1, or the metric's value.
     value: Option<f64>,
     correct: Option<usize>,
     unparsed: Option<usize>,
     problems: Option<usize>,
-    locked_digest: &'a str,
-    reason: &'a str,
+    locked_digest: String,
+    reason: String,
 }
 
-fn trial_rows(evidence: &Evidence) -> impl Iterator<Item = TrialRow<'_>> {
-    let of_trial = |(hypothesis, arm, trial)| rows_of_trial(hypothesis, arm, trial);
-    trials(evidence).into_iter().flat_map(of_trial)
-}
-
-fn rows_of_trial<'a>(
-    hypothesis: &'a str,
-    arm: &'a str,
-    trial: &'a TrialRecord,
-) -> Vec<TrialRow<'a>> {
+fn rows_of_trial(arm: &ArmRef, trial: &Trial) -> Vec<TrialRow> {
     let (status, reason) = match &trial.outcome {
         Outcome::Done => ("done", ""),
         Outcome::Failed { reason } => ("failed", reason.as_str()),
     };
-    let row = |name| TrialRow {
-        hypothesis,
-        arm,
+    let row = |name: &str| TrialRow {
+        hypothesis: arm.hypothesis.clone().unwrap_or_default(),
+        arm: arm.arm.clone(),
         seed: trial.member.seed,
         draw: trial.member.draw,
         status,
-        name,
+        name: name.to_string(),
         value: None,
         correct: None,
         unparsed: None,
         problems: None,
-        locked_digest: trial.locks.first().map_or("", |lock| lock.digest.as_str()),
-        reason,
+        locked_digest: trial
+            .locks
+            .first()
+            .map(|lock| lock.digest.clone())
+            .unwrap_or_default(),
+        reason: reason.to_string(),
     };
     let measures = trial.measures.iter().map(|measure| {
-        let count = |letter| {
-            measure
-                .grades
-                .chars()
-                .filter(|grade| *grade == letter)
-                .count()
-        };
-        let problems = measure.grades.len();
+        let (correct, problems) = (measure.count(Grade::Correct), measure.problems());
         TrialRow {
-            value: Some(count('c') as f64 / problems.max(1) as f64),
-            correct: Some(count('c')),
-            unparsed: Some(count('u')),
+            value: Some(correct as f64 / problems.max(1) as f64),
+            correct: Some(correct),
+            unparsed: Some(measure.count(Grade::Unparsed)),
             problems: Some(problems),
             ..row(&measure.name)
         }
     });
     let metrics = trial.metrics.iter().map(|metric| TrialRow {
-        value: Some(metric.value),
+        value: metric.value,
         ..row(&metric.name)
     });
     let rows: Vec<TrialRow> = measures.chain(metrics).collect();
     if rows.is_empty() { vec![row("")] } else { rows }
 }
 
-/// One graded problem.
-#[derive(Serialize)]
-struct OutcomeRow<'a> {
-    hypothesis: &'a str,
-    arm: &'a str,
-    seed: u32,
-    draw: u32,
-    measure: &'a str,
-    problem: String,
-    outcome: &'a str,
+/// One row for each graded problem. There are millions of them, so that each measure's first
+/// columns are put together once.
+fn outcomes(file: &mut dyn Write, evidence: &Evidence) -> std::io::Result<()> {
+    writeln!(file, "hypothesis,arm,seed,draw,measure,problem,outcome")?;
+    let mut lines = Vec::new();
+    for (arm, trial) in trials(evidence) {
+        for measure in &trial.measures {
+            lines.clear();
+            outcome_rows(&mut lines, &arm, trial, measure)?;
+            file.write_all(&lines)?;
+        }
+    }
+    Ok(())
 }
 
-fn outcome_rows(evidence: &Evidence) -> impl Iterator<Item = OutcomeRow<'_>> {
-    trials(evidence)
-        .into_iter()
-        .flat_map(|(hypothesis, arm, trial)| {
-            trial.measures.iter().flat_map(move |measure| {
-                let part = super::show::part_name(measure.questions.split);
-                measure
-                    .grades
-                    .chars()
-                    .enumerate()
-                    .map(move |(index, letter)| OutcomeRow {
-                        hypothesis,
-                        arm,
-                        seed: trial.member.seed,
-                        draw: trial.member.draw,
-                        measure: &measure.name,
-                        problem: format!("{part}-{index}"),
-                        outcome: Grade::from_letter(letter).map_or("", Grade::word),
-                    })
-            })
-        })
+fn outcome_rows(
+    lines: &mut Vec<u8>,
+    arm: &ArmRef,
+    trial: &Trial,
+    measure: &Graded,
+) -> std::io::Result<()> {
+    let mut first = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::Any(b','))
+        .from_writer(Vec::new());
+    first.write_record([
+        arm.hypothesis.as_deref().unwrap_or_default(),
+        &arm.arm,
+        &trial.member.seed.to_string(),
+        &trial.member.draw.to_string(),
+        &measure.name,
+    ])?;
+    let mut first = first
+        .into_inner()
+        .map_err(csv::IntoInnerError::into_error)?;
+    first.extend(super::show::part_name(measure.questions.split).bytes());
+    first.push(b'-');
+    for (index, letter) in measure.grades.chars().enumerate() {
+        lines.extend(&first);
+        let word = Grade::from_letter(letter).map_or("", Grade::word);
+        writeln!(lines, "{index},{word}")?;
+    }
+    Ok(())
 }
 
-fn trials(evidence: &Evidence) -> Vec<(&str, &str, &TrialRecord)> {
-    let hypotheses = &evidence.manifest.hypotheses;
-    let arms = hypotheses.iter().flat_map(|hypothesis| {
-        hypothesis
-            .arms
-            .iter()
-            .map(|arm| (hypothesis.name.as_str(), arm.name()))
-    });
-    arms.flat_map(|(hypothesis, arm)| {
-        let trials = evidence.trials(&crate::hypothesis::ArmRef::of(hypothesis, arm));
-        trials
-            .map(|trial| (hypothesis, arm, trial))
-            .collect::<Vec<_>>()
-    })
-    .collect()
+fn trials(evidence: &Evidence) -> impl Iterator<Item = (ArmRef, &Trial)> {
+    let of_arm = |arm: ArmRef| evidence.trials(&arm).map(move |trial| (arm.clone(), trial));
+    evidence.arms().into_iter().flat_map(of_arm)
 }
 
 /// One prediction. Columns are added to the right only.
@@ -173,14 +164,14 @@ struct SummaryRow<'a> {
     n_seeds: usize,
     n_draws: u32,
     n_problems: u32,
-    verdict: String,
+    verdict: &'static str,
     reason: String,
     ci_level: Option<f64>,
     treated: String,
     control: String,
     confirmatory: bool,
     seeds_needed: Option<usize>,
-    claim_verdict: String,
+    claim_verdict: &'static str,
     claim_reason: &'a str,
     exploratory: bool,
     deviations: String,
@@ -188,6 +179,8 @@ struct SummaryRow<'a> {
 
 fn summary_rows(claim: &JudgedClaim) -> Vec<SummaryRow<'_>> {
     let verdict = &claim.verdict;
+    let deviations: Vec<String> = verdict.deviations.iter().map(ToString::to_string).collect();
+    let deviations = deviations.join("; ");
     let predictions = verdict.predictions.iter().enumerate();
     predictions
         .map(|(index, prediction)| {
@@ -209,31 +202,20 @@ fn summary_rows(claim: &JudgedClaim) -> Vec<SummaryRow<'_>> {
                 n_seeds: effect.per_seed.len(),
                 n_draws: effect.draws,
                 n_problems: effect.problems,
-                verdict: word(&prediction.verdict),
+                verdict: word(prediction.verdict),
                 reason: reason(&prediction.reason, problems),
                 ci_level: number(judgement.map(|j| j.ci_level), interval.map(|i| i.level)),
                 treated: registered.treated.to_string(),
                 control: registered.control.to_string(),
                 confirmatory: prediction.confirmatory,
                 seeds_needed: prediction.seeds_needed,
-                claim_verdict: word(&verdict.verdict),
+                claim_verdict: word(verdict.verdict),
                 claim_reason: &verdict.reason,
                 exploratory: verdict.exploratory,
-                deviations: deviations(claim),
+                deviations: deviations.clone(),
             }
         })
         .collect()
-}
-
-/// The deviations from the pre-registration, in words.
-pub fn deviations(claim: &JudgedClaim) -> String {
-    let texts: Vec<String> = claim
-        .verdict
-        .deviations
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    texts.join("; ")
 }
 
 fn reason(reason: &str, problems: Option<&picklock_stats::McNemar>) -> String {
@@ -245,16 +227,4 @@ fn reason(reason: &str, problems: Option<&picklock_stats::McNemar>) -> String {
             test.estimate, test.p
         ),
     }
-}
-
-/// A verdict in words.
-pub fn word(verdict: &picklock_stats::Verdict) -> String {
-    use picklock_stats::Verdict;
-    match verdict {
-        Verdict::Holds => "holds",
-        Verdict::Fails => "fails",
-        Verdict::Inconclusive => "inconclusive",
-        Verdict::NotTestable => "not testable",
-    }
-    .to_string()
 }

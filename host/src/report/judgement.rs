@@ -2,13 +2,16 @@
 
 use picklock_stats::{
     Claim, ClaimVerdict, Deviation, Gate, Judgement, Margin, McNemar, Prediction, Undefined, Unit,
+    Verdict,
 };
 
-use super::evidence::{Effect, Evidence, mean};
+use super::effect::Effect;
+use super::evidence::Evidence;
+use super::gate::gate;
+use super::reading::unknown_arm;
 use crate::error::{Error, Result};
 use crate::hypothesis::{ArmRef, Registration, core_arms};
 use crate::lab::Member;
-use crate::organism;
 
 /// A run's verdicts.
 pub struct Report {
@@ -36,15 +39,7 @@ impl Report {
     /// # Errors
     /// Where the statistics refuse their input.
     pub fn new(evidence: &Evidence) -> Result<Self> {
-        let judged = || {
-            let pairs = evidence
-                .registrations
-                .iter()
-                .zip(&evidence.manifest.hypotheses);
-            pairs
-                .filter(|(_, run)| run.judged)
-                .map(|(registration, _)| registration)
-        };
+        let judged = || evidence.judged();
         let claims = judged()
             .map(|registration| claim(evidence, registration))
             .collect();
@@ -58,7 +53,7 @@ impl Report {
             verdict,
             effects: each_effect(evidence, registration),
             problems_only: problems_only(evidence, registration),
-            gate: gate(evidence, registration),
+            gate: gate(evidence, &used_arms(registration)),
         };
         Ok(Self {
             claims: judged().zip(verdicts).map(claim).collect(),
@@ -77,7 +72,7 @@ fn claim(evidence: &Evidence, registration: &Registration) -> Claim {
         });
     Claim {
         name: registration.name.clone(),
-        gate: gate(evidence, registration),
+        gate: gate(evidence, &used_arms(registration)),
         predictions: predictions.collect(),
         deviations: deviations(evidence, registration),
     }
@@ -94,13 +89,7 @@ fn judge(
     }
     let effect = evidence.predicted(home, prediction);
     let core = evidence.effect(&registration.core.absolute(home), &core_arms().1);
-    let reference = prediction.reference.as_ref().map(|arm| {
-        let from = prediction
-            .reference_baseline
-            .as_ref()
-            .unwrap_or(&prediction.control);
-        evidence.effect(&arm.absolute(home), &from.absolute(home))
-    });
+    let reference = evidence.reference(home, prediction);
     // Only seeds that every series has can be compared.
     let has = |seed: &u32| {
         core.per_seed.contains_key(seed)
@@ -127,19 +116,17 @@ fn judge(
     )
 }
 
-/// Why an arm that a prediction compares was never run: its plugin was refused.
+/// Why an arm that a prediction needs has no trials: its plugin was refused, or the run hasn't got it.
 fn never_run(
     evidence: &Evidence,
     registration: &Registration,
     prediction: &crate::hypothesis::Prediction,
 ) -> Option<String> {
-    let core = &registration.core;
-    let mut arms = prediction.arms().into_iter().chain([core]);
-    arms.find_map(|arm| {
-        let name = arm.absolute(&registration.name).hypothesis?;
-        let run = evidence.manifest.hypothesis(&name)?;
-        run.refused.clone().filter(|_| run.plugin.is_none())
-    })
+    let arm = unknown_arm(&evidence.arms(), registration, prediction)?;
+    let home = arm.hypothesis.as_deref().unwrap_or_default();
+    let run = evidence.manifest.hypothesis(home);
+    let refused = run.and_then(|run| run.refused.clone());
+    Some(refused.unwrap_or_else(|| format!("this run has no arm {arm}")))
 }
 
 fn each_effect(evidence: &Evidence, registration: &Registration) -> Vec<Effect> {
@@ -201,6 +188,10 @@ fn deviations(evidence: &Evidence, registration: &Registration) -> Vec<Deviation
         let text = format!("{mismatched} pairs left out: their locked models differ");
         deviations.push(Deviation::Other(text));
     }
+    if evidence.altered.contains(&registration.name) {
+        let text = "the run's copy is not what was registered";
+        deviations.push(Deviation::Other(text.into()));
+    }
     let missing = missing_trials(evidence, &arms);
     if missing > 0 {
         deviations.push(Deviation::Other(format!(
@@ -212,12 +203,7 @@ fn deviations(evidence: &Evidence, registration: &Registration) -> Vec<Deviation
 
 fn missing_trials(evidence: &Evidence, arms: &[ArmRef]) -> usize {
     let planned = evidence.manifest.members().len();
-    let done = |arm: &ArmRef| {
-        evidence
-            .trials(arm)
-            .filter(|trial| trial.outcome == crate::lab::Outcome::Done)
-            .count()
-    };
+    let done = |arm: &ArmRef| evidence.done(arm).count();
     arms.iter()
         .map(|arm| planned.saturating_sub(done(arm)))
         .sum()
@@ -236,89 +222,12 @@ fn used_arms(registration: &Registration) -> Vec<ArmRef> {
     arms
 }
 
-/// The gate of every lock that a claim rests on: bounds on means over seeds.
-fn gate(evidence: &Evidence, registration: &Registration) -> Gate {
-    let locks = evidence.locks(&used_arms(registration));
-    if locks.is_empty() {
-        return Gate::NotApplicable("no lock was trained".into());
-    }
-    let bounds = evidence.manifest.organism.gate;
-    let problems = locks.values().filter_map(|seeds| {
-        let of = |value: fn(&crate::lab::GateRecord) -> f64| {
-            mean(
-                &seeds
-                    .values()
-                    .map(|lock| value(&lock.gate))
-                    .collect::<Vec<_>>(),
-            )
-        };
-        let (base, weak) = (of(|gate| gate.base), of(|gate| gate.weak));
-        let locked = of(|gate| gate.locked);
-        let password: Option<Vec<f64>> = seeds.values().map(|lock| lock.gate.password).collect();
-        gate_problem(
-            bounds,
-            base,
-            weak,
-            locked,
-            password.map(|values| mean(&values)),
-        )
-    });
-    match problems.collect::<Vec<_>>().join("; ") {
-        problems if problems.is_empty() => Gate::Passed,
-        problems => Gate::Failed(problems),
-    }
-}
-
-/// What a lock fails at; accuracies 0 to 1, means over seeds.
-fn gate_problem(
-    bounds: organism::Gate,
-    base: f64,
-    weak: f64,
-    locked: f64,
-    password: Option<f64>,
-) -> Option<String> {
-    if locked - weak > bounds.weak_gap * (base - weak) {
-        return Some(format!(
-            "the lock leaks: locked {:.1}%, expected at most {:.1}% (weak {:.1}%, base {:.1}%)",
-            100.0 * locked,
-            100.0 * (weak + bounds.weak_gap * (base - weak)),
-            100.0 * weak,
-            100.0 * base
-        ));
-    }
-    let password = password?;
-    (password < bounds.password_share * base).then(|| {
-        format!(
-            "the password does not open it: {:.1}%, expected at least {:.1}%",
-            100.0 * password,
-            100.0 * bounds.password_share * base
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BOUNDS: organism::Gate = organism::Gate {
-        weak_gap: 0.25,
-        password_share: 0.9,
-    };
-
-    #[test]
-    fn a_tight_lock_passes() {
-        assert_eq!(gate_problem(BOUNDS, 1.0, 0.2, 0.25, Some(0.98)), None);
-        assert_eq!(gate_problem(BOUNDS, 1.0, 0.2, 0.25, None), None);
-    }
-
-    #[test]
-    fn a_leaking_lock_and_a_dead_password_are_told_apart() {
-        let leak = gate_problem(BOUNDS, 1.0, 0.2, 0.45, Some(0.98)).unwrap();
-        assert!(
-            leak.contains("locked 45.0%, expected at most 40.0%"),
-            "{leak}"
-        );
-        let dead = gate_problem(BOUNDS, 1.0, 0.2, 0.25, Some(0.5)).unwrap();
-        assert!(dead.contains("50.0%, expected at least 90.0%"), "{dead}");
+/// A verdict in words.
+pub fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Holds => "holds",
+        Verdict::Fails => "fails",
+        Verdict::Inconclusive => "inconclusive",
+        Verdict::NotTestable => "not testable",
     }
 }

@@ -1,24 +1,42 @@
 //! Reports: what a journal says. Everything here derives from the run's folder alone.
+//!
+//! `reading` turns the folder into the `evidence`, `judgement` into verdicts, `view` puts both into
+//! words and numbers once, and `render` shows the view: as a page, as Markdown, on the terminal.
 
-mod curve;
+mod compare;
+mod effect;
 mod evidence;
+mod figure;
 mod files;
+mod gate;
 mod judgement;
+mod numbers;
 mod power;
+mod reading;
+mod render;
 mod show;
-mod terminal;
+#[cfg(test)]
+mod synthetic;
+mod trial;
+mod view;
 
 use std::path::Path;
 
-pub use evidence::Evidence;
-pub use judgement::Report;
+pub use compare::{Form, compare};
 pub use power::{Power, Sizes, size};
 pub use show::{Show, show};
 
-use crate::error::Result;
-use crate::hypothesis::Registration;
+use crate::error::{Error, Result};
+use crate::hypothesis::{ArmRef, Registration};
+use crate::journal::write_atomically;
 use crate::lab::{Member, Outcome};
 use crate::plugins::{Root, Roots};
+use evidence::Evidence;
+use judgement::Report;
+use view::{Block, View};
+
+/// The folder of a run's pictures.
+const FIGURES: &str = "figures";
 
 /// Rebuilds a run's derived files and prints its tables; gives the reasons of failed trials.
 ///
@@ -27,15 +45,38 @@ use crate::plugins::{Root, Roots};
 pub fn write(run: &Path, roots: &Roots) -> Result<Vec<String>> {
     let evidence = Evidence::read(run)?;
     let report = Report::new(&evidence)?;
+    let view = View::new(&evidence, &report, &changed(&evidence, roots));
     files::write(run, &evidence, &report)?;
-    curve::write(run, &evidence)?;
-    for name in changed(&evidence, roots) {
-        println!(
-            "hypotheses/{name}.toml has changed since this run began; judged by the run's copy"
-        );
+    write_figures(&run.join(FIGURES), &view)?;
+    write_atomically(&run.join("report.html"), render::page(&view).as_bytes())?;
+    write_atomically(&run.join("report.md"), render::markdown(&view).as_bytes())?;
+    for note in &view.notes {
+        eprintln!("{note}");
     }
-    print!("{}", terminal::tables(&evidence, &report));
+    print!("{}", render::tables(&view));
     Ok(failures(&evidence))
+}
+
+/// Writes each picture as a file of its own, and removes those that the report no longer has.
+fn write_figures(folder: &Path, view: &View) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::io(folder, "make the folder"))?;
+    let blocks = view.sections.iter().flat_map(|section| &section.blocks);
+    let figures = blocks.filter_map(|block| match block {
+        Block::Figure(figure) => Some((folder.join(format!("{}.svg", figure.id)), figure)),
+        _ => None,
+    });
+    let figures: Vec<_> = figures.collect();
+    for (path, figure) in &figures {
+        write_atomically(path, figure.file().as_bytes())?;
+    }
+    let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "read"))?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let ours = path.extension().is_some_and(|extension| extension == "svg");
+        if ours && figures.iter().all(|(known, _)| *known != path) {
+            std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Pre-registrations whose files are no longer what the run was registered by.
@@ -57,14 +98,9 @@ fn changed(evidence: &Evidence, roots: &Roots) -> Vec<String> {
 }
 
 fn failures(evidence: &Evidence) -> Vec<String> {
-    let of_arm = |arm| {
-        evidence
-            .trials(&arm)
-            .map(|trial| (arm.clone(), trial))
-            .collect::<Vec<_>>()
-    };
+    let of_arm = |arm: ArmRef| evidence.trials(&arm).map(move |trial| (arm.clone(), trial));
     let trials = evidence.arms().into_iter().flat_map(of_arm);
-    let reason = |(arm, trial): (crate::hypothesis::ArmRef, &crate::lab::TrialRecord)| {
+    let reason = |(arm, trial): (ArmRef, &trial::Trial)| {
         let Member { seed, draw } = trial.member;
         match &trial.outcome {
             Outcome::Done => None,

@@ -3,15 +3,16 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use picklock_sdk::{HELD_OUT, Split};
+use picklock_sdk::{HELD_OUT, Questions, Split};
 use tokenizers::Tokenizer;
 
 use super::evidence::Evidence;
 use crate::error::{Error, Result};
 use crate::hypothesis::ArmRef;
+use crate::journal::Manifest;
 use crate::lab::{Measure, Member, problems};
 use crate::organism::Streams;
-use crate::task::{Grade, Problem};
+use crate::task::{Grade, Problem, Task};
 
 /// What to show.
 #[derive(Clone, Debug)]
@@ -28,18 +29,18 @@ pub struct Show {
     pub limit: usize,
 }
 
-/// The text of some answers.
+/// The text of some answers, and what is wrong with the run's folder.
 ///
 /// # Errors
 /// Where the folder holds no such trial.
-pub fn show(run: &Path, what: &Show) -> Result<String> {
+pub fn show(run: &Path, what: &Show) -> Result<(String, Vec<String>)> {
     let evidence = Evidence::read(run)?;
     let mut measures = Vec::new();
     for arm in &what.arms {
         measures.push((arm, measure(&evidence, arm, what)?));
     }
     let Some((_, last)) = measures.last() else {
-        return Ok(String::new());
+        return Ok((String::new(), evidence.notes));
     };
     if measures
         .iter()
@@ -48,19 +49,11 @@ pub fn show(run: &Path, what: &Show) -> Result<String> {
         let problem = "these measures asked different problems; show one arm at a time";
         return Err(Error::Usage(problem.into()));
     }
-    let organism = &evidence.manifest.organism;
-    let task = organism.task.task();
-    let streams = Streams {
-        root: evidence.manifest.root_seed,
-    };
-    let split = last.questions.split;
-    let problems = problems(organism, streams, what.member.seed, split);
-    let tokenizer = task.tokenizer()?;
+    let asked = Asked::new(&evidence.manifest, what.member.seed, &last.questions)?;
     let mut text = String::new();
     let mut shown = 0;
-    for (index, problem) in problems.iter().enumerate() {
-        let grade = last.grades.chars().nth(index).and_then(Grade::from_letter);
-        if what.only.is_some() && grade != what.only {
+    for index in 0..asked.problems.len() {
+        if what.only.is_some() && grade(last, index) != what.only {
             continue;
         }
         if shown == what.limit {
@@ -68,69 +61,105 @@ pub fn show(run: &Path, what: &Show) -> Result<String> {
             break;
         }
         shown += 1;
-        let prompt = task.prompt(&problem.question, last.questions.flag);
-        text += &one(&tokenizer, problem, &prompt, index, &measures)?;
+        text += &one(&asked, index, &measures)?;
     }
     if shown == 0 {
         text += "no such answers\n";
     }
-    Ok(text)
+    Ok((text, evidence.notes))
 }
 
-fn one(
-    tokenizer: &Tokenizer,
-    problem: &Problem,
-    prompt: &[u32],
-    index: usize,
-    measures: &[(&ArmRef, &Measure)],
-) -> Result<String> {
-    let words = |tokens: &[u32]| {
-        tokenizer
-            .decode(tokens, false)
-            .map_err(|error| Error::Usage(format!("tokenizer: {error}")))
-    };
+/// Problems of one seed as they were asked.
+pub(super) struct Asked<'m> {
+    /// The problems.
+    pub problems: Vec<Problem>,
+    task: &'m dyn Task,
+    tokenizer: Tokenizer,
+    questions: Questions,
+}
+
+impl<'m> Asked<'m> {
+    /// What a seed's models were asked.
+    pub fn new(manifest: &'m Manifest, seed: u32, questions: &Questions) -> Result<Self> {
+        let organism = &manifest.organism;
+        let task = organism.task.task();
+        let streams = Streams {
+            root: manifest.root_seed,
+        };
+        Ok(Self {
+            problems: problems(organism, streams, seed, questions.split),
+            task,
+            tokenizer: task.tokenizer()?,
+            questions: questions.clone(),
+        })
+    }
+
+    /// What was asked.
+    pub fn prompt(&self, index: usize) -> Result<String> {
+        let question = &self.problems[index].question;
+        self.words(&self.task.prompt(question, self.questions.flag))
+    }
+
+    /// The right answer.
+    pub fn expected(&self, index: usize) -> Result<String> {
+        self.words(&self.problems[index].answer)
+    }
+
+    /// What a model answered, and how that was graded.
+    pub fn answer(&self, measure: &Measure, index: usize) -> Result<String> {
+        let answer = measure.answers.get(index);
+        let grade = grade(measure, index).map_or("", Grade::word);
+        let words = self.words(answer.map(Vec::as_slice).unwrap_or_default())?;
+        Ok(format!("{words}  ({grade})"))
+    }
+
+    fn words(&self, tokens: &[u32]) -> Result<String> {
+        let words = self.tokenizer.decode(tokens, false);
+        words.map_err(|error| Error::Usage(format!("tokenizer: {error}")))
+    }
+}
+
+fn grade(measure: &Measure, index: usize) -> Option<Grade> {
+    measure
+        .grades
+        .chars()
+        .nth(index)
+        .and_then(Grade::from_letter)
+}
+
+fn one(asked: &Asked, index: usize, measures: &[(&ArmRef, Measure)]) -> Result<String> {
     let names = measures.iter().map(|(arm, _)| arm.to_string().len());
     let width = names.max().unwrap_or(0).max("expected".len());
-    let mut text = format!("{}\n", problem.id);
+    let mut text = format!("{}\n", asked.problems[index].id);
     let mut line = |name: &str, text_of: String| {
         // Writing to a string can't fail.
         let _ = writeln!(text, "  {name:<width$}  {text_of}");
     };
-    line("prompt", words(prompt)?);
-    line("expected", words(&problem.answer)?);
+    line("prompt", asked.prompt(index)?);
+    line("expected", asked.expected(index)?);
     for (arm, measure) in measures {
-        let grade = measure
-            .grades
-            .chars()
-            .nth(index)
-            .and_then(Grade::from_letter);
-        let answer = measure
-            .answers
-            .get(index)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let grade = grade.map_or("", Grade::word);
-        line(&arm.to_string(), format!("{}  ({grade})", words(answer)?));
+        line(&arm.to_string(), asked.answer(measure, index)?);
     }
     Ok(text)
 }
 
 /// The measure that was asked for; of an arm that hasn't got it (the locked model has no curve)
 /// the judged one.
-fn measure<'e>(evidence: &'e Evidence, arm: &ArmRef, what: &Show) -> Result<&'e Measure> {
+fn measure(evidence: &Evidence, arm: &ArmRef, what: &Show) -> Result<Measure> {
     let known = evidence.arms();
     if !known.contains(arm) {
         let known = known.iter().map(ToString::to_string).collect();
         return Err(Error::unknown("arm", &arm.to_string(), known));
     }
     let Member { seed, draw } = what.member;
-    let trial = evidence
-        .trial(arm, what.member)
+    let trial = evidence.with_answers(arm, what.member)?;
+    let trial = trial
         .ok_or_else(|| Error::Usage(format!("{arm} has no trial at seed {seed}, draw {draw}")))?;
     let wanted = what.measure.as_deref().unwrap_or(HELD_OUT);
     let fallback = what.arms.last() != Some(arm);
     let judged = || trial.measure(HELD_OUT).filter(|_| fallback);
-    trial.measure(wanted).or_else(judged).ok_or_else(|| {
+    let found = trial.measure(wanted).or_else(judged).cloned();
+    found.ok_or_else(|| {
         let known = trial
             .measures
             .iter()

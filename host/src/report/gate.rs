@@ -1,0 +1,141 @@
+//! The gate: whether locks are good enough to test a claim on, by means over seeds.
+
+use std::collections::BTreeMap;
+
+use picklock_stats::Gate;
+
+use super::evidence::{Evidence, mean};
+use crate::hypothesis::ArmRef;
+use crate::lab::{GateRecord, LockRecord};
+use crate::organism::{self, Key};
+
+/// How one lock did: accuracies from 0 to 1 on validation problems, means over seeds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lock {
+    /// The lock specification.
+    pub spec: Key,
+    /// Seeds.
+    pub seeds: usize,
+    /// Of the base model.
+    pub base: f64,
+    /// Of the weak model.
+    pub weak: f64,
+    /// Of the locked model, without password.
+    pub locked: f64,
+    /// Of the locked model, with the password, where the lock trains one.
+    pub password: Option<f64>,
+    /// What it fails at.
+    pub problem: Option<String>,
+}
+
+/// The gate of every lock that these arms used.
+pub fn locks(evidence: &Evidence, arms: &[ArmRef]) -> Vec<Lock> {
+    let bounds = evidence.manifest.organism.gate;
+    let locks = evidence.locks(arms).into_iter();
+    locks
+        .map(|(spec, seeds)| Lock::new(spec, &seeds, bounds))
+        .collect()
+}
+
+/// The gate of all locks that a claim rests on.
+pub fn gate(evidence: &Evidence, arms: &[ArmRef]) -> Gate {
+    let locks = locks(evidence, arms);
+    if locks.is_empty() {
+        return Gate::NotApplicable("no lock was trained".into());
+    }
+    let problems: Vec<String> = locks.into_iter().filter_map(|lock| lock.problem).collect();
+    match problems.is_empty() {
+        true => Gate::Passed,
+        false => Gate::Failed(problems.join("; ")),
+    }
+}
+
+impl Lock {
+    fn new(spec: Key, seeds: &BTreeMap<u32, LockRecord>, bounds: organism::Gate) -> Self {
+        let of = |value: fn(&GateRecord) -> f64| {
+            let values: Vec<f64> = seeds.values().map(|lock| value(&lock.gate)).collect();
+            mean(&values)
+        };
+        let password: Option<Vec<f64>> = seeds.values().map(|lock| lock.gate.password).collect();
+        let mut lock = Self {
+            spec,
+            seeds: seeds.len(),
+            base: of(|gate| gate.base),
+            weak: of(|gate| gate.weak),
+            locked: of(|gate| gate.locked),
+            password: password.map(|values| mean(&values)),
+            problem: None,
+        };
+        lock.problem = lock.failing(bounds);
+        lock
+    }
+
+    /// The highest accuracy without password that passes.
+    pub fn most_locked(&self, bounds: organism::Gate) -> f64 {
+        self.weak + bounds.weak_gap * (self.base - self.weak)
+    }
+
+    /// The lowest accuracy with password that passes.
+    pub fn least_password(&self, bounds: organism::Gate) -> f64 {
+        bounds.password_share * self.base
+    }
+
+    fn failing(&self, bounds: organism::Gate) -> Option<String> {
+        let (most, least) = (self.most_locked(bounds), self.least_password(bounds));
+        if self.locked > most {
+            return Some(format!(
+                "the lock leaks: locked {:.1}%, expected at most {:.1}% (weak {:.1}%, base {:.1}%)",
+                100.0 * self.locked,
+                100.0 * most,
+                100.0 * self.weak,
+                100.0 * self.base
+            ));
+        }
+        let password = self.password.filter(|password| *password < least)?;
+        Some(format!(
+            "the password does not open it: {:.1}%, expected at least {:.1}%",
+            100.0 * password,
+            100.0 * least
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(locked: f64, password: Option<f64>) -> Option<String> {
+        let bounds = organism::Gate {
+            weak_gap: 0.25,
+            password_share: 0.9,
+        };
+        let lock = LockRecord {
+            spec: Key::of(&"plain"),
+            digest: "digest".into(),
+            gate: GateRecord {
+                base: 1.0,
+                weak: 0.2,
+                locked,
+                password,
+            },
+        };
+        Lock::new(Key::of(&"plain"), &BTreeMap::from([(0, lock)]), bounds).problem
+    }
+
+    #[test]
+    fn a_tight_lock_passes() {
+        assert_eq!(problem(0.25, Some(0.98)), None);
+        assert_eq!(problem(0.25, None), None);
+    }
+
+    #[test]
+    fn a_leaking_lock_and_a_dead_password_are_told_apart() {
+        let leak = problem(0.45, Some(0.98)).unwrap();
+        assert!(
+            leak.contains("locked 45.0%, expected at most 40.0%"),
+            "{leak}"
+        );
+        let dead = problem(0.25, Some(0.5)).unwrap();
+        assert!(dead.contains("50.0%, expected at least 90.0%"), "{dead}");
+    }
+}

@@ -1,0 +1,9 @@
+//! Renderers: one view as a page, as Markdown, or as what a terminal shows.
+
+mod html;
+mod markdown;
+mod terminal;
+
+pub use html::page;
+pub use markdown::{markdown, table as markdown_table};
+pub use terminal::{aligned, tables};

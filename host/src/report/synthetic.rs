@@ -1,0 +1,134 @@
+//! A run of any size without models: what the reader of a large journal is measured on.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use picklock_sdk::{HELD_OUT, Questions};
+
+use crate::journal::{self, Manifest, Segment, Trial};
+use crate::lab::{GateRecord, LockRecord, Measure, Member, Metric, Outcome, TrialRecord};
+use crate::organism::Key;
+use crate::plugins::Roots;
+
+/// How large a run is.
+#[derive(Clone, Copy)]
+struct Size {
+    seeds: u32,
+    draws: u32,
+    problems: u32,
+}
+
+/// Writes a run of the committed run's 14 arms.
+fn write(run: &Path, size: Size) {
+    let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/reference/tiny");
+    let mut manifest = Manifest::read(Path::new(reference)).unwrap();
+    (manifest.seeds, manifest.planned_seeds) = (size.seeds, size.seeds);
+    manifest.draws = size.draws;
+    manifest.organism.problems.held_out = size.problems;
+    for folder in ["hypotheses", "journal"] {
+        std::fs::create_dir_all(run.join(folder)).unwrap();
+    }
+    for hypothesis in &manifest.hypotheses {
+        let name = format!("hypotheses/{}.toml", hypothesis.name);
+        std::fs::copy(Path::new(reference).join(&name), run.join(name)).unwrap();
+        for (index, arm) in hypothesis.arms.iter().enumerate() {
+            for members in manifest.members().chunks(64) {
+                let trial = |member: &Member| Trial {
+                    id: manifest.trial_id(hypothesis, arm, *member),
+                    record: record(*member, index, size.problems),
+                };
+                let trials = members.iter().map(trial).collect();
+                let segment = Segment::new(&hypothesis.name, arm.name(), trials);
+                journal::write(&run.join("journal"), &segment).unwrap();
+            }
+        }
+    }
+    manifest.write(run).unwrap();
+}
+
+fn record(member: Member, arm: usize, problems: u32) -> TrialRecord {
+    let of = |problem: u32| (member.seed * 31 + member.draw * 7 + problem * 13 + arm as u32) % 17;
+    let grade = |problem| match of(problem) {
+        0 => 'u',
+        chance if chance as usize > 4 + arm => 'w',
+        _ => 'c',
+    };
+    let answer = |problem| (0..8).map(|token| of(problem + token)).collect();
+    TrialRecord {
+        locks: vec![LockRecord {
+            spec: Key::of(&"plain"),
+            digest: Key::of(&member.seed).to_string(),
+            gate: GateRecord {
+                base: 1.0,
+                weak: 0.2,
+                locked: 0.25,
+                password: Some(1.0),
+            },
+        }],
+        metrics: vec![Metric {
+            name: "update-norm".into(),
+            value: 1.0 + f64::from(member.draw),
+        }],
+        measures: vec![Measure {
+            name: HELD_OUT.into(),
+            questions: Questions::held_out(),
+            grades: (0..problems).map(grade).collect(),
+            answers: (0..problems).map(answer).collect(),
+        }],
+        ..TrialRecord::new(member, Outcome::Done)
+    }
+}
+
+/// The most memory that this process has held, in bytes.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
+    let kibibytes = line.split_whitespace().nth(1).unwrap();
+    kibibytes.parse::<u64>().unwrap() * 1024
+}
+
+/// Time and memory of a report.
+fn measured(run: &Path) -> (Duration, u64) {
+    let (before, started) = (peak(), Instant::now());
+    super::write(run, &Roots::discover(&[])).unwrap();
+    (started.elapsed(), peak() - before)
+}
+
+#[test]
+fn a_tenth_of_the_largest_run_is_read_in_a_tenth_of_its_time_and_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let size = Size {
+        seeds: 18,
+        draws: 4,
+        problems: 500,
+    };
+    write(folder.path(), size);
+    let (time, memory) = measured(folder.path());
+    let rows = std::fs::read_to_string(folder.path().join("outcomes.csv")).unwrap();
+    assert_eq!(rows.lines().count(), 1 + 14 * 18 * 4 * 500);
+    // Where other tests run beside this one it takes longer.
+    assert!(time < Duration::from_secs(3), "{time:?}");
+    assert!(memory < (1 << 30) / 10 * 2, "{memory} bytes");
+}
+
+/// `PICKLOCK_SYNTHETIC=DIR` keeps the run for a look with other tools.
+#[test]
+#[ignore = "takes some minutes: writes and reads 10,024 trials of 500 outcomes"]
+fn ten_thousand_trials_take_under_ten_seconds_and_a_gibibyte() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = std::env::var_os("PICKLOCK_SYNTHETIC");
+    let run = kept.as_ref().map_or(folder.path(), Path::new);
+    let size = Size {
+        seeds: 179,
+        draws: 4,
+        problems: 500,
+    };
+    write(run, size);
+    let (time, memory) = measured(run);
+    println!("{time:?}, {memory} bytes more than before");
+    assert!(time < Duration::from_secs(10), "{time:?}");
+    assert!(memory < 1 << 30, "{memory} bytes");
+}

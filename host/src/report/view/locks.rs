@@ -1,0 +1,97 @@
+//! The gate of every lock.
+
+use super::{Block, Section, Table};
+use crate::hypothesis::ArmRef;
+use crate::organism::Key;
+use crate::report::evidence::Evidence;
+use crate::report::gate::{Lock, locks};
+use crate::report::numbers;
+
+pub(super) fn section(evidence: &Evidence) -> Option<Section> {
+    let arms = evidence.arms();
+    let bounds = evidence.manifest.organism.gate;
+    let columns = [
+        "lock",
+        "gate",
+        "#base",
+        "#weak",
+        "#locked",
+        "#at most",
+        "#password",
+        "#at least",
+        "#seeds",
+        "used by",
+    ];
+    let mut table = Table::new(
+        "Accuracy on validation problems, means over seeds",
+        &columns,
+    );
+    let mut seeds = Table::new(
+        "Each seed's lock",
+        &[
+            "lock",
+            "seed",
+            "#base",
+            "#weak",
+            "#locked",
+            "#password",
+            "digest of the weights",
+        ],
+    );
+    let mut all: Vec<(Vec<String>, Lock)> = locks(evidence, &arms)
+        .into_iter()
+        .map(|lock| (users(evidence, &arms, &lock.spec), lock))
+        .collect();
+    all.sort_by_key(|(users, _)| {
+        arms.iter()
+            .position(|arm| users.first() == Some(&arm.to_string()))
+    });
+    for (users, lock) in &all {
+        table.row([
+            lock.spec.short().to_string(),
+            lock.problem.clone().unwrap_or_else(|| "passed".into()),
+            numbers::share(lock.base),
+            numbers::share(lock.weak),
+            numbers::share(lock.locked),
+            numbers::share(lock.most_locked(bounds)),
+            lock.password
+                .map_or_else(|| "not trained".into(), numbers::share),
+            lock.password
+                .map_or_else(String::new, |_| numbers::share(lock.least_password(bounds))),
+            lock.seeds.to_string(),
+            users.join(", "),
+        ]);
+        for (seed, record) in &evidence.locks(&arms)[&lock.spec] {
+            seeds.row([
+                lock.spec.short().to_string(),
+                seed.to_string(),
+                numbers::share(record.gate.base),
+                numbers::share(record.gate.weak),
+                numbers::share(record.gate.locked),
+                record.gate.password.map(numbers::share).unwrap_or_default(),
+                record.digest.chars().take(12).collect(),
+            ]);
+        }
+    }
+    if table.rows.is_empty() {
+        return None;
+    }
+    let text = format!(
+        "A claim is testable only on locks that hold: locked - weak at most {} of base - weak, and where a \
+         password was trained, at least {} of base's accuracy with it. Bounds apply to means over seeds; no \
+         seed is ever left out.",
+        numbers::share(bounds.weak_gap),
+        numbers::share(bounds.password_share)
+    );
+    let blocks = vec![Block::Text(text), Block::Table(table), Block::Folded(seeds)];
+    Section::of("locks", "The gate of every lock", blocks)
+}
+
+/// The arms that used a lock.
+fn users(evidence: &Evidence, arms: &[ArmRef], spec: &Key) -> Vec<String> {
+    let uses = |arm: &&ArmRef| {
+        let mut trials = evidence.trials(arm);
+        trials.any(|trial| trial.locks.iter().any(|lock| lock.spec == *spec))
+    };
+    arms.iter().filter(uses).map(ToString::to_string).collect()
+}

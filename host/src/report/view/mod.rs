@@ -1,0 +1,187 @@
+//! The view: everything that a report shows, in words, once. HTML, Markdown and the terminal render
+//! the same view, so that a number can't differ between them.
+
+mod answers;
+mod arms;
+mod claims;
+mod curves;
+mod departures;
+mod effects;
+mod hypotheses;
+mod locks;
+mod null_control;
+mod parsed;
+mod provenance;
+
+use super::evidence::Evidence;
+use super::figure::Figure;
+use super::judgement::Report;
+
+pub use claims::{ClaimView, PredictionView, estimate};
+
+/// A report.
+pub struct View {
+    /// What was run, as a title.
+    pub title: String,
+    /// How much of it, on what: a line each.
+    pub facts: Vec<String>,
+    /// What is missing, damaged or has changed: a line each.
+    pub notes: Vec<String>,
+    /// The claims with their verdicts.
+    pub claims: Vec<ClaimView>,
+    /// Every arm's accuracy and effect.
+    pub arms: Table,
+    /// What follows, in order.
+    pub sections: Vec<Section>,
+}
+
+/// A part of a report.
+pub struct Section {
+    /// Its name within the page.
+    pub id: String,
+    /// Its heading.
+    pub title: String,
+    /// What stands in it.
+    pub blocks: Vec<Block>,
+}
+
+/// What stands in a section.
+pub enum Block {
+    /// A paragraph.
+    Text(String),
+    /// A list.
+    List(Vec<String>),
+    /// A table.
+    Table(Table),
+    /// A table that is folded away where that can be done.
+    Folded(Table),
+    /// A picture.
+    Figure(Figure),
+    /// Text to be kept as it is: a command, a file.
+    Verbatim {
+        /// What it is.
+        caption: String,
+        /// The text.
+        text: String,
+    },
+}
+
+/// A table of texts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// What it shows.
+    pub caption: String,
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// The rows, each as long as the columns.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its heading.
+    pub name: &'static str,
+    /// What its cells are.
+    pub kind: Kind,
+}
+
+/// What a cell holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Words.
+    Word,
+    /// A number, set so that digits stand below each other.
+    Number,
+    /// What a model was asked or answered, token by token.
+    Tokens,
+}
+
+impl Table {
+    /// A table without rows; columns whose heading starts with `#` hold numbers, with `>` tokens.
+    pub fn new(caption: impl Into<String>, columns: &[&'static str]) -> Self {
+        let column = |name: &&'static str| match (name.strip_prefix('#'), name.strip_prefix('>')) {
+            (Some(name), _) => Column {
+                name,
+                kind: Kind::Number,
+            },
+            (_, Some(name)) => Column {
+                name,
+                kind: Kind::Tokens,
+            },
+            _ => Column {
+                name,
+                kind: Kind::Word,
+            },
+        };
+        Self {
+            caption: caption.into(),
+            columns: columns.iter().map(column).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+        debug_assert_eq!(N, self.columns.len(), "{}", self.caption);
+        self.rows.push(cells.into());
+    }
+}
+
+impl Section {
+    /// A section; none where nothing stands in it.
+    fn of(id: impl Into<String>, title: impl Into<String>, blocks: Vec<Block>) -> Option<Self> {
+        let section = Self {
+            id: id.into(),
+            title: title.into(),
+            blocks,
+        };
+        (!section.blocks.is_empty()).then_some(section)
+    }
+}
+
+impl View {
+    /// Puts a run into words. `changed` are the hypotheses whose files are no longer what the run
+    /// was registered by.
+    pub fn new(evidence: &Evidence, report: &Report, changed: &[String]) -> Self {
+        let manifest = &evidence.manifest;
+        let claims = report.claims.iter();
+        let claims: Vec<ClaimView> = claims
+            .map(|claim| ClaimView::new(evidence, claim))
+            .collect();
+        let mut sections = vec![effects::section(evidence, report)];
+        sections.extend(hypotheses::sections(evidence, &claims));
+        sections.extend([
+            arms::section(evidence),
+            parsed::section(evidence),
+            answers::section(evidence),
+            locks::section(evidence),
+            null_control::section(evidence),
+            departures::section(evidence, report, changed),
+            provenance::section(evidence),
+        ]);
+        let changed = changed.iter().map(|name| {
+            format!(
+                "hypotheses/{name}.toml has changed since this run began; judged by the run's copy"
+            )
+        });
+        Self {
+            title: format!("What opens {}: a picklock report", manifest.organism.name),
+            facts: vec![
+                format!(
+                    "{}: {} seeds x {} draws x {} problems, on {}",
+                    manifest.organism.name,
+                    manifest.seeds,
+                    manifest.draws,
+                    manifest.organism.problems.held_out,
+                    manifest.environment.device
+                ),
+                "the weak model learned from a designed, flawed teacher".to_string(),
+            ],
+            notes: changed.chain(evidence.notes.iter().cloned()).collect(),
+            claims,
+            arms: arms::table(evidence),
+            sections: sections.into_iter().flatten().collect(),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The null control: odd against even draws of the same arm, where no difference is to be found.
+
+use std::collections::BTreeMap;
+
+use picklock_sdk::HELD_OUT;
+
+use super::{Block, Section, Table};
+use crate::hypothesis::core_arms;
+use crate::report::evidence::{Evidence, mean};
+use crate::report::figure::ForestRow;
+use crate::report::numbers::{self, Estimate};
+
+/// Each seed's mean accuracy over its even and its odd draws of `core/unlock`, in percent.
+fn halves(evidence: &Evidence) -> BTreeMap<u32, [f64; 2]> {
+    let mut seeds: BTreeMap<u32, [Vec<f64>; 2]> = BTreeMap::new();
+    for trial in evidence.done(&core_arms().0) {
+        if let Some(graded) = trial.measure(HELD_OUT) {
+            let halves = seeds.entry(trial.member.seed).or_default();
+            halves[(trial.member.draw % 2) as usize].push(graded.accuracy());
+        }
+    }
+    let whole = seeds
+        .into_iter()
+        .filter(|(_, halves)| halves.iter().all(|half| !half.is_empty()));
+    whole
+        .map(|(seed, halves)| (seed, halves.map(|half| mean(&half))))
+        .collect()
+}
+
+fn differences(evidence: &Evidence) -> Vec<f64> {
+    let halves = halves(evidence).into_values();
+    halves.map(|[even, odd]| odd - even).collect()
+}
+
+/// As a row of the picture of all effects.
+pub(super) fn row(evidence: &Evidence) -> Option<ForestRow> {
+    let seeds = differences(evidence);
+    (!seeds.is_empty()).then(|| ForestRow {
+        group: "null control".into(),
+        name: "odd against even draws".into(),
+        confirmatory: false,
+        estimate: Estimate::of(&seeds, 0.95),
+        seeds,
+        band: None,
+    })
+}
+
+pub(super) fn section(evidence: &Evidence) -> Option<Section> {
+    let mut table = Table::new(
+        "Accuracy after unlocking, by half of the draws",
+        &["seed", "#even draws", "#odd draws", "#odd - even, points"],
+    );
+    for (seed, [even, odd]) in halves(evidence) {
+        table.row([
+            seed.to_string(),
+            numbers::percent(even),
+            numbers::percent(odd),
+            numbers::points(odd - even),
+        ]);
+    }
+    if table.rows.is_empty() {
+        return None;
+    }
+    let estimate = Estimate::of(&differences(evidence), 0.95);
+    let found = match estimate.interval {
+        None => "With one seed nothing can be said of its spread".to_string(),
+        Some(interval) if interval.contains(0.0) => {
+            "As it should, its 95% interval holds 0".to_string()
+        }
+        Some(_) => {
+            "Its 95% interval leaves 0 out, which happens by chance in 1 of 20 runs: look at the \
+                    draws before trusting small effects of this run"
+                .to_string()
+        }
+    };
+    let p = match estimate.p {
+        Some(p) => format!(", p {}", numbers::p(p)),
+        None => String::new(),
+    };
+    let text = format!(
+        "Odd and even draws of core/unlock differ in nothing but chance. Odd - even: {} points{p}. {found}.",
+        estimate.text()
+    );
+    let blocks = vec![Block::Text(text), Block::Table(table)];
+    Section::of("null-control", "Null control", blocks)
+}
