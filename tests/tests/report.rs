@@ -218,3 +218,30 @@ fn every_file_and_column_is_documented() {
         }
     }
 }
+
+#[test]
+fn a_hypothesis_of_ones_own_has_its_section_and_pictures() {
+    let place = Place::with_fixture(&["steady"], "");
+    place
+        .run(&["tests", "--seeds", "2", "--draws", "2", "--out", "o"])
+        .ok();
+    let page = Page::read(&place.here("o/report.html"));
+    assert_eq!(
+        page.headings()[..4],
+        ["Verdicts", "All effects", "core", "tests"]
+    );
+    let figures = page.all("figure");
+    let ids: Vec<&str> = figures.iter().map(|tag| tag.attribute("id")).collect();
+    assert!(ids.contains(&"tests-arms"), "{ids:?}");
+    // Core's arms ran for comparison, and its claim isn't judged.
+    assert!(page.text.contains("Not judged here"), "{}", page.text);
+    let claims = page.rows("verdicts");
+    assert!(
+        claims.iter().all(|row| !row[0].starts_with("core")),
+        "{claims:?}"
+    );
+    assert!(
+        page.text
+            .contains("A plugin of the tests does what it says.")
+    );
+}
