@@ -124,10 +124,12 @@ pub fn plot(rows: &[(Cell, Tally)]) -> Result<String, Box<dyn Error>> {
                 .margin(12)
                 .x_label_area_size(36)
                 .y_label_area_size(44)
-                .build_cartesian_2d(-0.5..3.5, 60.0..100.0)?;
+                .build_cartesian_2d(-0.5..3.5, 70.0..100.0)?;
             chart
                 .configure_mesh()
                 .disable_x_mesh()
+                .max_light_lines(0)
+                .y_label_formatter(&|percent: &f64| format!("{percent:.0}"))
                 .x_labels(4)
                 .x_label_formatter(&|x: &f64| {
                     SEEDS
@@ -140,12 +142,15 @@ pub fn plot(rows: &[(Cell, Tally)]) -> Result<String, Box<dyn Error>> {
             let nominal = [(-0.5, 95.0), (3.5, 95.0)];
             chart.draw_series(LineSeries::new(nominal, BLACK.stroke_width(1)))?;
             for (place, (method, colour)) in shown().into_iter().enumerate() {
+                if !shared && method == Method::TwoWay {
+                    continue;
+                }
                 let dots = rows.iter().filter_map(|(cell, tally)| {
                     let seeds = SEEDS.iter().position(|seeds| *seeds == cell.world.seeds)?;
                     let covered = tally.percent()[2]?;
                     let dodge = 0.2 * (place as f64 - 1.0);
                     let fits = cell.method == method && cell.world.shared == shared;
-                    fits.then_some((seeds as f64 + dodge, covered.max(60.0)))
+                    fits.then_some((seeds as f64 + dodge, covered.max(70.0)))
                 });
                 chart
                     .draw_series(dots.map(|dot| Circle::new(dot, 4, colour.mix(0.7).filled())))?
