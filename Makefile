@@ -19,7 +19,7 @@ ifeq ($(origin CXX),default)
   endif
 endif
 
-.PHONY: help setup run test dist golden
+.PHONY: help setup run test dist golden calibrate
 
 help: ## Print these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -67,6 +67,9 @@ $(golden_venv)/made: $(golden_pins)
 golden: $(golden_venv)/made ## Make the statistics' golden figures anew by scipy and statsmodels, and compare
 	@$(golden_venv)/bin/python host/stats/golden/make.py --check
 	@echo 'golden: as committed'
+
+calibrate: ## Simulate the false positives and coverage of docs/src/calibration.md anew (minutes)
+	@$(CARGO) run --package picklock-stats --example calibrate -- docs/src
 
 # dist/picklock-<version>-<arch>/ is for machines that have no cargo: bin/picklock, and share/picklock beside it, which
 # picklock finds by itself. libtorch is not in it. The binary looks for torch/lib in the folder that it was linked

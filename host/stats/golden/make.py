@@ -51,6 +51,8 @@ def seeds():
     sets["tiny-t"] = np.array([1.0, -1.0, 1.0, -1.0 + 1e-6])
     sets["tiny-values"] = np.array([3e-8, -1e-8, 4e-8, 2e-8])
     sets["far-from-zero"] = np.array([99.0, 98.5, 99.5, 100.0, 99.25])
+    sets["huge-values"] = np.array([3e12, -1e12, 4e12, 2.5e12, 1e12])
+    sets["mixed-sizes"] = np.array([1e-6, 1e6, 1.0, 1e3])
     sets["all-zero"] = np.zeros(4)
     sets["all-equal"] = np.full(4, 12.5)
     sets["all-equal-negative"] = np.full(3, -2.5)
@@ -120,6 +122,8 @@ def holm_cases():
     families = [[0.04], [0.01, 0.04, 0.03], [0.02, 0.02, 0.02], [1.0, 1.0], [0.0, 0.5, 1.0],
                 [0.001, 0.2, 0.013, 0.025, 0.9], [0.05, 0.025, 0.05 / 3]]
     families += [rng.uniform(0, 0.1, size).tolist() for size in (2, 3, 7, 12, 40)]
+    families += [(10.0 ** -rng.uniform(0, 300 if i % 2 else 4, 1 + i)).tolist() for i in range(12)]
+    families += [np.round(rng.uniform(0, 0.05, 8), 2).tolist() for _ in range(8)]
     return [{"ps": ps, "adjusted": multipletests(ps, 0.05, "holm")[1].tolist()} for ps in families]
 
 

@@ -169,6 +169,32 @@ fn order_of_seeds_does_not_matter() {
 }
 
 #[test]
+fn seeds_and_problems_weigh_alike_and_neither_is_forgotten() {
+    let mut random = Random(3);
+    let mut guarded = 0;
+    for _ in 0..500 {
+        let (seeds, problems) = (2 + random.below(8) as usize, 2 + random.below(8) as usize);
+        let values = random.effects(seeds * problems, 5.0, 60.0);
+        let column = |problem: usize| values.iter().skip(problem).step_by(problems).copied();
+        let turned: Vec<f64> = (0..problems).flat_map(column).collect();
+        let both = SeedMean::two_way(&values, problems).unwrap();
+        let other = SeedMean::two_way(&turned, seeds).unwrap();
+        assert!((both.estimate - other.estimate).abs() < 1e-9);
+        assert!((both.standard_error - other.standard_error).abs() < 1e-9);
+        assert!((both.p().unwrap() - other.p().unwrap()).abs() < 1e-9);
+        let one_way = [(&values, problems), (&turned, seeds)].map(|(cells, each)| {
+            let mean = |row: &[f64]| row.iter().sum::<f64>() / each as f64;
+            let means: Vec<f64> = cells.chunks(each).map(mean).collect();
+            SeedMean::of(&means).unwrap().standard_error
+        });
+        let larger = one_way[0].max(one_way[1]);
+        assert!(both.standard_error >= larger * (1.0 - 1e-12), "{values:?}");
+        guarded += usize::from(both.standard_error <= larger * (1.0 + 1e-12));
+    }
+    assert!((20..480).contains(&guarded), "{guarded}");
+}
+
+#[test]
 fn holm_is_monotone_and_never_below_p() {
     let mut random = Random(2);
     for size in 1..60 {
