@@ -207,7 +207,7 @@ fn difference(
         let how = format!("paired, {} seeds", shared.len());
         return (Estimate::of(&values, 0.95), how);
     }
-    let [first, second] = effects.map(|effect| Estimate::of(&effect.values(), 0.95));
+    let [first, second] = effects.map(|effect| Estimate::of_effect(effect, 0.95));
     (unpaired(&first, &second), "unpaired".to_string())
 }
 

@@ -3,130 +3,180 @@
 use std::collections::BTreeMap;
 
 use picklock_sdk::HELD_OUT;
-use picklock_stats::Pairs;
+use picklock_stats::{Pairs, Problems, SeedMean, Undefined, trend};
 
 use super::evidence::{Evidence, mean};
 use super::trial::{Graded, Trial};
 use crate::hypothesis::{ArmRef, Prediction};
 use crate::lab::{LockRecord, Member};
 
-/// A paired effect between two arms.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Effect {
-    /// Mean difference of each seed, in percentage points, over its problems and draws.
-    pub per_seed: BTreeMap<u32, f64>,
-    /// The fewest draws of a seed.
-    pub draws: u32,
-    /// Problems of a trial.
-    pub problems: u32,
-    /// Pairs that were left out because they did not start from the same locked model.
-    pub mismatched: usize,
+/// A weighted sum of arms: +1 treated and -1 control for a plain difference. The weights sum to 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contrast(Vec<(f64, ArmRef)>);
+
+impl Contrast {
+    /// treated - control.
+    pub fn between(treated: ArmRef, control: ArmRef) -> Self {
+        Self(vec![(1.0, treated), (-1.0, control)])
+    }
+
+    /// What a prediction of the hypothesis `home` speaks of: treated - control; with baselines
+    /// (treated - its baseline) - (control - its baseline); through other arms the fitted change from
+    /// control to treated.
+    pub fn predicted(home: &str, prediction: &Prediction) -> Self {
+        let arm = |arm: &ArmRef| arm.absolute(home);
+        let (treated, control) = (arm(&prediction.treated), arm(&prediction.control));
+        if let (Some(treated_from), Some(control_from)) =
+            (&prediction.treated_baseline, &prediction.control_baseline)
+        {
+            let arms = [treated, arm(treated_from), control, arm(control_from)];
+            return Self([1.0, -1.0, -1.0, 1.0].into_iter().zip(arms).collect());
+        }
+        if prediction.through.is_empty() {
+            return Self::between(treated, control);
+        }
+        let through = prediction.through.iter().map(arm);
+        Self::trend(
+            [control]
+                .into_iter()
+                .chain(through)
+                .chain([treated])
+                .collect(),
+        )
+    }
+
+    /// The fitted change over equally spaced arms: what it makes of an arm alone is its weight.
+    fn trend(arms: Vec<ArmRef>) -> Self {
+        let count = arms.len();
+        let weight = |place: usize| {
+            let alone: Vec<f64> = (0..count)
+                .map(|arm| f64::from(u8::from(arm == place)))
+                .collect();
+            trend(&alone).unwrap_or_default()
+        };
+        Self((0..count).map(weight).zip(arms).collect())
+    }
 }
 
-/// The problems of a pair of trials that an effect is taken over.
+/// The problems that an effect is taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
     /// All of them; an answer that can't be read is not correct.
     All,
-    /// Those whose answers could be read in both arms.
-    ParsedInBoth,
+    /// Those whose answers could be read in all arms.
+    ParsedInAll,
 }
 
-impl Over {
-    /// The difference of two trials in percentage points; none where no problem is left.
-    fn points(self, treated: &Graded, control: &Graded) -> Option<f64> {
-        if self == Self::All {
-            return Some(treated.accuracy() - control.accuracy());
+/// A paired effect, in percentage points.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effect {
+    /// Mean of each seed over its problems and draws.
+    pub per_seed: BTreeMap<u32, f64>,
+    /// Of each seed, `[draw][problem]`.
+    differences: BTreeMap<u32, Vec<Vec<f64>>>,
+    /// The fewest draws of a seed.
+    pub draws: u32,
+    /// Problems of a trial.
+    pub problems: u32,
+    /// Whether all seeds were asked the same problems.
+    pub shared: bool,
+    /// Pairs that were left out because they did not start from the same locked model.
+    pub mismatched: usize,
+}
+
+/// Differences as a full table: seed by seed, in it draw by draw, in it problem by problem.
+pub struct Table {
+    values: Vec<f64>,
+    draws: usize,
+    problems: usize,
+    shared: bool,
+}
+
+impl Table {
+    /// As the statistics take it.
+    pub fn measured(&self) -> picklock_stats::Measured<'_> {
+        picklock_stats::Measured {
+            values: &self.values,
+            draws: self.draws,
+            problems: self.problems,
+            shared: self.shared,
         }
-        let pairs = treated.grades.bytes().zip(control.grades.bytes());
-        let (mut kept, mut gained) = (0_u32, 0_i32);
-        for (a, b) in pairs.filter(|(a, b)| *a != b'u' && *b != b'u') {
-            kept += 1;
-            gained += i32::from(a == b'c') - i32::from(b == b'c');
-        }
-        (kept > 0).then(|| 100.0 * f64::from(gained) / f64::from(kept))
     }
 }
 
 impl Effect {
-    /// The differences in seed order, in percentage points.
+    /// The means in seed order.
     pub fn values(&self) -> Vec<f64> {
         self.per_seed.values().copied().collect()
     }
 
-    /// This effect less another one, of the seeds that have both.
-    fn less(&self, other: &Self) -> Self {
-        let both = self
-            .per_seed
-            .iter()
-            .filter_map(|(seed, points)| Some((*seed, points - other.per_seed.get(seed)?)));
-        Self {
-            per_seed: both.collect(),
-            draws: self.draws.min(other.draws),
-            problems: self.problems.min(other.problems),
-            mismatched: self.mismatched + other.mismatched,
+    /// The mean over seeds: t over seeds, or two-way where they share their problems.
+    ///
+    /// # Errors
+    /// As of [`SeedMean::of`] and [`SeedMean::two_way`].
+    pub fn mean(&self) -> Result<SeedMean, Undefined> {
+        let seeds: Vec<u32> = self.per_seed.keys().copied().collect();
+        let values = self.series(&seeds);
+        match self.problems() {
+            Problems::Shared(problems) => SeedMean::two_way(&values, problems),
+            Problems::Own | Problems::Fixed => SeedMean::of(&values),
+        }
+    }
+
+    /// What stands behind each value of a [`Effect::series`].
+    pub fn problems(&self) -> Problems {
+        match self.shared {
+            true => Problems::Shared(self.problems as usize),
+            false => Problems::Own,
+        }
+    }
+
+    /// These seeds' values, which it must have: their means, or where they share their problems one
+    /// value for each seed and problem, averaged over draws.
+    pub fn series(&self, seeds: &[u32]) -> Vec<f64> {
+        if !self.shared {
+            return seeds.iter().map(|seed| self.per_seed[seed]).collect();
+        }
+        let cells = |seed: &u32| {
+            let draws = &self.differences[seed];
+            let cell = |problem: usize| {
+                let values = draws.iter().map(|draw| draw[problem]);
+                values.sum::<f64>() / draws.len() as f64
+            };
+            (0..self.problems as usize).map(cell).collect::<Vec<f64>>()
+        };
+        seeds.iter().flat_map(cells).collect()
+    }
+
+    /// Every single difference; of seeds with more draws than others as many as the fewest.
+    pub fn table(&self) -> Table {
+        let draws = self.draws as usize;
+        let seeds = self.differences.values();
+        let values = seeds.flat_map(|of_seed| of_seed.iter().take(draws).flatten());
+        Table {
+            values: values.copied().collect(),
+            draws,
+            problems: self.problems as usize,
+            shared: self.shared,
         }
     }
 }
 
 impl Evidence {
-    /// The paired effect treated - control on the held-out problems: of each problem within each
-    /// draw, averaged within each seed. Pairs from different locked models are left out.
+    /// The paired effect treated - control on the held-out problems.
     pub fn effect(&self, treated: &ArmRef, control: &ArmRef) -> Effect {
         self.effect_over(Over::All, treated, control)
     }
 
     /// The same over some of the problems.
     pub fn effect_over(&self, over: Over, treated: &ArmRef, control: &ArmRef) -> Effect {
-        let mut effect = Effect::default();
-        let mut of_seed: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-        for trial in self.done(treated) {
-            let Some((a, other, b)) = self.pair(trial, control) else {
-                continue;
-            };
-            if !same_locks(&trial.locks, &other.locks) {
-                effect.mismatched += 1;
-                continue;
-            }
-            if let Some(points) = over.points(a, b) {
-                effect.problems = a.problems() as u32;
-                of_seed.entry(trial.member.seed).or_default().push(points);
-            }
-        }
-        let draws = of_seed.values().map(|draws| draws.len() as u32);
-        effect.draws = draws.min().unwrap_or(0);
-        let average = |(seed, draws): (u32, Vec<f64>)| (seed, mean(&draws));
-        effect.per_seed = of_seed.into_iter().map(average).collect();
-        effect
+        let contrast = Contrast::between(treated.clone(), control.clone());
+        self.contrast(&contrast, over)
     }
 
-    /// What a trial and its control's answered to the same held-out problems.
-    fn pair<'e>(
-        &'e self,
-        trial: &'e Trial,
-        control: &ArmRef,
-    ) -> Option<(&'e Graded, &'e Trial, &'e Graded)> {
-        let other = self.trial(control, trial.member)?;
-        let (a, b) = (trial.measure(HELD_OUT)?, other.measure(HELD_OUT)?);
-        (other.is_done() && a.problems() == b.problems()).then_some((a, other, b))
-    }
-
-    /// The difference that a prediction of the hypothesis `home` speaks of: treated - control, or
-    /// with baselines (treated - its baseline) - (control - its baseline).
+    /// The difference that a prediction of the hypothesis `home` speaks of.
     pub fn predicted(&self, home: &str, prediction: &Prediction) -> Effect {
-        let arm = |arm: &ArmRef| arm.absolute(home);
-        let (treated, control) = (arm(&prediction.treated), arm(&prediction.control));
-        match (&prediction.treated_baseline, &prediction.control_baseline) {
-            (Some(treated_from), Some(control_from)) => {
-                let effect = self.effect(&treated, &arm(treated_from));
-                effect.less(&self.effect(&control, &arm(control_from)))
-            }
-            _ if prediction.through.is_empty() => self.effect(&treated, &control),
-            _ => {
-                let through = prediction.through.iter().map(arm);
-                self.trend(&control, &through.chain([treated]).collect::<Vec<_>>())
-            }
-        }
+        self.contrast(&Contrast::predicted(home, prediction), Over::All)
     }
 
     /// The whole effect that a prediction's ratio is a share of.
@@ -137,62 +187,100 @@ impl Evidence {
         Some(self.effect(&arm.absolute(home), &from.absolute(home)))
     }
 
-    /// The trend over `control` and the arms that follow it, equally spaced: within each seed the
-    /// slope of the least-squares line, times the number of steps from end to end.
-    fn trend(&self, control: &ArmRef, following: &[ArmRef]) -> Effect {
-        let effects: Vec<Effect> = following
-            .iter()
-            .map(|arm| self.effect(arm, control))
-            .collect();
-        let steps = effects.len() as f64;
-        let middle = steps / 2.0;
-        let squares: f64 = (0..=effects.len())
-            .map(|x| (x as f64 - middle).powi(2))
-            .sum();
-        let Some(first) = effects.first() else {
-            return Effect::default();
+    /// A contrast on the held-out problems: of each problem within each draw that all arms have,
+    /// averaged within each seed. Trials from different locked models are left out.
+    pub fn contrast(&self, contrast: &Contrast, over: Over) -> Effect {
+        let mut effect = Effect {
+            shared: self.manifest.organism.problems.shared && over == Over::All,
+            ..Effect::default()
         };
-        let mut trend = Effect {
-            per_seed: BTreeMap::new(),
-            ..first.clone()
+        let Some((_, first)) = contrast.0.first() else {
+            return effect;
         };
-        for effect in &effects {
-            trend.draws = trend.draws.min(effect.draws);
-            trend.problems = trend.problems.min(effect.problems);
-            trend.mismatched += effect.mismatched;
+        for trial in self.done(first) {
+            let Some(side) = self.side_by_side(contrast, trial.member) else {
+                continue;
+            };
+            let alike = |(_, trial, _): &(f64, &Trial, &Graded)| {
+                side.iter()
+                    .all(|(_, other, _)| same_locks(&trial.locks, &other.locks))
+            };
+            if !side.iter().all(alike) {
+                effect.mismatched += 1;
+                continue;
+            }
+            let differences = differences(&side, over);
+            if !differences.is_empty() {
+                effect.problems = side[0].2.problems() as u32;
+                let of_seed = effect.differences.entry(trial.member.seed).or_default();
+                of_seed.push(differences);
+            }
         }
-        for seed in first.per_seed.keys() {
-            // Differences from control: control's own is 0, and falls out of the sum.
-            let points: Option<Vec<f64>> = effects
-                .iter()
-                .map(|effect| effect.per_seed.get(seed).copied())
-                .collect();
-            let Some(points) = points else { continue };
-            let products = points
-                .iter()
-                .zip(1..)
-                .map(|(y, x)| y * (f64::from(x) - middle));
-            trend
-                .per_seed
-                .insert(*seed, products.sum::<f64>() / squares * steps);
-        }
-        trend
+        let average = |(seed, draws): (&u32, &Vec<Vec<f64>>)| {
+            let draws: Vec<f64> = draws.iter().map(|draw| mean(draw)).collect();
+            (*seed, mean(&draws))
+        };
+        effect.per_seed = effect.differences.iter().map(average).collect();
+        let draws = effect.differences.values().map(|draws| draws.len() as u32);
+        effect.draws = draws.min().unwrap_or(0);
+        effect
+    }
+
+    /// What one member's trials of a contrast's arms answered, with their weights; none where one of
+    /// them is missing, failed, or was asked something else.
+    fn side_by_side<'e>(
+        &'e self,
+        contrast: &Contrast,
+        member: Member,
+    ) -> Option<Vec<(f64, &'e Trial, &'e Graded)>> {
+        let one = |(weight, arm): &(f64, ArmRef)| {
+            let trial = self.trial(arm, member).filter(|trial| trial.is_done())?;
+            Some((*weight, trial, trial.measure(HELD_OUT)?))
+        };
+        let side: Vec<_> = contrast.0.iter().map(one).collect::<Option<_>>()?;
+        let asked = side[0].2.problems();
+        side.iter()
+            .all(|(_, _, graded)| graded.problems() == asked)
+            .then_some(side)
     }
 
     /// Problems that one seed and draw gained and lost from control to treated.
     pub fn discordant(&self, treated: &ArmRef, control: &ArmRef, member: Member) -> Option<Pairs> {
-        let (a, _, b) = self.pair(self.trial(treated, member)?, control)?;
-        let pairs = || a.grades.bytes().zip(b.grades.bytes());
-        let only = |one: fn((u8, u8)) -> (u8, u8)| {
-            let pairs = pairs().map(one);
-            pairs.filter(|(a, b)| *a == b'c' && *b != b'c').count() as u64
+        let contrast = Contrast::between(treated.clone(), control.clone());
+        let side = self.side_by_side(&contrast, member)?;
+        let differences = differences(&side, Over::All);
+        let count = |sign: f64| {
+            differences
+                .iter()
+                .filter(|value| **value * sign > 0.0)
+                .count()
         };
         Some(Pairs {
-            gained: only(|pair| pair),
-            lost: only(|(a, b)| (b, a)),
-            problems: a.problems() as u64,
+            gained: count(1.0) as u64,
+            lost: count(-1.0) as u64,
+            problems: differences.len() as u64,
         })
     }
+}
+
+/// Of each problem that counts, the weighted sum over arms, in percentage points.
+fn differences(side: &[(f64, &Trial, &Graded)], over: Over) -> Vec<f64> {
+    let count = side[0].2.problems();
+    let mut values = vec![0.0; count];
+    let mut counts = vec![true; count];
+    for (weight, _, graded) in side {
+        let letters = graded.grades.bytes();
+        for ((value, counts), letter) in values.iter_mut().zip(&mut counts).zip(letters) {
+            match letter {
+                b'c' => *value += 100.0 * weight,
+                b'u' if over == Over::ParsedInAll => *counts = false,
+                _ => {}
+            }
+        }
+    }
+    let kept = values.into_iter().zip(counts);
+    kept.filter_map(|(value, counts)| counts.then_some(value))
+        .collect()
 }
 
 /// Arms may be compared where the locks that both used are the same weights.
@@ -260,7 +348,7 @@ mod tests {
         let evidence = evidence(&[("a", &["cuww", "uuuu"]), ("b", &["ucww", "cccc"])]);
         let parsed = |over| evidence.effect_over(over, &arms().0, &arms().1).values();
         assert_eq!(parsed(Over::All), [0.0, -100.0]);
-        assert_eq!(parsed(Over::ParsedInBoth), [0.0]);
+        assert_eq!(parsed(Over::ParsedInAll), [0.0]);
     }
 
     #[test]
@@ -304,8 +392,9 @@ mod tests {
             ("c", &["ccww", "cccc"]),
             ("d", &["cwww", "wwww"]),
         ];
-        let following = ["b", "c", "d"].map(|arm| ArmRef::of("h", arm));
-        let trend = evidence(&arms).trend(&ArmRef::of("h", "a"), &following);
+        let along = ["a", "b", "c", "d"].map(|arm| ArmRef::of("h", arm));
+        let trend = Contrast::trend(along.to_vec());
+        let trend = evidence(&arms).contrast(&trend, Over::All);
         let expected = [-75.0, -60.0];
         for (value, expected) in trend.values().iter().zip(expected) {
             assert!((value - expected).abs() < 1e-9, "{value}");

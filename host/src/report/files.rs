@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::evidence::Evidence;
 use super::judgement::{JudgedClaim, Report, word};
+use super::numbers;
 use super::trial::{Graded, Trial};
 use crate::error::{Error, Result};
 use crate::hypothesis::ArmRef;
@@ -175,6 +176,12 @@ struct SummaryRow<'a> {
     claim_reason: &'a str,
     exploratory: bool,
     deviations: String,
+    generalises_to: String,
+    bootstrap_low_pp: Option<f64>,
+    bootstrap_high_pp: Option<f64>,
+    sign_flip_p: Option<f64>,
+    sign_flip_smallest_p: Option<f64>,
+    ratio: String,
 }
 
 fn summary_rows(claim: &JudgedClaim) -> Vec<SummaryRow<'_>> {
@@ -190,6 +197,8 @@ fn summary_rows(claim: &JudgedClaim) -> Vec<SummaryRow<'_>> {
             // One seed: what is shown speaks of its problems only.
             let problems = claim.problems_only[index].as_ref();
             let interval = problems.and_then(|test| test.interval.as_ref());
+            let checks = &claim.checks[index];
+            let bootstrap = checks.bootstrap.as_ref();
             let number = |seeds: Option<f64>, problems: Option<f64>| seeds.or(problems);
             SummaryRow {
                 hypothesis: &claim.registration.name,
@@ -213,9 +222,32 @@ fn summary_rows(claim: &JudgedClaim) -> Vec<SummaryRow<'_>> {
                 claim_reason: &verdict.reason,
                 exploratory: verdict.exploratory,
                 deviations: deviations.clone(),
+                generalises_to: generalises_to(prediction, problems),
+                bootstrap_low_pp: bootstrap.map(|interval| interval.low),
+                bootstrap_high_pp: bootstrap.map(|interval| interval.high),
+                sign_flip_p: checks.sign_flip.map(|test| test.p),
+                sign_flip_smallest_p: checks.sign_flip.map(|test| test.smallest),
+                ratio: checks
+                    .ratio
+                    .as_ref()
+                    .map(numbers::ratio)
+                    .unwrap_or_default(),
             }
         })
         .collect()
+}
+
+/// What a row's interval and p speak of.
+pub fn generalises_to(
+    prediction: &picklock_stats::PredictionVerdict,
+    problems: Option<&picklock_stats::McNemar>,
+) -> String {
+    let seeds = prediction
+        .judgement
+        .as_ref()
+        .map(|judged| judged.generalises);
+    let generalises = seeds.or(problems.map(picklock_stats::McNemar::generalises));
+    generalises.map(|to| to.to_string()).unwrap_or_default()
 }
 
 fn reason(reason: &str, problems: Option<&picklock_stats::McNemar>) -> String {

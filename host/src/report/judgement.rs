@@ -1,14 +1,15 @@
 //! Judging: every prediction by its pre-registration, every claim by its predictions.
 
 use picklock_stats::{
-    Claim, ClaimVerdict, Deviation, Gate, Judgement, Margin, McNemar, Prediction, Undefined, Unit,
-    Verdict,
+    Claim, ClaimVerdict, Deviation, Gate, Judgement, McNemar, Prediction, Undefined, Unit, Verdict,
 };
 
+use super::checks::Checks;
 use super::effect::Effect;
 use super::evidence::Evidence;
 use super::gate::gate;
 use super::reading::unknown_arm;
+use super::series::Series;
 use crate::error::{Error, Result};
 use crate::hypothesis::{ArmRef, Registration, core_arms};
 use crate::lab::Member;
@@ -29,6 +30,8 @@ pub struct JudgedClaim {
     pub effects: Vec<Effect>,
     /// With a single seed, what can be said of its problems (its first draw's).
     pub problems_only: Vec<Option<McNemar>>,
+    /// What other procedures say to each prediction.
+    pub checks: Vec<Checks>,
     /// The gate of the locks that it rests on.
     pub gate: Gate,
 }
@@ -50,10 +53,16 @@ impl Report {
             .map_err(|error| Error::Usage(format!("statistics: {error}")))?;
         let claim = |(registration, verdict): (&Registration, ClaimVerdict)| JudgedClaim {
             registration: registration.clone(),
-            verdict,
             effects: each_effect(evidence, registration),
             problems_only: problems_only(evidence, registration),
+            checks: registration
+                .predictions
+                .iter()
+                .zip(&verdict.predictions)
+                .map(|(prediction, told)| Checks::new(evidence, registration, prediction, told))
+                .collect(),
             gate: gate(evidence, &used_arms(registration)),
+            verdict,
         };
         Ok(Self {
             claims: judged().zip(verdicts).map(claim).collect(),
@@ -83,35 +92,14 @@ fn judge(
     registration: &Registration,
     prediction: &crate::hypothesis::Prediction,
 ) -> std::result::Result<Judgement, Undefined> {
-    let home = &registration.name;
     if let Some(reason) = never_run(evidence, registration, prediction) {
         return Err(Undefined::NoTrials(reason));
     }
-    let effect = evidence.predicted(home, prediction);
-    let core = evidence.effect(&registration.core.absolute(home), &core_arms().1);
-    let reference = evidence.reference(home, prediction);
-    // Only seeds that every series has can be compared.
-    let has = |seed: &u32| {
-        core.per_seed.contains_key(seed)
-            && reference
-                .as_ref()
-                .is_none_or(|effect| effect.per_seed.contains_key(seed))
-    };
-    let seeds: Vec<u32> = effect.per_seed.keys().copied().filter(has).collect();
-    let of = |effect: &Effect| -> Vec<f64> { seeds.iter().map(|s| effect.per_seed[s]).collect() };
-    let (effects, core) = (of(&effect), of(&core));
-    let reference = reference.as_ref().map(of);
-    let evidence = picklock_stats::Evidence {
-        effects: &effects,
-        core: Some(&core),
-        reference: reference.as_deref(),
-        problems: picklock_stats::Problems::Own,
-    };
-    let smallest: Margin = registration.smallest_effect.into();
+    let series = Series::new(evidence, registration, prediction);
     picklock_stats::judge(
         &prediction.expectation(),
-        &evidence,
-        &smallest,
+        &series.evidence(),
+        &registration.smallest_effect.into(),
         registration.alpha,
     )
 }

@@ -3,6 +3,7 @@
 //! `reading` turns the folder into the `evidence`, `judgement` into verdicts, `view` puts both into
 //! words and numbers once, and `render` shows the view: as a page, as Markdown, on the terminal.
 
+mod checks;
 mod compare;
 mod effect;
 mod evidence;
@@ -14,6 +15,7 @@ mod numbers;
 mod power;
 mod reading;
 mod render;
+mod series;
 mod show;
 #[cfg(test)]
 mod synthetic;

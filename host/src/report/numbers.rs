@@ -1,6 +1,8 @@
 //! Numbers as text: every number of a report is put into words here, and nowhere else.
 
-use picklock_stats::{Interval, SeedMean};
+use picklock_stats::{Interval, RatioInterval, SeedMean};
+
+use super::effect::Effect;
 
 /// A difference in percentage points, with its sign: `+28.5`.
 pub fn points(points: f64) -> String {
@@ -49,6 +51,17 @@ pub fn interval(interval: &Interval) -> String {
     format!("{} to {}", points(interval.low), points(interval.high))
 }
 
+/// Fieller's interval of a ratio: `0.31 to 0.74`, or where the full effect may be 0 what it leaves.
+pub fn ratio(interval: &RatioInterval) -> String {
+    match interval {
+        RatioInterval::Closed { low, high } => format!("{low:.2} to {high:.2}"),
+        RatioInterval::Outside { below, above } => {
+            format!("up to {below:.2}, or from {above:.2}")
+        }
+        RatioInterval::WholeLine => "any".into(),
+    }
+}
+
 /// How sure an interval is, in percent: `95`.
 pub fn level(level: f64) -> String {
     plain((level * 1e6).round() / 1e4)
@@ -70,7 +83,17 @@ pub struct Estimate {
 impl Estimate {
     /// Of one value for each seed, with Student's interval at `level`.
     pub fn of(values: &[f64], level: f64) -> Self {
-        let Ok(mean) = SeedMean::of(values) else {
+        Self::of_mean(SeedMean::of(values).ok(), values, level)
+    }
+
+    /// Of an effect, with the interval that its problems ask for.
+    pub fn of_effect(effect: &Effect, level: f64) -> Self {
+        Self::of_mean(effect.mean().ok(), &effect.values(), level)
+    }
+
+    /// Of a mean over seeds; without one, of the first of its values.
+    pub fn of_mean(mean: Option<SeedMean>, values: &[f64], level: f64) -> Self {
+        let Some(mean) = mean else {
             return Self {
                 points: values.first().copied(),
                 seeds: values.len(),

@@ -10,6 +10,7 @@ mod sides;
 
 use serde::Serialize;
 
+use crate::interval::Interval;
 use crate::power::seeds_for_power;
 use crate::problems::{Generalises, Problems};
 use crate::student::SeedMean;
@@ -123,6 +124,15 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// The effect's interval, percentage points.
+    pub fn interval(&self) -> Interval {
+        Interval {
+            low: self.ci_low,
+            high: self.ci_high,
+            level: self.ci_level,
+        }
+    }
+
     /// As `seeds_needed`, at another (say, a corrected) alpha.
     pub fn seeds_needed_at(&self, alpha: f64) -> Option<usize> {
         seeds_for_power(&self.contrasts, self.tails.share(alpha))

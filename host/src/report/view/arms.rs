@@ -23,7 +23,7 @@ pub fn table(evidence: &Evidence) -> Table {
         }
         let control = evidence.control(&arm);
         let effect = control.as_ref().map_or_else(Estimate::default, |control| {
-            Estimate::of(&evidence.effect(&arm, control).values(), 0.95)
+            Estimate::of_effect(&evidence.effect(&arm, control), 0.95)
         });
         table.row([
             arm.to_string(),

@@ -159,6 +159,6 @@ pub fn estimate(effect: &Effect, told: &PredictionVerdict) -> Estimate {
             p: judgement.p,
             seeds: judgement.n_seeds,
         },
-        None => Estimate::of(&effect.values(), 0.95),
+        None => Estimate::of_effect(effect, 0.95),
     }
 }

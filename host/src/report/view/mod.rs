@@ -3,6 +3,7 @@
 
 mod answers;
 mod arms;
+mod checks;
 mod claims;
 mod curves;
 mod departures;
@@ -157,6 +158,7 @@ impl View {
             answers::section(evidence),
             locks::section(evidence),
             null_control::section(evidence),
+            checks::section(report),
             departures::section(evidence, report, changed),
             provenance::section(evidence),
         ]);
@@ -177,6 +179,7 @@ impl View {
                     manifest.environment.device
                 ),
                 "the weak model learned from a designed, flawed teacher".to_string(),
+                generalises_to(evidence),
             ],
             notes: changed.chain(evidence.notes.iter().cloned()).collect(),
             claims,
@@ -184,4 +187,19 @@ impl View {
             sections: sections.into_iter().flatten().collect(),
         }
     }
+}
+
+/// What intervals and p-values speak of.
+fn generalises_to(evidence: &Evidence) -> String {
+    let to = match (
+        evidence.manifest.seeds,
+        evidence.manifest.organism.problems.shared,
+    ) {
+        (1, _) => "new problems (a single seed)",
+        (_, true) => {
+            "new seeds and problems (clustered by seed and problem, as all seeds share their problems)"
+        }
+        (_, false) => "new seeds and problems (each seed has its own)",
+    };
+    format!("generalises to: {to}")
 }

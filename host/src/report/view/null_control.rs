@@ -10,26 +10,44 @@ use crate::report::evidence::{Evidence, mean};
 use crate::report::figure::ForestRow;
 use crate::report::numbers::{self, Estimate};
 
-/// Each seed's mean accuracy over its even and its odd draws of `core/unlock`, in percent.
-fn halves(evidence: &Evidence) -> BTreeMap<u32, [f64; 2]> {
-    let mut seeds: BTreeMap<u32, [Vec<f64>; 2]> = BTreeMap::new();
+/// Each seed's accuracies under `core/unlock`, draw by draw, in percent.
+fn draws(evidence: &Evidence) -> BTreeMap<u32, Vec<f64>> {
+    let mut seeds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for trial in evidence.done(&core_arms().0) {
         if let Some(graded) = trial.measure(HELD_OUT) {
-            let halves = seeds.entry(trial.member.seed).or_default();
-            halves[(trial.member.draw % 2) as usize].push(graded.accuracy());
+            let draws = seeds.entry(trial.member.seed).or_default();
+            draws.push(graded.accuracy());
         }
     }
-    let whole = seeds
-        .into_iter()
-        .filter(|(_, halves)| halves.iter().all(|half| !half.is_empty()));
-    whole
-        .map(|(seed, halves)| (seed, halves.map(|half| mean(&half))))
-        .collect()
+    seeds.retain(|_, draws| draws.len() > 1);
+    seeds
+}
+
+/// Means of the first, third, ... and of the second, fourth, ... draws.
+fn halves(draws: &[f64]) -> [f64; 2] {
+    [0, 1].map(|first| {
+        mean(
+            &draws
+                .iter()
+                .copied()
+                .skip(first)
+                .step_by(2)
+                .collect::<Vec<_>>(),
+        )
+    })
 }
 
 fn differences(evidence: &Evidence) -> Vec<f64> {
-    let halves = halves(evidence).into_values();
+    let halves = draws(evidence).into_values().map(|draws| halves(&draws));
     halves.map(|[even, odd]| odd - even).collect()
+}
+
+fn estimate(evidence: &Evidence) -> Estimate {
+    let draws: Vec<Vec<f64>> = draws(evidence).into_values().collect();
+    match picklock_stats::null_control(&draws) {
+        Ok(control) => Estimate::of_mean(Some(control.mean), &[], 0.95),
+        Err(_) => Estimate::of_mean(None, &differences(evidence), 0.95),
+    }
 }
 
 /// As a row of the picture of all effects.
@@ -39,7 +57,7 @@ pub(super) fn row(evidence: &Evidence) -> Option<ForestRow> {
         group: "null control".into(),
         name: "odd against even draws".into(),
         confirmatory: false,
-        estimate: Estimate::of(&seeds, 0.95),
+        estimate: estimate(evidence),
         seeds,
         band: None,
     })
@@ -50,7 +68,8 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
         "Accuracy after unlocking, by half of the draws",
         &["seed", "#even draws", "#odd draws", "#odd - even, points"],
     );
-    for (seed, [even, odd]) in halves(evidence) {
+    for (seed, draws) in draws(evidence) {
+        let [even, odd] = halves(&draws);
         table.row([
             seed.to_string(),
             numbers::percent(even),
@@ -61,7 +80,7 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
     if table.rows.is_empty() {
         return None;
     }
-    let estimate = Estimate::of(&differences(evidence), 0.95);
+    let estimate = estimate(evidence);
     let found = match estimate.interval {
         None => "With one seed nothing can be said of its spread".to_string(),
         Some(interval) if interval.contains(0.0) => {

@@ -29,7 +29,7 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
             None => String::new(),
             Some(control) => {
                 let effect = evidence.effect_over(over, &arm, control);
-                Estimate::of(&effect.values(), 0.95).text()
+                Estimate::of_effect(&effect, 0.95).text()
             }
         };
         let there = control
@@ -44,7 +44,7 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
                 .unwrap_or_default(),
             there.map(numbers::percent).unwrap_or_default(),
             effect(Over::All),
-            effect(Over::ParsedInBoth),
+            effect(Over::ParsedInAll),
         ]);
     }
     if table.rows.is_empty() {
