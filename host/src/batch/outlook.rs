@@ -1,18 +1,19 @@
 //! The outlook on a run: its trials, what they would cost, and what they could show.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::prepare::{Planned, Prepared, Request};
 use super::progress::readable;
 use crate::error::Result;
 use crate::plugins::Roots;
-use crate::report::{Power, size};
+use crate::report::{Evidence, Power, size};
 
-/// Prints what a run would hold and cost; `true` where some plugin is refused.
+/// Prints what a run would hold, cost and show, with the noise of an earlier run where one is given; `true` where some plugin is refused.
 ///
 /// # Errors
 /// Where the input is bad, or the folder belongs to another run.
-pub fn outlook(request: &Request, roots: &Roots) -> Result<bool> {
+pub fn outlook(request: &Request, from: Option<&Path>, roots: &Roots) -> Result<bool> {
     let prepared = request.prepare(roots)?;
     let planned = prepared.plan(request.fresh)?;
     print!("{}", text(&prepared, &planned));
@@ -20,6 +21,7 @@ pub fn outlook(request: &Request, roots: &Roots) -> Result<bool> {
     let power = Power {
         registrations: &prepared.judged,
         size: size(&manifest.organism, manifest.seeds, manifest.draws),
+        from: from.map(Evidence::read).transpose()?,
     };
     print!("\n{}", power.detectable());
     let mut hypotheses = prepared.manifest.hypotheses.iter();

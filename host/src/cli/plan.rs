@@ -1,5 +1,7 @@
 //! `picklock plan`: what a run would hold, and what it would cost. Nothing is run or written.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::run::Run;
@@ -12,6 +14,9 @@ use crate::plugins::Roots;
 pub struct Plan {
     #[command(flatten)]
     run: Run,
+    /// An earlier run whose noise is taken, to say what this one could show.
+    #[arg(long, value_name = "RUN")]
+    from: Option<PathBuf>,
 }
 
 impl Plan {
@@ -20,6 +25,6 @@ impl Plan {
     /// # Errors
     /// Where the input is bad, or the folder belongs to another run.
     pub fn main(&self, roots: &Roots) -> Result<bool> {
-        batch::outlook(&self.run.request(), roots)
+        batch::outlook(&self.run.request(), self.from.as_deref(), roots)
     }
 }

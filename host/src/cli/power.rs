@@ -1,12 +1,14 @@
 //! `picklock power`: how many seeds it takes to show something.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::hypothesis;
 use crate::organism;
 use crate::plugins::Roots;
-use crate::report::{self, Sizes};
+use crate::report::{self, Evidence, Sizes};
 
 /// Say how many seeds each prediction takes to find a true size with 80% power.
 #[derive(Args)]
@@ -16,9 +18,13 @@ pub struct Power {
     /// The effect to find, or the margin around 0, in percentage points.
     #[arg(long, default_value_t = 10.0, value_name = "N")]
     points: f64,
-    /// Core's effect in percentage points, of which other margins and ratios are shares.
-    #[arg(long, default_value_t = 25.0, value_name = "N")]
-    core: f64,
+    /// Core's effect in percentage points, of which other margins and ratios are shares. [default:
+    /// that of the run given by --from, else 25]
+    #[arg(long, value_name = "N")]
+    core: Option<f64>,
+    /// A run whose noise is taken instead of an assumed one.
+    #[arg(long, value_name = "RUN")]
+    from: Option<PathBuf>,
     /// A preset, or the path of an organism file: its problems count.
     #[arg(long, default_value = "tiny", value_name = "NAME")]
     organism: String,
@@ -36,11 +42,21 @@ impl Power {
         let all = hypothesis::all(roots)?;
         let chosen = hypothesis::select(&all, &self.hypotheses)?;
         let organism = organism::find(&self.organism, roots)?;
+        let from = self.from.as_deref().map(Evidence::read).transpose()?;
+        let measured = from.as_ref().and_then(report::core_effect);
         let power = report::Power {
             registrations: &chosen,
             size: report::size(&organism, 2, self.draws),
+            from,
         };
-        let (points, core) = (self.points, self.core);
+        let points = self.points;
+        let core = self.core.or(measured).unwrap_or(25.0);
+        for (flag, size) in [("--points", points), ("--core", core)] {
+            if !(size > 0.0 && size <= 100.0) {
+                let problem = format!("{flag}: expected above 0 and up to 100 points, got {size}");
+                return Err(Error::Usage(problem));
+            }
+        }
         print!("{}", power.seeds(Sizes { points, core }));
         Ok(false)
     }

@@ -49,7 +49,7 @@ impl Run {
     /// Where the input is bad, or the run can't go on.
     pub fn main(&self, roots: &Roots) -> Result<bool> {
         match self.dry_run {
-            true => batch::outlook(&self.request(), roots),
+            true => batch::outlook(&self.request(), None, roots),
             false => batch::run(&self.request(), roots),
         }
     }

@@ -25,7 +25,8 @@ mod view;
 use std::path::Path;
 
 pub use compare::{Form, compare};
-pub use power::{Power, Sizes, size};
+pub use evidence::Evidence;
+pub use power::{Power, Sizes, core_effect, size};
 pub use show::{Show, show};
 
 use crate::error::{Error, Result};
@@ -33,7 +34,6 @@ use crate::hypothesis::{ArmRef, Registration};
 use crate::journal::write_atomically;
 use crate::lab::{Member, Outcome};
 use crate::plugins::{Root, Roots};
-use evidence::Evidence;
 use judgement::Report;
 use view::{Block, View};
 

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use picklock_stats::{Expectation, Margin, Plan, VarianceComponents};
 
-use crate::hypothesis::{Prediction, Registration};
+use super::evidence::{Evidence, mean};
+use crate::hypothesis::{Prediction, Registration, core_arms};
 use crate::organism::Organism;
 
 /// The power of some hypotheses' predictions.
@@ -13,6 +14,8 @@ pub struct Power<'a> {
     pub registrations: &'a [Registration],
     /// The size of the run.
     pub size: Plan,
+    /// The run whose noise is taken; without one it is assumed.
+    pub from: Option<Evidence>,
 }
 
 /// The true sizes that are to be found, in percentage points.
@@ -38,8 +41,10 @@ impl Power<'_> {
     /// The least size that each prediction would find with 80% power, a line each.
     pub fn detectable(&self) -> String {
         let mut text = format!("found with 80% power, {}:\n", self.source());
-        self.each(&mut text, |prediction, alpha| {
-            let found = noise().detectable(&self.size, &prediction.expectation(), alpha);
+        self.each(&mut text, |registration, prediction| {
+            let noise = self.noise(registration, prediction);
+            let alpha = registration.alpha;
+            let found = noise.detectable(&self.size, &prediction.expectation(), alpha);
             found.map_or_else(|reason| reason.to_string(), |found| found.to_string())
         });
         text
@@ -47,7 +52,6 @@ impl Power<'_> {
 
     /// The seeds that each prediction takes to find a true size with 80% power, a line each.
     pub fn seeds(&self, sizes: Sizes) -> String {
-        let Sizes { points, core } = sizes;
         let Plan {
             draws, problems, ..
         } = self.size;
@@ -55,25 +59,11 @@ impl Power<'_> {
             "seeds for 80% power with {draws} draws and {problems} problems each, {}:\n",
             self.source()
         );
-        self.each(&mut text, |prediction, alpha| {
+        self.each(&mut text, |registration, prediction| {
             let expectation = prediction.expectation();
-            let (size, what) = match expectation {
-                Expectation::Greater | Expectation::Less => {
-                    (points, format!("an effect of {points} points"))
-                }
-                Expectation::Equivalent(Margin::Points(margin))
-                | Expectation::NonInferior(Margin::Points(margin)) => {
-                    (margin, format!("no effect within {margin} points"))
-                }
-                Expectation::Equivalent(_) | Expectation::NonInferior(_) => {
-                    (core, format!("no effect, if core's is {core} points"))
-                }
-                Expectation::RatioWithin { .. } => (
-                    core,
-                    format!("the ratio, if the full effect is {core} points"),
-                ),
-            };
-            match noise().seeds_for(size, &self.size, &expectation, alpha) {
+            let (size, what) = sizes.of(&expectation);
+            let noise = self.noise(registration, prediction);
+            match noise.seeds_for(size, &self.size, &expectation, registration.alpha) {
                 Ok(Some(seeds)) => format!("{seeds} seeds for {what}"),
                 Ok(None) => format!("no number of seeds for {what}"),
                 Err(reason) => reason.to_string(),
@@ -82,10 +72,10 @@ impl Power<'_> {
         text
     }
 
-    fn each(&self, text: &mut String, say: impl Fn(&Prediction, f64) -> String) {
+    fn each(&self, text: &mut String, say: impl Fn(&Registration, &Prediction) -> String) {
         for registration in self.registrations {
             for prediction in &registration.predictions {
-                let said = say(prediction, registration.alpha);
+                let said = say(registration, prediction);
                 let (name, prediction) = (&registration.name, &prediction.name);
                 // Writing to a string can't fail.
                 let _ = writeln!(text, "  {name}, {prediction}: {said}");
@@ -93,15 +83,63 @@ impl Power<'_> {
         }
     }
 
+    /// How much a prediction's effect varies: as the earlier run measured it, where it did.
+    fn noise(&self, registration: &Registration, prediction: &Prediction) -> VarianceComponents {
+        let measured = self.from.as_ref().and_then(|evidence| {
+            let table = evidence.predicted(&registration.name, prediction).table();
+            VarianceComponents::estimate(&table.measured()).ok()
+        });
+        measured.unwrap_or(VarianceComponents::ASSUMED)
+    }
+
     fn source(&self) -> String {
-        let noise = noise();
-        format!(
-            "if seeds vary by {} points, draws by {}, problems by {} and single answers by {} (assumed)",
-            noise.seed, noise.draw, noise.problem, noise.residual
-        )
+        let VarianceComponents {
+            seed,
+            draw,
+            problem,
+            residual,
+            ..
+        } = VarianceComponents::ASSUMED;
+        let assumed = format!(
+            "if seeds vary by {seed} points, draws by {draw}, problems by {problem} and single answers by \
+             {residual} (assumed)"
+        );
+        match &self.from {
+            None => assumed,
+            Some(evidence) => format!(
+                "if effects vary as in {} with {} seeds, and where it hasn't measured them, {assumed}",
+                evidence.manifest.organism.name, evidence.manifest.seeds
+            ),
+        }
     }
 }
 
-fn noise() -> VarianceComponents {
-    VarianceComponents::ASSUMED
+impl Sizes {
+    /// The size that an expectation has to find, and what that means.
+    fn of(self, expectation: &Expectation) -> (f64, String) {
+        let Self { points, core } = self;
+        match expectation {
+            Expectation::Greater | Expectation::Less => {
+                (points, format!("an effect of {points} points"))
+            }
+            Expectation::Equivalent(Margin::Points(margin))
+            | Expectation::NonInferior(Margin::Points(margin)) => {
+                (*margin, format!("no effect within {margin} points"))
+            }
+            Expectation::Equivalent(_) | Expectation::NonInferior(_) => {
+                (core, format!("no effect, if core's is {core:.1} points"))
+            }
+            Expectation::RatioWithin { .. } => (
+                core,
+                format!("the ratio, if the full effect is {core:.1} points"),
+            ),
+        }
+    }
+}
+
+/// Core's mean effect in an earlier run, in percentage points.
+pub fn core_effect(evidence: &Evidence) -> Option<f64> {
+    let (unlock, locked) = core_arms();
+    let values = evidence.effect(&unlock, &locked).values();
+    (!values.is_empty()).then(|| mean(&values))
 }
