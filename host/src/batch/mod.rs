@@ -2,19 +2,33 @@
 //! holds them all.
 
 mod adopt;
+mod claim;
 mod describe;
 mod enlist;
 mod estimate;
+mod event;
 mod folder;
+mod handle;
+mod log;
 mod plan;
 mod process;
 mod progress;
 mod protocol;
+mod retry;
 mod run;
+mod settle;
+mod shard;
+mod status;
 mod supervisor;
 mod surroundings;
+mod tally;
+mod width;
 mod worker;
 
+pub use claim::{AtWork, now};
 pub use describe::describe;
+pub use event::Event;
 pub use run::{Request, run};
+pub use shard::Shard;
+pub use status::{Counts, Failure, Process, Status};
 pub use worker::main as worker_main;

@@ -1,10 +1,13 @@
 //! The command line: one file a command, from arguments to calls, and nothing else.
 
+mod cache;
 mod new;
 mod plugins;
 mod report;
 mod run;
 mod show;
+mod status;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +34,8 @@ enum Command {
     Run(run::Run),
     Report(report::Report),
     Show(show::Show),
+    Status(status::StatusOf),
+    Cache(cache::CacheOf),
     New(new::New),
     Plugins(plugins::Plugins),
     /// Runs cohorts for a supervisor; not for people.
@@ -52,6 +57,8 @@ pub fn main() -> Result<ExitCode> {
         Command::Run(run) => run.main(&roots),
         Command::Report(report) => report.main(&roots),
         Command::Show(show) => show.main(),
+        Command::Status(status) => status.main(),
+        Command::Cache(cache) => cache.main(),
         Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
         Command::Worker => crate::batch::worker_main(),

@@ -1,7 +1,9 @@
 //! Segments: the finished trials of one cohort.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::write_atomically;
@@ -15,9 +17,10 @@ const FORMAT: u32 = 1;
 /// A file name's ending.
 const ENDING: &str = ".json.zst";
 
-/// The finished trials of one cohort, or of a part of it.
+/// The finished trials of one cohort, or of a part of it; read with as much of each trial as the
+/// reader needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Segment {
+pub struct Segment<R = TrialRecord> {
     /// The format's version.
     format: u32,
     /// The hypothesis.
@@ -25,16 +28,39 @@ pub struct Segment {
     /// The arm.
     pub arm: String,
     /// The trials, by seed and draw.
-    pub trials: Vec<Trial>,
+    pub trials: Vec<Trial<R>>,
+    /// How they were run otherwise than planned: in narrower stacks, say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A finished trial.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Trial {
+pub struct Trial<R = TrialRecord> {
     /// The hash of its recipe and of the plugin's version and code.
     pub id: Key,
     /// What it left behind.
-    pub record: TrialRecord,
+    pub record: R,
+}
+
+/// A segment whose bytes are not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        write!(
+            out,
+            "{}: a damaged segment ({})",
+            self.path.display(),
+            self.what
+        )
+    }
 }
 
 impl Segment {
@@ -46,35 +72,50 @@ impl Segment {
             hypothesis,
             arm,
             trials,
+            notes: Vec::new(),
         }
+    }
+
+    /// The same with notes.
+    #[must_use]
+    pub fn with_notes(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
     }
 }
 
-/// Writes a segment into a run's journal folder.
+/// Writes a segment into a run's journal folder. The same trials give the same file, whoever writes
+/// it.
 ///
 /// # Errors
 /// Where the folder can't be written, or the disk is full.
 pub fn write(folder: &Path, segment: &Segment) -> Result<()> {
     let ids: Vec<&Key> = segment.trials.iter().map(|trial| &trial.id).collect();
-    let name = format!(
-        "{}.{}.{}{ENDING}",
-        segment.hypothesis,
-        segment.arm,
-        Key::of(&ids).short()
-    );
-    let path = folder.join(name);
+    let path = place(folder, &segment.hypothesis, &segment.arm, &ids);
     let json =
         serde_json::to_vec(segment).map_err(|error| Error::file(&path, error.to_string()))?;
     let packed = zstd::encode_all(&*json, 3).map_err(Error::io(&path, "compress"))?;
     write_atomically(&path, &packed)
 }
 
-/// Reads every segment of a journal folder, by file name. What was being written when a run was
-/// killed (hidden files) is passed over.
+/// Whether the segment of exactly these trials is there.
+pub fn holds(folder: &Path, hypothesis: &str, arm: &str, ids: &[&Key]) -> bool {
+    place(folder, hypothesis, arm, ids).exists()
+}
+
+/// Where the segment of these trials lies.
+fn place(folder: &Path, hypothesis: &str, arm: &str, ids: &[&Key]) -> PathBuf {
+    folder.join(format!(
+        "{hypothesis}.{arm}.{}{ENDING}",
+        Key::of(&ids).short()
+    ))
+}
+
+/// Every segment file of a journal folder, by name. What was being written when a run was killed
+/// (hidden files) is passed over.
 ///
 /// # Errors
-/// Where a segment can't be read, is damaged, or has another format.
-pub fn read_all(folder: &Path) -> Result<Vec<Segment>> {
+/// Where the folder can't be read.
+pub fn segments(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "read"))?;
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     paths.retain(|path| {
@@ -82,21 +123,70 @@ pub fn read_all(folder: &Path) -> Result<Vec<Segment>> {
         name.ends_with(ENDING) && !name.starts_with('.')
     });
     paths.sort();
-    paths.iter().map(|path| read(path)).collect()
+    Ok(paths)
 }
 
-fn read(path: &Path) -> Result<Segment> {
-    let advice = "move it away and run again to redo its trials";
-    let damaged = |what: String| Error::file(path, format!("a damaged segment ({what}); {advice}"));
+/// Every segment of a journal folder, by file name, whole.
+///
+/// # Errors
+/// Where one can't be read, is damaged, or has another format.
+pub fn read_all(folder: &Path) -> Result<Vec<Segment>> {
+    let advice = "run again to redo its trials";
+    let whole = |path: &PathBuf| {
+        read(path)?.map_err(|damaged| Error::Usage(format!("{damaged}; {advice}")))
+    };
+    segments(folder)?.iter().map(whole).collect()
+}
+
+/// Reads a segment, or says how it is damaged.
+///
+/// # Errors
+/// Where the file can't be read, or has another format.
+pub fn read<R: DeserializeOwned>(path: &Path) -> Result<std::result::Result<Segment<R>, Damaged>> {
     let packed = std::fs::read(path).map_err(Error::io(path, "read"))?;
-    let json = zstd::decode_all(&*packed).map_err(|error| damaged(error.to_string()))?;
-    let segment: Segment =
-        serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
+    let damaged = |what: String| {
+        let path = path.to_path_buf();
+        Ok(Err(Damaged { path, what }))
+    };
+    let json = match zstd::decode_all(&*packed) {
+        Ok(json) => json,
+        Err(error) => return damaged(error.to_string()),
+    };
+    let segment: Segment<R> = match serde_json::from_slice(&json) {
+        Ok(segment) => segment,
+        Err(error) => return damaged(error.to_string()),
+    };
     if segment.format != FORMAT {
         let problem = format!("format {}, this picklock reads {FORMAT}", segment.format);
         return Err(Error::file(path, problem));
     }
-    Ok(segment)
+    Ok(Ok(segment))
+}
+
+/// Renames a segment that no longer counts, so that its trials are run again and its bytes stay;
+/// gives its new name, which says why: `damaged`, or `superseded`.
+///
+/// # Errors
+/// Where the folder can't be written.
+pub fn set_aside(path: &Path, why: &str) -> Result<PathBuf> {
+    let name = |number: usize| {
+        let mut aside = path.as_os_str().to_os_string();
+        aside.push(match number {
+            1 => format!(".{why}"),
+            _ => format!(".{why}-{number}"),
+        });
+        PathBuf::from(aside)
+    };
+    let mut number = 1;
+    while name(number).exists() {
+        number += 1;
+    }
+    match std::fs::rename(path, name(number)) {
+        // Another process has just done it.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        done => done.map_err(Error::io(path, "move aside"))?,
+    }
+    Ok(name(number))
 }
 
 #[cfg(test)]
@@ -123,11 +213,11 @@ mod tests {
         write(folder.path(), &segment(2)).unwrap();
         write(folder.path(), &segment(2)).unwrap();
         std::fs::write(folder.path().join(".aside-x.json.zst"), "half").unwrap();
-        let mut seeds: Vec<u32> = read_all(folder.path())
-            .unwrap()
-            .iter()
-            .flat_map(|segment| segment.trials.iter().map(|trial| trial.record.member.seed))
-            .collect();
+        let mut seeds = Vec::new();
+        for path in segments(folder.path()).unwrap() {
+            let segment: Segment = read(&path).unwrap().unwrap();
+            seeds.extend(segment.trials.iter().map(|trial| trial.record.member.seed));
+        }
         seeds.sort_unstable();
         assert_eq!(seeds, [1, 2]);
     }
@@ -136,18 +226,16 @@ mod tests {
     fn a_truncated_segment_is_named() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &segment(1)).unwrap();
-        let path = std::fs::read_dir(folder.path())
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap()
-            .path();
+        let path = segments(folder.path()).unwrap().remove(0);
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        let error = read_all(folder.path()).unwrap_err().to_string();
+        let damaged = read::<TrialRecord>(&path).unwrap().unwrap_err();
+        let text = damaged.to_string();
         assert!(
-            error.contains("core.unlock.") && error.contains("damaged segment"),
-            "{error}"
+            text.contains("core.unlock.") && text.contains("damaged segment"),
+            "{text}"
         );
+        set_aside(&damaged.path, "damaged").unwrap();
+        assert_eq!(segments(folder.path()).unwrap(), [] as [PathBuf; 0]);
     }
 }

@@ -18,15 +18,19 @@ use crate::hypothesis::Registration;
 use crate::lab::{Member, Outcome};
 use crate::plugins::{Root, Roots};
 
-/// Rebuilds a run's derived files and prints its tables; gives the reasons of failed trials.
+/// Rebuilds a run's derived files and prints its tables, unless `quiet`; gives the reasons of failed
+/// trials.
 ///
 /// # Errors
 /// Where the folder holds no readable run, or can't be written.
-pub fn write(run: &Path, roots: &Roots) -> Result<Vec<String>> {
+pub fn write(run: &Path, roots: &Roots, quiet: bool) -> Result<Vec<String>> {
     let evidence = Evidence::read(run)?;
     let report = Report::new(&evidence)?;
     files::write(run, &evidence, &report)?;
     curve::write(run, &evidence)?;
+    if quiet {
+        return Ok(failures(&evidence));
+    }
     for name in changed(&evidence, roots) {
         println!(
             "hypotheses/{name}.toml has changed since this run began; judged by the run's copy"
