@@ -19,7 +19,7 @@ ifeq ($(origin CXX),default)
   endif
 endif
 
-.PHONY: help setup run test dist
+.PHONY: help setup run test soak dist
 
 help: ## Print these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -55,6 +55,13 @@ test: setup ## Format, clippy, docs, build, tests, and whether the tree is as it
 	@if [ ! -e $(seen) ]; then echo 'test: tree: not looked at, as this is no git checkout'; \
 	elif { $(tree); } | diff $(seen) -; then echo 'test: tree: as it was; all is well'; \
 	else echo 'test: tree: the checks changed it, as shown above' >&2; exit 1; fi
+
+KILLS ?= 300
+
+soak: export OMP_NUM_THREADS := 1
+soak: setup ## Kill runs at random, KILLS times (300), and look whether anything is lost
+	@$(CARGO) build --workspace --all-targets
+	@PICKLOCK_SOAK=$(KILLS) $(CARGO) test -p picklock-tests --test soak -- --nocapture
 
 # dist/picklock-<version>-<arch>/ is for machines that have no cargo: bin/picklock, and share/picklock beside it, which
 # picklock finds by itself. libtorch is not in it. The binary looks for torch/lib in the folder that it was linked

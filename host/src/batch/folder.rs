@@ -66,7 +66,9 @@ impl RunFolder {
         if alone {
             // Nobody else is writing: what is half-written, a killed process left.
             sweep(&folder.path, &[ASIDE, Claim::PREFIX])?;
-            sweep(&journal, &[ASIDE])?;
+            for written in ["journal", "hypotheses", "figures"] {
+                sweep(&folder.path.join(written), &[ASIDE])?;
+            }
         }
         Ok(folder)
     }
@@ -189,12 +191,13 @@ fn in_use(path: &Path) -> Error {
     Error::file(path, problem)
 }
 
-/// Removes files whose names begin so.
+/// Removes files whose names begin so, where there is such a folder.
 fn sweep(folder: &Path, prefixes: &[&str]) -> Result<()> {
-    for entry in std::fs::read_dir(folder)
-        .map_err(Error::io(folder, "read"))?
-        .flatten()
-    {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(Error::io(folder, "read"))?,
+    };
+    for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if prefixes.iter().any(|prefix| name.starts_with(prefix)) {

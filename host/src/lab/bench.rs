@@ -144,12 +144,17 @@ impl<'a> Bench<'a> {
     /// Executes a stack. Where memory runs out, stacks are half as wide from here on; where it fails
     /// otherwise, each member is done alone, so that only the culprit fails.
     fn attempt(&mut self, operations: &[Operation]) -> Vec<Result<Product>> {
+        let width = self.stack_width(operations);
+        if operations.len() > width {
+            // Stacks have become narrower meanwhile.
+            let parts = operations.chunks(width);
+            return parts.flat_map(|part| self.attempt(part)).collect();
+        }
         match self.execute(operations) {
             Ok(products) => products.into_iter().map(Ok).collect(),
-            Err(error) if error.is_out_of_memory() && self.narrow(operations) => operations
-                .chunks(self.stack_width(operations))
-                .flat_map(|part| self.attempt(part))
-                .collect(),
+            Err(error) if error.is_out_of_memory() && self.narrow(operations) => {
+                self.attempt(operations)
+            }
             Err(error) if operations.len() == 1 => vec![Err(error)],
             Err(_) => operations
                 .iter()

@@ -9,6 +9,8 @@ mod noise;
 mod operation;
 mod record;
 mod sampling;
+#[cfg(test)]
+mod schedules;
 mod scoring;
 #[cfg(test)]
 mod tests;

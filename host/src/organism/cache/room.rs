@@ -176,7 +176,8 @@ impl Pruned {
 pub fn size(bytes: u64) -> String {
     match bytes as f64 {
         bytes if bytes >= 0.1 * GIB => format!("{:.1} GiB", bytes / GIB),
-        bytes => format!("{:.1} MiB", bytes / f64::from(1 << 20)),
+        bytes if bytes >= f64::from(1 << 20) => format!("{:.1} MiB", bytes / f64::from(1 << 20)),
+        bytes => format!("{:.1} KiB", bytes / 1024.0),
     }
 }
 
