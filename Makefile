@@ -19,7 +19,7 @@ ifeq ($(origin CXX),default)
   endif
 endif
 
-.PHONY: help setup run test dist golden calibrate
+.PHONY: help setup run test soak golden calibrate dist
 
 help: ## Print these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -70,6 +70,13 @@ golden: $(golden_venv)/made ## Make the statistics' golden figures anew by scipy
 
 calibrate: ## Simulate the false positives and coverage of docs/src/calibration.md anew (minutes)
 	@$(CARGO) run --package picklock-stats --example calibrate -- docs/src
+
+KILLS ?= 300
+
+soak: export OMP_NUM_THREADS := 1
+soak: setup ## Kill runs at random, KILLS times (300), and look whether anything is lost
+	@$(CARGO) build --workspace --all-targets
+	@PICKLOCK_SOAK=$(KILLS) $(CARGO) test -p picklock-tests --test soak -- --nocapture
 
 # dist/picklock-<version>-<arch>/ is for machines that have no cargo: bin/picklock, and share/picklock beside it, which
 # picklock finds by itself. libtorch is not in it. The binary looks for torch/lib in the folder that it was linked

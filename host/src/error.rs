@@ -67,6 +67,9 @@ pub enum Error {
     /// A lab operation that failed.
     #[error(transparent)]
     Lab(#[from] LabError),
+    /// Memory that ran out on purpose.
+    #[error("out of memory")]
+    OutOfMemory,
     /// A worker process that ended, or spoke out of turn.
     #[error("worker: {0}")]
     Worker(String),
@@ -108,10 +111,23 @@ impl Error {
         }
     }
 
+    /// Whether a device had too little memory for what was asked of it.
+    pub fn is_out_of_memory(&self) -> bool {
+        match self {
+            Self::OutOfMemory => true,
+            Self::Model(error) => {
+                let text = error.to_string();
+                let known = ["out of memory", "can't allocate memory"];
+                known.iter().any(|known| text.contains(known))
+            }
+            _ => false,
+        }
+    }
+
     /// The process' exit code: 2 for bad input, 130 for Ctrl-C, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Worker(_) | Self::Lab(_) => 1,
+            Self::Worker(_) | Self::Lab(_) | Self::OutOfMemory => 1,
             Self::Stopped => 130,
             _ => 2,
         }

@@ -4,6 +4,7 @@
 mod batch;
 mod cli;
 mod error;
+mod fault;
 mod hypothesis;
 mod journal;
 pub mod lab;

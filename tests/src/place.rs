@@ -188,6 +188,12 @@ impl Place {
         Done::of(&mut command)
     }
 
+    /// `picklock run --no-build --organism micro ARGUMENTS`, with these variables set, to its end.
+    pub fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
+        let variables = variables.iter().copied();
+        Done::of(self.run_command(arguments).envs(variables))
+    }
+
     fn run_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.picklock_command();
         command.arg("run").args(arguments).arg("--no-build");

@@ -30,7 +30,8 @@ const GPU: Speed = Speed {
     rate: 1e13,
 };
 
-/// Bytes of a weight while it is trained: itself, its gradient, and AdamW's two states.
+/// Bytes of a weight while it is trained: itself, its gradient, and two states of the
+/// optimiser.
 const TRAINED: f64 = 16.0;
 
 /// What every arm asks of the lab, by hypothesis and arm.
@@ -98,7 +99,7 @@ impl Basis<'_> {
                         continue;
                     }
                     seconds += self.seconds(&work, block, cohort, &names);
-                    held += self.models(&work, block) * self.model_bytes();
+                    held += models(&work, block) * self.model_bytes();
                 }
                 costs.cohorts.insert(name(cohort), seconds);
             }
@@ -181,19 +182,19 @@ impl Basis<'_> {
         }
     }
 
-    /// How many models a piece of work leaves on the bench.
-    fn models(&self, work: &Work, block: &Block) -> f64 {
-        let members = block.members.len() as f64;
-        match &work.what {
-            What::Base | What::Weak | What::Locked(_) => seeds(block).len() as f64,
-            What::Train { copies, .. } => f64::from(*copies) * members,
-            What::Perturb => members,
-            What::Evaluate(_) | What::Samples(_) | What::TokenLogProbs(_) => 0.0,
-        }
-    }
-
     fn model_bytes(&self) -> f64 {
         4.0 * parameters(&self.manifest.organism)
+    }
+}
+
+/// How many models a piece of work leaves on the bench.
+fn models(work: &Work, block: &Block) -> f64 {
+    let members = block.members.len() as f64;
+    match &work.what {
+        What::Base | What::Weak | What::Locked(_) => seeds(block).len() as f64,
+        What::Train { copies, .. } => f64::from(*copies) * members,
+        What::Perturb => members,
+        What::Evaluate(_) | What::Samples(_) | What::TokenLogProbs(_) => 0.0,
     }
 }
 

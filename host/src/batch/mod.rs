@@ -2,23 +2,37 @@
 //! holds them all.
 
 mod adopt;
+mod claim;
 mod describe;
 mod enlist;
 mod estimate;
+mod event;
 mod folder;
+mod handle;
+mod log;
 mod outlook;
 mod plan;
 mod prepare;
 mod process;
 mod progress;
 mod protocol;
+mod retry;
 mod run;
+mod settle;
+mod shard;
+mod status;
 mod supervisor;
 mod surroundings;
+mod tally;
+mod width;
 mod worker;
 
+pub use claim::{AtWork, now};
 pub use describe::describe;
+pub use event::Event;
 pub use outlook::outlook;
 pub use prepare::Request;
 pub use run::run;
+pub use shard::Shard;
+pub use status::{Counts, Failure, Process, Status};
 pub use worker::main as worker_main;

@@ -15,7 +15,7 @@ use crate::report::{Evidence, Power, size};
 /// Where the input is bad, or the folder belongs to another run.
 pub fn outlook(request: &Request, from: Option<&Path>, roots: &Roots) -> Result<bool> {
     let prepared = request.prepare(roots)?;
-    let planned = prepared.plan(request.fresh)?;
+    let planned = prepared.plan(request.shard, request.fresh)?;
     print!("{}", text(&prepared, &planned));
     let manifest = &prepared.manifest;
     let power = Power {
@@ -82,7 +82,7 @@ fn text(prepared: &Prepared, planned: &Planned) -> String {
         geometry.width,
         plan.blocks.len(),
         geometry.seeds_per_block,
-        prepared.workers.clamp(1, plan.blocks.len().max(1)),
+        prepared.devices.len().clamp(1, plan.blocks.len().max(1)),
         time,
         bytes(costs.memory),
     );

@@ -11,15 +11,21 @@ use super::adopt::adopt;
 use super::describe::rehearse;
 use super::enlist::{Call, Enlisted};
 use super::estimate::{Basis, Costs, Rehearsed};
-use super::plan::{Plan, geometry, needed_arms};
-use super::surroundings::{environment, git_state};
+use super::plan::{Plan, needed_arms};
+use super::shard::Shard;
+use super::surroundings::{devices, environment, git_state};
+use super::width::{check_width, cut};
 use crate::error::{Error, Result};
 use crate::hypothesis::{self, Registration};
 use crate::journal::{self, Manifest};
-use crate::organism::{self, Cache, Key};
+use crate::organism::{self, Cache, Key, Rule};
 use crate::plugins::Roots;
 
 /// What is asked for.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct Request<'a> {
     /// Names of hypotheses; none means all.
     pub hypotheses: &'a [String],
@@ -29,8 +35,18 @@ pub struct Request<'a> {
     pub seeds: u32,
     /// Choices of weak samples within each.
     pub draws: u32,
-    /// `cpu` or `cuda:N`.
-    pub device: &'a str,
+    /// `cpu`, or GPUs as in `cuda:N`.
+    pub devices: &'a [String],
+    /// Worker processes on a CPU; none means one a core.
+    pub workers: Option<usize>,
+    /// How many members run side by side, where it isn't left to the host.
+    pub width: Option<u32>,
+    /// The part that this process runs; none means all.
+    pub shard: Option<Shard>,
+    /// Whether failed trials are run again.
+    pub retry_failed: bool,
+    /// Whether events are printed instead of tables.
+    pub json: bool,
     /// The run's folder, where it isn't the default.
     pub out: Option<PathBuf>,
     /// Whether an old folder is moved aside.
@@ -55,8 +71,8 @@ pub struct Prepared {
     pub judged: Vec<Registration>,
     /// Whether it runs on a GPU.
     pub cuda: bool,
-    /// How many workers it runs on at most.
-    pub workers: usize,
+    /// Where each worker runs.
+    pub devices: Vec<String>,
 }
 
 /// What is left to run, and what it costs.
@@ -78,8 +94,10 @@ impl Request<'_> {
         let all = hypothesis::all(roots)?;
         let chosen = hypothesis::select(&all, self.hypotheses)?;
         let organism = organism::find(self.organism, roots)?;
+        super::log::level()?;
+        Rule::of_user()?;
         runtime::start(None);
-        let device = runtime::parse_device(self.device)?;
+        let (device, devices) = devices(self.devices, self.workers)?;
         let path = match &self.out {
             Some(path) => path.clone(),
             None => default_folder(&organism.name, &chosen, &all),
@@ -94,12 +112,13 @@ impl Request<'_> {
             planned_seeds: self.seeds,
             seeds: self.seeds,
             draws: self.draws,
-            geometry: geometry(cuda, self.seeds, self.draws),
+            geometry: cut(self, cuda),
             environment: environment(device),
             hypotheses: Vec::new(),
         };
         if !self.fresh && path.join("manifest.json").exists() {
             adopt(&path, &mut manifest, &chosen, &all)?;
+            check_width(&path, self, manifest.geometry)?;
         }
         let needed = needed_arms(&chosen, &all)?;
         let call = Call {
@@ -113,7 +132,6 @@ impl Request<'_> {
             plugins,
         } = call.enlist(roots, self.build)?;
         manifest.hypotheses = hypotheses;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Prepared {
             path,
             manifest,
@@ -121,23 +139,26 @@ impl Request<'_> {
             registrations: all,
             judged: chosen,
             cuda,
-            workers: if cuda { 1 } else { cores },
+            devices,
         })
     }
 }
 
 impl Prepared {
-    /// Plans what the journal lacks. With `fresh` that is everything.
+    /// Plans what the journal lacks, or a shard's part of that. With `fresh` that is everything.
     ///
     /// # Errors
     /// Where the journal can't be read.
-    pub fn plan(&self, fresh: bool) -> Result<Planned> {
+    pub fn plan(&self, shard: Option<Shard>, fresh: bool) -> Result<Planned> {
         let journal = self.path.join("journal");
         let finished = match fresh || !journal.exists() {
             true => HashSet::new(),
             false => finished(&journal)?,
         };
-        let plan = Plan::new(&self.manifest, &finished);
+        let mut plan = Plan::new(&self.manifest, &finished);
+        if let Some(shard) = shard {
+            plan = shard.share(plan, &self.manifest);
+        }
         let mut planned = Planned {
             plan,
             costs: Costs::default(),
@@ -152,7 +173,7 @@ impl Prepared {
             rehearsed: &rehearsed,
             cache: &Cache::of_user()?,
             cuda: self.cuda,
-            workers: self.workers,
+            workers: self.devices.len(),
         };
         planned.costs = basis.costs(&planned.plan);
         Ok(planned)

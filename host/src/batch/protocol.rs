@@ -80,7 +80,14 @@ pub enum FromWorker {
     /// Something that a person should know.
     Note(String),
     /// The cohort is in the journal.
-    Finished,
+    Finished {
+        /// Trials of it that failed.
+        failed: usize,
+        /// Seconds that it took, journal included.
+        seconds: f64,
+        /// Seconds of these inside lab operations.
+        lab_seconds: f64,
+    },
     /// A trial of the cohort in flight hangs, and with it the worker; it ends.
     Hung {
         /// How long it was waited for.

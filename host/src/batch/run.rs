@@ -1,16 +1,19 @@
-//! One run, from a request to a report.
+//! One run, or a shard of one, from a request to a report.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
+use super::event::{End, Event};
 use super::folder::RunFolder;
 use super::prepare::{Planned, Prepared, Request};
 use super::progress::{Progress, readable};
+use super::retry::set_failed_aside;
+use super::settle::settle;
+use super::shard::Shard;
 use super::supervisor::{STOP, Supervisor};
-use crate::error::{Error, Result};
-use crate::hypothesis::Registration;
-use crate::journal::{self, Manifest};
+use super::tally::Tallies;
+use crate::error::Result;
+use crate::journal;
 use crate::plugins::Roots;
 
 /// Runs what the journal lacks, then reports; `true` where some trial failed.
@@ -19,113 +22,220 @@ use crate::plugins::Roots;
 /// Where the input is bad, the folder belongs to another run, or the run can't go on. What was
 /// finished is in the journal.
 pub fn run(request: &Request, roots: &Roots) -> Result<bool> {
-    let prepared = request.prepare(roots)?;
-    let folder = RunFolder::claim(&prepared.path, request.fresh)?;
-    write_down(&folder.path, &prepared.manifest, &prepared.registrations)?;
-    mend(&folder.path.join("journal"))?;
-    run_plan(&prepared, request.device)?;
-    let failed = crate::report::write(&folder.path, roots)?;
-    println!("\nwritten to {}", folder.path.display());
-    for reason in failed.iter().take(5) {
-        eprintln!("failed: {reason}");
-    }
-    if !failed.is_empty() {
-        let count = failed.len();
-        eprintln!("{count} trials failed; trials.csv has every reason");
-    }
-    let hypotheses = prepared.manifest.hypotheses.iter();
-    let refused = hypotheses.filter_map(|hypothesis| hypothesis.refused.as_ref());
-    let refused = refused.inspect(|reason| eprintln!("refused: {reason}"));
-    Ok(refused.count() > 0 || !failed.is_empty())
-}
-
-/// Sets damaged segments aside; their trials are run again.
-fn mend(journal: &Path) -> Result<()> {
-    for path in journal::segments(journal)? {
-        if let Err(damaged) = journal::read::<serde::de::IgnoredAny>(&path)? {
-            let aside = journal::set_aside(&damaged)?;
-            let aside = aside.file_name().unwrap_or_default().display();
-            eprintln!("{damaged}; set aside as {aside}, its trials are run again");
-        }
-    }
-    Ok(())
-}
-
-/// Runs what is left of the plan.
-fn run_plan(prepared: &Prepared, device: &str) -> Result<()> {
-    let planned = prepared.plan(false)?;
-    announce(prepared, &planned, device);
-    let open = planned.plan.trials - planned.plan.done;
-    if open == 0 {
-        return Ok(());
-    }
-    // A second handler can't be set; the first does the same.
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
-    let supervisor = Supervisor {
-        run: &prepared.path,
-        manifest: &prepared.manifest,
-        plugins: prepared.plugins.clone(),
-        device: device.to_string(),
-        workers: prepared.workers,
+    let mut prepared = request.prepare(roots)?;
+    let mut folder = RunFolder::claim(&prepared.path, request.fresh, request.shard)?;
+    prepared.path.clone_from(&folder.path);
+    prepared.manifest = settle(
+        &folder,
+        prepared.manifest,
+        request.shard,
+        &prepared.judged,
+        &prepared.registrations,
+    )?;
+    folder.share()?;
+    let batch = Batch {
+        prepared: &prepared,
+        request,
     };
-    let started = Instant::now();
-    let mut progress = Progress::new(planned.costs, open);
-    let result = supervisor.run(&planned.plan, &mut progress);
-    progress.end();
-    result?;
-    eprintln!(
-        "{open} trials in {}",
-        readable(started.elapsed().as_secs_f64())
-    );
-    Ok(())
-}
-
-/// Says what will be done and about how long it takes.
-fn announce(prepared: &Prepared, planned: &Planned, device: &str) {
-    let Manifest {
-        organism,
-        hypotheses,
-        seeds,
-        draws,
-        ..
-    } = &prepared.manifest;
-    let Planned {
-        plan,
-        costs,
-        guessed,
-    } = planned;
-    let arms: usize = hypotheses.iter().map(|known| known.arms.len()).sum();
-    let names: Vec<&str> = hypotheses.iter().map(|known| known.name.as_str()).collect();
-    eprintln!(
-        "{}: {} ({arms} arms) x {seeds} seeds x {draws} draws = {} trials, into {}",
-        organism.name,
-        names.join(" + "),
-        plan.trials,
-        prepared.path.display()
-    );
-    match plan.trials - plan.done {
-        0 => eprintln!("all of them are in the journal"),
-        open => eprintln!(
-            "{open} to run in {} cohorts on {device} ({} worker processes), about {}",
-            plan.cohorts(),
-            prepared.workers.clamp(1, plan.blocks.len().max(1)),
-            readable(costs.total())
-        ),
-    }
-    for reason in guessed {
-        eprintln!("of that, a guess: {reason}");
+    let end = batch.run()?;
+    match request.shard {
+        Some(shard) => Ok(batch.end_shard(shard, &end)),
+        None => batch.report(&end, roots),
     }
 }
 
-/// Writes manifest and pre-registrations, before the first trial.
-fn write_down(run: &Path, manifest: &Manifest, all: &[Registration]) -> Result<()> {
-    let folder = run.join("hypotheses");
-    std::fs::create_dir_all(&folder).map_err(Error::io(&folder, "make the folder"))?;
-    for hypothesis in &manifest.hypotheses {
-        if let Some(registration) = all.iter().find(|known| known.name == hypothesis.name) {
-            let path = folder.join(format!("{}.toml", hypothesis.name));
-            journal::write_atomically(&path, registration.text.as_bytes())?;
+/// A run whose folder is claimed.
+struct Batch<'a> {
+    prepared: &'a Prepared,
+    request: &'a Request<'a>,
+}
+
+impl Batch<'_> {
+    /// Runs what is left of the plan.
+    fn run(&self) -> Result<End> {
+        let Prepared {
+            path,
+            manifest,
+            devices,
+            plugins,
+            ..
+        } = self.prepared;
+        let journal = path.join("journal");
+        if self.request.retry_failed {
+            let count = set_failed_aside(&journal, manifest, self.request.shard)?;
+            self.note(&format!("{count} failed trials are run again"));
+        }
+        self.mend(&journal)?;
+        let planned = self.prepared.plan(self.request.shard, false)?;
+        self.announce(&planned);
+        let Planned { plan, costs, .. } = planned;
+        if plan.done == plan.trials {
+            return Ok(End::default());
+        }
+        // A second handler can't be set; the first does the same.
+        let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+        let supervisor = Supervisor {
+            run: path,
+            manifest,
+            shard: self.request.shard,
+            plugins: plugins.clone(),
+            devices: devices.clone(),
+        };
+        let tallies = Tallies::new(&plan, costs, devices.len());
+        let mut progress = Progress::new(tallies, self.request.json);
+        let result = supervisor.run(&plan, &mut progress);
+        let end = progress.end();
+        result?;
+        if !self.request.json {
+            eprintln!("{} trials in {}", end.trials, readable(end.seconds));
+        }
+        Ok(end)
+    }
+
+    /// Sets damaged segments aside; their trials are run again.
+    fn mend(&self, journal: &Path) -> Result<()> {
+        for path in journal::segments(journal)? {
+            if let Err(damaged) = journal::read::<serde::de::IgnoredAny>(&path)? {
+                let aside = journal::set_aside(&damaged.path, "damaged")?;
+                let aside = aside.file_name().unwrap_or_default().display();
+                self.note(&format!(
+                    "{damaged}; set aside as {aside}, its trials are run again"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what will be done and about how long it takes.
+    fn announce(&self, planned: &Planned) {
+        let Prepared {
+            path: run,
+            manifest,
+            devices,
+            ..
+        } = self.prepared;
+        let Planned {
+            plan,
+            costs,
+            guessed,
+        } = planned;
+        let shard = self.request.shard;
+        if self.request.json {
+            return Event::Plan {
+                run,
+                shard: shard.map(|shard| shard.to_string()),
+                trials: plan.trials,
+                done: plan.done,
+                cohorts: plan.cohorts(),
+                devices,
+                expected_seconds: costs.total(),
+            }
+            .print();
+        }
+        let hypotheses = &manifest.hypotheses;
+        let arms: usize = hypotheses
+            .iter()
+            .map(|hypothesis| hypothesis.arms.len())
+            .sum();
+        let names: Vec<&str> = hypotheses.iter().map(|h| h.name.as_str()).collect();
+        let part = match shard {
+            None => format!("{} trials", plan.trials),
+            Some(shard) => format!("trials, of which shard {shard} has {}", plan.trials),
+        };
+        eprintln!(
+            "{}: {} ({arms} arms) x {} seeds x {} draws = {part}, into {}",
+            manifest.organism.name,
+            names.join(" + "),
+            manifest.seeds,
+            manifest.draws,
+            run.display()
+        );
+        match plan.trials - plan.done {
+            0 if plan.trials == 0 => eprintln!(
+                "nothing for this shard: the plan has {} blocks; with fewer shards, or a smaller --width \
+                 in a new folder, there is more for each",
+                manifest
+                    .seeds
+                    .div_ceil(manifest.geometry.seeds_per_block.max(1))
+            ),
+            0 => eprintln!("all of them are in the journal"),
+            open => eprintln!(
+                "{open} to run in {} cohorts on {} ({} worker processes), about {}",
+                plan.cohorts(),
+                self.request.devices.join(" and "),
+                devices.len().clamp(1, plan.blocks.len()),
+                readable(costs.total())
+            ),
+        }
+        for reason in guessed {
+            eprintln!("of that, a guess: {reason}");
         }
     }
-    manifest.write(run)
+
+    /// Says how a shard ended, and what is next; `true` where some trial failed.
+    fn end_shard(&self, shard: Shard, end: &End) -> bool {
+        let next = format!(
+            "when all shards are done, the same command without --shard reports; picklock status {}",
+            self.prepared.path.display()
+        );
+        if self.request.json {
+            let end = End {
+                next,
+                ..end.clone()
+            };
+            Event::End(&end).print();
+        } else {
+            let End { trials, failed, .. } = end;
+            println!("shard {shard}: {trials} trials run, {failed} failed; {next}");
+        }
+        end.failed > 0
+    }
+
+    /// Derives the run's files, and says what failed; `true` where something did.
+    fn report(&self, end: &End, roots: &Roots) -> Result<bool> {
+        let Prepared {
+            path: run,
+            manifest,
+            ..
+        } = self.prepared;
+        let failed = crate::report::write(run, roots, self.request.json)?;
+        let next = match failed.len() {
+            0 => format!("written to {}", run.display()),
+            count => format!(
+                "{count} trials failed; trials.csv has every reason, --retry-failed runs them again"
+            ),
+        };
+        let refused = manifest.hypotheses.iter();
+        let refused: Vec<&String> = refused.filter_map(|h| h.refused.as_ref()).collect();
+        let some_failed = !refused.is_empty() || !failed.is_empty();
+        if self.request.json {
+            let failed = failed.len();
+            let end = End {
+                failed,
+                next,
+                ..end.clone()
+            };
+            Event::End(&end).print();
+            return Ok(some_failed);
+        }
+        println!("\nwritten to {}", run.display());
+        for reason in failed.iter().take(5) {
+            eprintln!("failed: {reason}");
+        }
+        if !failed.is_empty() {
+            eprintln!("{next}");
+        }
+        for reason in refused {
+            eprintln!("refused: {reason}");
+        }
+        Ok(some_failed)
+    }
+
+    /// Something that a reader should know.
+    fn note(&self, text: &str) {
+        match self.request.json {
+            true => Event::Note { text }.print(),
+            false => eprintln!("{text}"),
+        }
+    }
 }

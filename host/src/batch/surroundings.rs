@@ -5,6 +5,7 @@ use std::process::Command;
 
 use picklock_lm::{Device, runtime};
 
+use crate::error::{Error, Result};
 use crate::journal::Environment;
 
 /// The commit that the workspace is at.
@@ -66,4 +67,39 @@ fn gpu(index: usize) -> (String, Option<String>) {
         Some((name, driver)) => (name.to_string(), Some(driver.to_string())),
         None => ("cuda".to_string(), None),
     }
+}
+
+/// The class of device that a run is on, and the device of each of its workers: one each, or on a CPU
+/// `workers` of them, else one a core.
+///
+/// # Errors
+/// Where one is not there, is named twice, or is of another kind than the first.
+pub fn devices(asked: &[String], workers: Option<usize>) -> Result<(Device, Vec<String>)> {
+    let parsed = asked.iter();
+    let parsed = parsed.map(|device| Ok(runtime::parse_device(device)?));
+    let parsed: Vec<Device> = parsed.collect::<Result<_>>()?;
+    let first = parsed.first().copied().unwrap_or(Device::Cpu);
+    if first == Device::Cpu && parsed.len() <= 1 {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = workers.unwrap_or(cores);
+        return Ok((first, vec!["cpu".to_string(); workers]));
+    }
+    if workers.is_some() {
+        let problem = "--workers counts processes on a CPU; a GPU has one worker";
+        return Err(Error::Usage(problem.into()));
+    }
+    let numeric = |device: &Device| environment(*device).numeric();
+    for (index, device) in parsed.iter().enumerate() {
+        if parsed[..index].contains(device) {
+            let twice = &asked[index];
+            return Err(Error::Usage(format!("--devices names {twice} twice")));
+        }
+        if numeric(device) != numeric(&first) {
+            let (one, other) = (numeric(&first), numeric(device));
+            return Err(Error::Usage(format!(
+                "--devices: a run has devices of one kind, got {one} and {other}"
+            )));
+        }
+    }
+    Ok((first, asked.to_vec()))
 }

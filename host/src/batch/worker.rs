@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use picklock_lm::runtime;
 use picklock_sdk::abi::HypothesisBox;
 use picklock_sdk::{Arm, LabError};
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 use super::protocol::{FromWorker, ToWorker, VERSION};
 use crate::error::{Error, Result};
@@ -31,9 +31,11 @@ const PROGRESS: Duration = Duration::from_millis(100);
 pub fn main() -> Result<bool> {
     let out = Out::take()?;
     let messages = listen();
-    match serve(&messages, &out) {
+    raise_limit();
+    match super::log::start().and_then(|()| serve(&messages, &out)) {
         Ok(()) => Ok(false),
         Err(error) => {
+            tracing::error!("{error}");
             let exit_code = error.exit_code();
             out.say(&FromWorker::Broken {
                 reason: error.to_string(),
@@ -42,6 +44,19 @@ pub fn main() -> Result<bool> {
             Ok(true)
         }
     }
+}
+
+/// A model in use is an open file: as many as the system allows.
+fn raise_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // The lower limit does for smaller runs.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    );
 }
 
 /// The original stdout. Whatever a plugin prints goes to stderr instead.
@@ -183,6 +198,8 @@ fn work(
 ) -> Result<()> {
     let manifest = Manifest::read(&run)?;
     runtime::start(Some(manifest.environment.threads as usize));
+    let host = super::claim::host();
+    tracing::info!(host, device, run = %run.display(), pid = std::process::id(), "worker starts");
     let device = runtime::parse_device(device)?;
     let cache = Cache::of_user()?;
     let plugins = plugins
@@ -202,7 +219,10 @@ fn work(
             });
         }
     };
-    let warn = |text: &str| _ = out.say(&FromWorker::Note(text.to_string()));
+    let warn = |text: &str| {
+        tracing::warn!("{text}");
+        let _ = out.say(&FromWorker::Note(text.to_string()));
+    };
     let maker = Maker {
         organism: &manifest.organism,
         streams: Streams {
@@ -229,8 +249,9 @@ fn work(
                 arm,
                 members,
             } => match worker.cohort(&mut bench, &hypothesis, &arm, &members)? {
-                Ok(()) => out.say(&FromWorker::Finished)?,
+                Ok(finished) => out.say(&finished)?,
                 Err(hung) => {
+                    tracing::error!(hypothesis, arm, "{hung}");
                     return out.say(&FromWorker::Hung {
                         reason: hung.to_string(),
                     });
@@ -286,7 +307,9 @@ impl Worker<'_> {
         hypothesis: &str,
         arm: &str,
         members: &[Member],
-    ) -> Result<std::result::Result<(), CohortError>> {
+    ) -> Result<std::result::Result<FromWorker, CohortError>> {
+        let started = Instant::now();
+        let lab_before = bench.busy.as_secs_f64();
         let missing = || Error::Worker(format!("no {hypothesis}/{arm} in the manifest"));
         let run = self.manifest.hypothesis(hypothesis).ok_or_else(missing)?;
         let arm = run
@@ -296,24 +319,55 @@ impl Worker<'_> {
             .ok_or_else(missing)?;
         let plugin = self.plugins.iter().find(|plugin| plugin.name == hypothesis);
         let plugin = plugin.ok_or_else(missing)?;
-        let loaded = match &plugin.loaded {
-            Ok(loaded) => loaded,
-            Err(reason) => {
-                let records = members.iter().map(|member| failed(*member, reason));
-                write_records(&self.run, self.manifest, run, arm, records.collect())?;
-                return Ok(Ok(()));
+        let trials = members.len();
+        tracing::info!(hypothesis, arm = arm.name(), trials, "cohort begins");
+        let records = match &plugin.loaded {
+            Ok(loaded) => {
+                let cohort = Cohort {
+                    hypothesis: loaded,
+                    name: hypothesis,
+                    arm,
+                    members,
+                    time_limit: plugin.time_limit,
+                };
+                match cohort.run(bench) {
+                    Ok(records) => records,
+                    Err(hung) => return Ok(Err(hung)),
+                }
             }
+            Err(reason) => members
+                .iter()
+                .map(|member| failed(*member, reason))
+                .collect(),
         };
-        let cohort = Cohort {
-            hypothesis: loaded,
-            name: hypothesis,
-            arm,
-            members,
-            time_limit: plugin.time_limit,
-        };
-        match cohort.run(bench) {
-            Ok(records) => write_records(&self.run, self.manifest, run, arm, records).map(Ok),
-            Err(hung) => Ok(Err(hung)),
+        let failed = records.iter().filter(|record| log_failure(record)).count();
+        write_records(&self.run, self.manifest, run, arm, records, bench.notes())?;
+        let seconds = started.elapsed().as_secs_f64();
+        let lab_seconds = bench.busy.as_secs_f64() - lab_before;
+        tracing::info!(
+            hypothesis,
+            arm = arm.name(),
+            seconds,
+            lab_seconds,
+            failed,
+            "cohort ends"
+        );
+        Ok(Ok(FromWorker::Finished {
+            failed,
+            seconds,
+            lab_seconds,
+        }))
+    }
+}
+
+/// Logs a trial that failed; `false` for others.
+fn log_failure(record: &TrialRecord) -> bool {
+    let Member { seed, draw } = record.member;
+    match &record.outcome {
+        Outcome::Done => false,
+        Outcome::Failed { reason } => {
+            tracing::warn!(seed, draw, reason, "trial failed");
+            true
         }
     }
 }
@@ -324,7 +378,7 @@ pub fn failed(member: Member, reason: &str) -> TrialRecord {
     TrialRecord::new(member, Outcome::Failed { reason })
 }
 
-/// Writes trials into the journal.
+/// Writes trials into the journal, with what is to be said of them.
 ///
 /// # Errors
 /// Where the journal can't be written.
@@ -334,14 +388,13 @@ pub fn write_records(
     hypothesis: &journal::RunHypothesis,
     arm: &Arm,
     records: Vec<TrialRecord>,
+    notes: Vec<String>,
 ) -> Result<()> {
     let trial = |record: TrialRecord| Trial {
         id: manifest.trial_id(hypothesis, arm, record.member),
         record,
     };
     let trials = records.into_iter().map(trial).collect();
-    journal::write(
-        &run.join("journal"),
-        &Segment::new(&hypothesis.name, arm.name(), trials),
-    )
+    let segment = Segment::new(&hypothesis.name, arm.name(), trials);
+    journal::write(&run.join("journal"), &segment.with_notes(notes))
 }

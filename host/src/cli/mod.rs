@@ -1,5 +1,6 @@
 //! The command line: one file a command, from arguments to calls, and nothing else.
 
+mod cache;
 mod compare;
 mod new;
 mod plan;
@@ -8,6 +9,8 @@ mod power;
 mod report;
 mod run;
 mod show;
+mod status;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +40,8 @@ enum Command {
     Report(report::Report),
     Show(show::Show),
     Compare(compare::Compare),
+    Status(status::StatusOf),
+    Cache(cache::CacheOf),
     New(new::New),
     Plugins(plugins::Plugins),
     /// Runs cohorts for a supervisor; not for people.
@@ -61,6 +66,8 @@ pub fn main() -> Result<ExitCode> {
         Command::Report(report) => report.main(&roots),
         Command::Show(show) => show.main(),
         Command::Compare(compare) => compare.main(),
+        Command::Status(status) => status.main(),
+        Command::Cache(cache) => cache.main(),
         Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
         Command::Worker => crate::batch::worker_main(),

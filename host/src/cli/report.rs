@@ -20,6 +20,6 @@ impl Report {
     /// # Errors
     /// Where the folder holds no readable run.
     pub fn main(&self, roots: &Roots) -> Result<bool> {
-        crate::report::write(&self.run, roots).map(|_| false)
+        crate::report::write(&self.run, roots, false).map(|_| false)
     }
 }

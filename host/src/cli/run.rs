@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::batch::{self, Request};
+use crate::batch::{self, Event, Request, Shard};
 use crate::error::Result;
 use crate::plugins::Roots;
 
 /// Run hypotheses on an organism and judge them; the same command again goes on where it stopped.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct Run {
     /// Hypotheses to run. [default: all]
     hypotheses: Vec<String>,
@@ -22,9 +23,31 @@ pub struct Run {
     /// Choices of weak samples within each seed.
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     draws: u32,
-    /// Where models run: cpu or cuda:N.
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
-    device: String,
+    /// Where models run: cpu, or GPUs as in cuda:0,cuda:1, each with a worker process.
+    #[arg(
+        long,
+        visible_alias = "device",
+        default_value = "cpu",
+        value_name = "DEVICE,...",
+        value_delimiter = ','
+    )]
+    devices: Vec<String>,
+    /// Worker processes on a CPU. [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    workers: Option<u32>,
+    /// Members (a seed and a draw each) that run side by side; fixed with the first trial.
+    /// [default: about 8 on a CPU, 64 on a GPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    width: Option<u32>,
+    /// Run one of N parts of the plan; all parts share the run's folder, and may run at once.
+    #[arg(long, value_name = "I/N", conflicts_with = "fresh")]
+    shard: Option<Shard>,
+    /// Run failed trials again.
+    #[arg(long)]
+    retry_failed: bool,
+    /// Print events as JSON lines instead of tables.
+    #[arg(long)]
+    json: bool,
     /// The run's folder. [default: results/ORGANISM, with the hypotheses' names where not all run]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -48,10 +71,15 @@ impl Run {
     /// # Errors
     /// Where the input is bad, or the run can't go on.
     pub fn main(&self, roots: &Roots) -> Result<bool> {
-        match self.dry_run {
+        let done = match self.dry_run {
             true => batch::outlook(&self.request(), None, roots),
             false => batch::run(&self.request(), roots),
+        };
+        if let (true, Err(error)) = (self.json, &done) {
+            let message = &error.to_string();
+            Event::Error { message }.print();
         }
+        done
     }
 
     /// What is asked for.
@@ -61,7 +89,12 @@ impl Run {
             organism: &self.organism,
             seeds: self.seeds,
             draws: self.draws,
-            device: &self.device,
+            devices: &self.devices,
+            workers: self.workers.map(|workers| workers as usize),
+            width: self.width,
+            shard: self.shard,
+            retry_failed: self.retry_failed,
+            json: self.json,
             out: self.out.clone(),
             fresh: self.fresh,
             build: !self.no_build,

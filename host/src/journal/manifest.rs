@@ -5,7 +5,7 @@ use std::path::Path;
 use picklock_sdk::Arm;
 use serde::{Deserialize, Serialize};
 
-use super::write_atomically;
+use super::{write_atomically, write_first};
 use crate::error::{Error, Result};
 use crate::lab::Member;
 use crate::organism::{Key, Organism};
@@ -144,9 +144,22 @@ impl Manifest {
     /// Where the folder can't be written.
     pub fn write(&self, run: &Path) -> Result<()> {
         let path = run.join("manifest.json");
+        write_atomically(&path, &self.text(&path)?)
+    }
+
+    /// Writes it where the run has none yet; `false` where it has.
+    ///
+    /// # Errors
+    /// Where the folder can't be written.
+    pub fn write_first(&self, run: &Path) -> Result<bool> {
+        let path = run.join("manifest.json");
+        write_first(&path, &self.text(&path)?)
+    }
+
+    fn text(&self, path: &Path) -> Result<Vec<u8>> {
         let json = serde_json::to_string_pretty(self)
-            .map_err(|error| Error::file(&path, error.to_string()))?;
-        write_atomically(&path, (json + "\n").as_bytes())
+            .map_err(|error| Error::file(path, error.to_string()))?;
+        Ok((json + "\n").into_bytes())
     }
 
     /// The hypothesis of this name.

@@ -29,6 +29,9 @@ pub struct Segment<R = TrialRecord> {
     pub arm: String,
     /// The trials, by seed and draw.
     pub trials: Vec<Trial<R>>,
+    /// How they were run otherwise than planned: in narrower stacks, say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A finished trial.
@@ -69,27 +72,42 @@ impl Segment {
             hypothesis,
             arm,
             trials,
+            notes: Vec::new(),
         }
+    }
+
+    /// The same with notes.
+    #[must_use]
+    pub fn with_notes(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
     }
 }
 
-/// Writes a segment into a run's journal folder.
+/// Writes a segment into a run's journal folder. The same trials give the same file, whoever writes
+/// it.
 ///
 /// # Errors
 /// Where the folder can't be written, or the disk is full.
 pub fn write(folder: &Path, segment: &Segment) -> Result<()> {
     let ids: Vec<&Key> = segment.trials.iter().map(|trial| &trial.id).collect();
-    let name = format!(
-        "{}.{}.{}{ENDING}",
-        segment.hypothesis,
-        segment.arm,
-        Key::of(&ids).short()
-    );
-    let path = folder.join(name);
+    let path = place(folder, &segment.hypothesis, &segment.arm, &ids);
     let json =
         serde_json::to_vec(segment).map_err(|error| Error::file(&path, error.to_string()))?;
     let packed = zstd::encode_all(&*json, 3).map_err(Error::io(&path, "compress"))?;
     write_atomically(&path, &packed)
+}
+
+/// Whether the segment of exactly these trials is there.
+pub fn holds(folder: &Path, hypothesis: &str, arm: &str, ids: &[&Key]) -> bool {
+    place(folder, hypothesis, arm, ids).exists()
+}
+
+/// Where the segment of these trials lies.
+fn place(folder: &Path, hypothesis: &str, arm: &str, ids: &[&Key]) -> PathBuf {
+    folder.join(format!(
+        "{hypothesis}.{arm}.{}{ENDING}",
+        Key::of(&ids).short()
+    ))
 }
 
 /// Every segment file of a journal folder, by name. What was being written when a run was killed
@@ -133,17 +151,30 @@ pub fn read<R: DeserializeOwned>(path: &Path) -> Result<std::result::Result<Segm
     Ok(Ok(segment))
 }
 
-/// Renames a damaged segment, so that its trials are run again and its bytes stay; gives its new
-/// name.
+/// Renames a segment that no longer counts, so that its trials are run again and its bytes stay;
+/// gives its new name, which says why: `damaged`, or `superseded`.
 ///
 /// # Errors
 /// Where the folder can't be written.
-pub fn set_aside(damaged: &Damaged) -> Result<PathBuf> {
-    let mut aside = damaged.path.clone().into_os_string();
-    aside.push(".damaged");
-    let aside = PathBuf::from(aside);
-    std::fs::rename(&damaged.path, &aside).map_err(Error::io(&damaged.path, "move aside"))?;
-    Ok(aside)
+pub fn set_aside(path: &Path, why: &str) -> Result<PathBuf> {
+    let name = |number: usize| {
+        let mut aside = path.as_os_str().to_os_string();
+        aside.push(match number {
+            1 => format!(".{why}"),
+            _ => format!(".{why}-{number}"),
+        });
+        PathBuf::from(aside)
+    };
+    let mut number = 1;
+    while name(number).exists() {
+        number += 1;
+    }
+    match std::fs::rename(path, name(number)) {
+        // Another process has just done it.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        done => done.map_err(Error::io(path, "move aside"))?,
+    }
+    Ok(name(number))
 }
 
 #[cfg(test)]
@@ -192,7 +223,7 @@ mod tests {
             text.contains("core.unlock.") && text.contains("damaged segment"),
             "{text}"
         );
-        set_aside(&damaged).unwrap();
+        set_aside(&damaged.path, "damaged").unwrap();
         assert_eq!(segments(folder.path()).unwrap(), [] as [PathBuf; 0]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use picklock_lm::Model;
 use picklock_sdk::{ErrorKind, LabError};
@@ -9,6 +10,7 @@ use picklock_sdk::{ErrorKind, LabError};
 use super::noise::{distances, perturb};
 use super::operation::{Operation, Product, Scope};
 use crate::error::{Error, Result};
+use crate::fault;
 use crate::organism::{Key, Maker, check_lock, padded};
 use crate::task::Task;
 
@@ -30,8 +32,12 @@ pub struct Held {
 pub struct Bench<'a> {
     /// Makes base, weak and locked models.
     pub maker: Maker<'a>,
+    /// Time spent on operations so far.
+    pub busy: Duration,
     /// Members that run in one stack.
-    pub width: usize,
+    width: usize,
+    /// Members and seeds of one stack as planned, before memory ran out.
+    planned: (usize, usize),
     products: HashMap<Key, Product>,
 }
 
@@ -39,7 +45,9 @@ impl<'a> Bench<'a> {
     /// An empty bench.
     pub fn new(maker: Maker<'a>, width: usize) -> Self {
         Self {
+            planned: (width, maker.width),
             maker,
+            busy: Duration::ZERO,
             width,
             products: HashMap::new(),
         }
@@ -48,6 +56,19 @@ impl<'a> Bench<'a> {
     /// Forgets everything: the block has ended.
     pub fn clear(&mut self) {
         self.products.clear();
+        self.maker.cache.release();
+    }
+
+    /// How operations are run otherwise than planned.
+    pub fn notes(&self) -> Vec<String> {
+        let note = |what: &str, width: usize, planned: usize| {
+            (width != planned).then(|| {
+                format!("out of memory: {width} {what} side by side, {planned} were planned")
+            })
+        };
+        let members = note("members", self.width, self.planned.0);
+        let seeds = note("seeds", self.maker.width, self.planned.1);
+        members.into_iter().chain(seeds).collect()
     }
 
     /// Does operations of one shape; what has been done before is not done again. One that fails
@@ -120,26 +141,49 @@ impl<'a> Bench<'a> {
         .max(1)
     }
 
-    /// Executes a stack; where it fails, each member alone, so that only the culprit fails.
+    /// Executes a stack. Where memory runs out, stacks are half as wide from here on; where it fails
+    /// otherwise, each member is done alone, so that only the culprit fails.
     fn attempt(&mut self, operations: &[Operation]) -> Vec<Result<Product>> {
+        let width = self.stack_width(operations);
+        if operations.len() > width {
+            // Stacks have become narrower meanwhile.
+            let parts = operations.chunks(width);
+            return parts.flat_map(|part| self.attempt(part)).collect();
+        }
         match self.execute(operations) {
             Ok(products) => products.into_iter().map(Ok).collect(),
+            Err(error) if error.is_out_of_memory() && self.narrow(operations) => {
+                self.attempt(operations)
+            }
             Err(error) if operations.len() == 1 => vec![Err(error)],
             Err(_) => operations
                 .iter()
-                .map(|operation| {
-                    let mut alone = self.execute(std::slice::from_ref(operation))?;
-                    alone
-                        .pop()
-                        .ok_or_else(|| Error::Worker("an operation gave nothing".into()))
-                })
+                .flat_map(|operation| self.attempt(std::slice::from_ref(operation)))
                 .collect(),
         }
+    }
+
+    /// Halves the stacks that such operations run in; `false` where they are alone already.
+    fn narrow(&mut self, operations: &[Operation]) -> bool {
+        let width = self.stack_width(operations);
+        let half = width.div_ceil(2);
+        match operations.first().map(Operation::scope) {
+            Some(Scope::Seed) => self.maker.width = half,
+            _ => self.width = half,
+        }
+        let text = format!("out of memory with {width} side by side; going on with {half}");
+        if width > 1 {
+            (self.maker.warn)(&text);
+        }
+        width > 1
     }
 
     /// Executes operations of one shape as one stack, filled up to its width with copies.
     fn execute(&mut self, operations: &[Operation]) -> Result<Vec<Product>> {
         let stack = padded(operations, self.stack_width(operations));
+        if fault::out_of_memory(stack.len()) {
+            return Err(Error::OutOfMemory);
+        }
         let mut products = match &operations[0] {
             Operation::Base { .. } => self.made(&stack, Maker::base)?,
             Operation::Weak { .. } => self.made(&stack, Maker::weak)?,

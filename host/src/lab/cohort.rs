@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use abi_stable::sabi_trait::TD_Opaque;
 use picklock_sdk::abi::{HypothesisBox, LabApi_TO};
@@ -251,8 +251,10 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
         }
         for (_, group) in groups {
             let operations: Vec<Operation> = group.iter().map(|(_, _, op)| op.clone()).collect();
+            let started = Instant::now();
             let mut products = self.bench.perform(&operations);
             self.note_locks(&group, &mut products);
+            self.bench.busy += started.elapsed();
             for ((index, request, _), product) in group.into_iter().zip(products) {
                 let reply = product.and_then(|product| self.hand_out(index, &request, product));
                 self.reply(index, reply);

@@ -10,6 +10,8 @@ mod operation;
 mod record;
 mod rehearsal;
 mod sampling;
+#[cfg(test)]
+mod schedules;
 mod scoring;
 #[cfg(test)]
 mod tests;

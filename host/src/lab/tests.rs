@@ -9,7 +9,7 @@ use abi_stable::std_types::{RResult, RVec};
 use picklock_lm::{Device, runtime};
 use picklock_sdk::abi::{HypothesisApi, HypothesisApi_TO, HypothesisBox, LabBox, guarded};
 use picklock_sdk::{
-    Arm, LabError, LockSpec, ModelId, Noise, Questions, Reply, Request, Rng, Samples,
+    Arm, LabError, LockSpec, ModelId, Noise, Questions, Reply, Request, Rng, RngKey, Samples,
 };
 
 use super::{Bench, Cohort, CohortError, Member, Outcome, TrialRecord};
@@ -47,28 +47,28 @@ batch = 2
 /// What a member does, by its seed: asks differ between members, and some fail.
 struct Scripted;
 
-struct Asking<'a>(&'a LabBox);
+pub struct Asking<'a>(pub &'a LabBox);
 
 impl Asking<'_> {
-    fn call(&self, request: Request) -> Result<Reply, LabError> {
+    pub fn call(&self, request: Request) -> Result<Reply, LabError> {
         self.0.call(request).into_result()
     }
 
-    fn model(&self, request: Request) -> Result<ModelId, LabError> {
+    pub fn model(&self, request: Request) -> Result<ModelId, LabError> {
         match self.call(request)? {
             Reply::Models(models) => Ok(models[models.len() - 1]),
             other => Err(LabError::failed(format!("{other:?}"))),
         }
     }
 
-    fn samples(&self, count: u32) -> Result<Samples, LabError> {
+    pub fn samples(&self, count: u32) -> Result<Samples, LabError> {
         match self.call(Request::WeakSamples { count })? {
             Reply::Samples(samples) => Ok(samples),
             other => Err(LabError::failed(format!("{other:?}"))),
         }
     }
 
-    fn evaluate(&self, model: ModelId, measure: &str) -> Result<Reply, LabError> {
+    pub fn evaluate(&self, model: ModelId, measure: &str) -> Result<Reply, LabError> {
         let questions = Questions::held_out();
         self.call(Request::Evaluate {
             model,
@@ -77,26 +77,36 @@ impl Asking<'_> {
         })
     }
 
-    fn unlock(&self, count: u32) -> Result<(), LabError> {
+    pub fn locked(&self) -> Result<ModelId, LabError> {
+        self.model(Request::Locked(LockSpec::plain()))
+    }
+
+    pub fn rng_key(&self, purpose: &str) -> Result<RngKey, LabError> {
+        let purpose = purpose.into();
+        match self.call(Request::RngKey { purpose })? {
+            Reply::RngKey(key) => Ok(key),
+            other => Err(LabError::failed(format!("{other:?}"))),
+        }
+    }
+
+    /// A copy that was unlocked with these samples.
+    pub fn train(&self, model: ModelId, samples: Samples) -> Result<ModelId, LabError> {
         let Reply::Recipe(recipe) = self.call(Request::UnlockRecipe)? else {
             return Err(LabError::failed("no recipe"));
         };
-        let model = self.model(Request::Locked(LockSpec::plain()))?;
-        self.evaluate(model, "locked")?;
-        let samples = self.samples(count)?;
-        let unlocked = self.model(Request::Train {
+        self.model(Request::Train {
             model,
             samples,
             recipe,
-        })?;
+        })
+    }
+
+    fn unlock(&self, count: u32) -> Result<(), LabError> {
+        let model = self.locked()?;
+        self.evaluate(model, "locked")?;
+        let unlocked = self.train(model, self.samples(count)?)?;
         self.evaluate(unlocked, "held-out")?;
-        let Reply::RngKey(key) = self.call(Request::RngKey {
-            purpose: "test".into(),
-        })?
-        else {
-            return Err(LabError::failed("no key"));
-        };
-        let noise = Noise::global(0.5, Rng::new(key));
+        let noise = Noise::global(0.5, Rng::new(self.rng_key("test")?));
         let perturbed = self.model(Request::Perturb { model, noise })?;
         self.evaluate(perturbed, "noisy").map(|_| ())
     }
@@ -110,13 +120,7 @@ impl HypothesisApi for Scripted {
     fn run(&self, lab: LabBox, arm: Arm) -> RResult<(), LabError> {
         guarded(|| {
             let lab = Asking(&lab);
-            let Reply::RngKey(key) = lab.call(Request::RngKey {
-                purpose: "who".into(),
-            })?
-            else {
-                return Err(LabError::failed("no key"));
-            };
-            let odd = key.bytes[0] % 2 == 1;
+            let odd = lab.rng_key("who")?.bytes[0] % 2 == 1;
             match arm.name() {
                 "unlike" => lab.unlock(if odd { 2 } else { 5 }),
                 "some-panic" if odd => panic!("on purpose"),
@@ -147,19 +151,22 @@ impl HypothesisApi for Scripted {
     }
 }
 
-fn members() -> Vec<Member> {
+pub fn members() -> Vec<Member> {
     let of_seed = |seed| (0..2).map(move |draw| Member { seed, draw });
     (0..2).flat_map(of_seed).collect()
 }
 
-/// Runs `arm` for each group of members, one cohort after another on one bench.
-fn run(arm: &str, groups: &[Vec<Member>]) -> Result<Vec<TrialRecord>, CohortError> {
+/// The streams of every test.
+pub const STREAMS: Streams = Streams { root: 7 };
+
+/// Lends a bench with an empty cache.
+pub fn bench<T>(work: impl FnOnce(&mut Bench) -> T) -> T {
     runtime::start(Some(1));
     let folder = tempfile::tempdir().unwrap();
     let organism: Organism = crate::toml_file::parse(Path::new("micro.toml"), MICRO).unwrap();
     let maker = Maker {
         organism: &organism,
-        streams: Streams { root: 7 },
+        streams: STREAMS,
         device: Device::Cpu,
         environment: "test",
         cache: &Cache::at(folder.path()),
@@ -167,24 +174,30 @@ fn run(arm: &str, groups: &[Vec<Member>]) -> Result<Vec<TrialRecord>, CohortErro
         notify: &|_, _, _| {},
         warn: &|_| {},
     };
+    work(&mut Bench::new(maker, 4))
+}
+
+/// Runs `arm` for each group of members, one cohort after another on one bench.
+fn run(arm: &str, groups: &[Vec<Member>]) -> Result<Vec<TrialRecord>, CohortError> {
     let hypothesis: HypothesisBox = HypothesisApi_TO::from_value(Scripted, TD_Opaque);
     let hypothesis = Arc::new(hypothesis);
-    let mut bench = Bench::new(maker, 4);
-    let mut records = Vec::new();
-    for members in groups {
-        let arm = Arm::new(arm);
-        let time_limit = Duration::from_secs(if arm.name() == "hang" { 1 } else { 60 });
-        let cohort = Cohort {
-            hypothesis: &hypothesis,
-            name: "test",
-            arm: &arm,
-            members,
-            time_limit,
-        };
-        records.extend(cohort.run(&mut bench)?);
-        bench.clear();
-    }
-    Ok(records)
+    let arm = Arm::new(arm);
+    let time_limit = Duration::from_secs(if arm.name() == "hang" { 1 } else { 60 });
+    bench(|bench| {
+        let mut records = Vec::new();
+        for members in groups {
+            let cohort = Cohort {
+                hypothesis: &hypothesis,
+                name: "test",
+                arm: &arm,
+                members,
+                time_limit,
+            };
+            records.extend(cohort.run(bench)?);
+            bench.clear();
+        }
+        Ok(records)
+    })
 }
 
 fn alone() -> Vec<Vec<Member>> {

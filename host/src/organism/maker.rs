@@ -1,6 +1,8 @@
 //! Making an organism's models from scratch: base, weak and locked, several seeds in one stack.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use picklock_lm::{Architecture, Batches, Device, Gpt2Config, Init, Model};
 use picklock_sdk::{Flag, LockSpec, Recipe};
@@ -8,9 +10,9 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::cache::Cache;
+use super::cache::{Cache, Origin};
 use super::key::Key;
-use super::names::ModelNames;
+use super::names::{Kind, ModelNames};
 use super::recipe::lm_recipe;
 use super::spec::{Organism, Scratch};
 use super::streams::Streams;
@@ -48,11 +50,7 @@ impl Maker<'_> {
     /// # Errors
     /// Where training fails or the cache can't be written.
     pub fn base(&self, seeds: &[u32]) -> Result<Vec<Model>> {
-        self.cached(
-            seeds,
-            |seed| self.names().base(seed),
-            |seeds| self.train_base(seeds),
-        )
+        self.cached(seeds, &Kind::Base, |seeds| self.train_base(seeds))
     }
 
     /// The weak models of these seeds, in their order.
@@ -60,11 +58,7 @@ impl Maker<'_> {
     /// # Errors
     /// As [`Maker::base`].
     pub fn weak(&self, seeds: &[u32]) -> Result<Vec<Model>> {
-        self.cached(
-            seeds,
-            |seed| self.names().weak(seed),
-            |seeds| self.train_weak(seeds),
-        )
+        self.cached(seeds, &Kind::Weak, |seeds| self.train_weak(seeds))
     }
 
     /// The locked models of these seeds, in their order.
@@ -72,8 +66,8 @@ impl Maker<'_> {
     /// # Errors
     /// As [`Maker::base`].
     pub fn locked(&self, seeds: &[u32], spec: &LockSpec) -> Result<Vec<Model>> {
-        let key = |seed| self.names().locked(seed, spec);
-        self.cached(seeds, key, |seeds| self.train_locked(seeds, spec))
+        let kind = Kind::Locked(spec.clone());
+        self.cached(seeds, &kind, |seeds| self.train_locked(seeds, spec))
     }
 
     /// What names the seed's models.
@@ -95,35 +89,59 @@ impl Maker<'_> {
         self.organism.task.task()
     }
 
-    /// Models from the cache; those that aren't there are trained together and kept.
+    /// Models from the cache; those that aren't there are trained together and kept. Of several
+    /// processes that need the same ones, one trains and the others wait.
     fn cached(
         &self,
         seeds: &[u32],
-        key: impl Fn(u32) -> Key,
+        kind: &Kind,
         train: impl Fn(&[u32]) -> Result<Model>,
     ) -> Result<Vec<Model>> {
-        let load = |seed: &u32| {
-            let cached = self.cache.load(&key(*seed), self.device);
+        let origin = |seed: u32| Origin::new(&self.organism.name, seed, kind);
+        let key = |seed: u32| self.names().of(kind, seed);
+        let load = |seed: u32| {
+            let cached = self.cache.load(&key(seed), self.device);
             cached.unwrap_or_else(|error| {
                 (self.warn)(&format!("a cached model is made again: {error}"));
                 None
             })
         };
-        let mut models: Vec<Option<Model>> = seeds.iter().map(load).collect();
-        let missing: Vec<usize> = (0..seeds.len())
-            .filter(|index| models[*index].is_none())
-            .collect();
-        for indices in missing.chunks(self.width.max(1)) {
-            let wanted: Vec<u32> = indices.iter().map(|index| seeds[*index]).collect();
-            let stack = train(&padded(&wanted, self.width))?;
-            let tokenizer = self.task().tokenizer()?;
-            for (replica, index) in indices.iter().enumerate() {
-                let model = stack.replica(replica as i64)?;
-                self.cache.store(&key(seeds[*index]), &model, &tokenizer)?;
-                models[*index] = Some(model);
-            }
+        let mut models: BTreeMap<u32, Model> = BTreeMap::new();
+        let mut look = |seeds: &[u32]| -> Vec<u32> {
+            let found = seeds.iter().filter_map(|seed| Some((*seed, load(*seed)?)));
+            models.extend(found);
+            let missing = seeds.iter().filter(|seed| !models.contains_key(seed));
+            missing.copied().collect()
+        };
+        let mut distinct: Vec<u32> = seeds.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let mut missing = look(&distinct);
+        let mut _making = None;
+        if !missing.is_empty() {
+            let keys: Vec<Key> = missing.iter().map(|seed| key(*seed)).collect();
+            let wait = || (self.notify)("waiting for a model that is made elsewhere", 0, 1);
+            _making = Some(self.cache.making(&keys, &wait));
+            missing = look(&missing);
         }
-        Ok(models.into_iter().flatten().collect())
+        for wanted in missing.chunks(self.width.max(1)) {
+            let started = Instant::now();
+            let stack = train(&padded(wanted, self.width))?;
+            let tokenizer = self.task().tokenizer()?;
+            for (replica, seed) in wanted.iter().enumerate() {
+                let model = stack.replica(replica as i64)?;
+                self.cache
+                    .store(&key(*seed), &model, &tokenizer, &origin(*seed))?;
+                models.insert(*seed, model);
+            }
+            let seconds = started.elapsed().as_secs_f64();
+            tracing::info!(model = kind.name(), seeds = ?wanted, seconds, "made");
+        }
+        if !missing.is_empty() {
+            self.cache.keep_to_limit(self.warn)?;
+        }
+        let model = |seed: &u32| models.get(seed).map(Model::share);
+        Ok(seeds.iter().filter_map(model).collect())
     }
 
     fn train_base(&self, seeds: &[u32]) -> Result<Model> {

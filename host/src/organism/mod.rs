@@ -14,7 +14,7 @@ mod streams;
 mod training_set;
 mod weak_answers;
 
-pub use cache::Cache;
+pub use cache::{Cache, Entry, GIB, Rule, size};
 pub use key::Key;
 pub use library::find;
 pub use lock::check_lock;

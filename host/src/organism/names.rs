@@ -1,6 +1,7 @@
 //! What names an organism's models: the recipes that make them.
 
 use picklock_sdk::LockSpec;
+use serde::{Deserialize, Serialize};
 
 use super::key::Key;
 use super::spec::Organism;
@@ -17,7 +18,48 @@ pub struct ModelNames<'a> {
     pub environment: &'a str,
 }
 
+/// A kind of model that is made of an organism.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The capable one.
+    Base,
+    /// The one that is imitated.
+    Weak,
+    /// The base model with this lock.
+    Locked(LockSpec),
+}
+
+impl Kind {
+    /// In a word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Weak => "weak",
+            Self::Locked(_) => "locked",
+        }
+    }
+
+    /// Of a locked model, `plain` or the first digits of its lock's key.
+    pub fn lock(&self) -> Option<String> {
+        match self {
+            Self::Locked(spec) if *spec == LockSpec::plain() => Some("plain".to_string()),
+            Self::Locked(spec) => Some(Key::of(spec).short().to_string()),
+            _ => None,
+        }
+    }
+}
+
 impl ModelNames<'_> {
+    /// Of the seed's model of this kind.
+    pub fn of(&self, kind: &Kind, seed: u32) -> Key {
+        match kind {
+            Kind::Base => self.base(seed),
+            Kind::Weak => self.weak(seed),
+            Kind::Locked(spec) => self.locked(seed, spec),
+        }
+    }
+
     /// Of the seed's base model.
     pub fn base(&self, seed: u32) -> Key {
         let Organism { task, base, .. } = self.organism;

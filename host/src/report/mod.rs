@@ -40,11 +40,12 @@ use view::{Block, View};
 /// The folder of a run's pictures.
 const FIGURES: &str = "figures";
 
-/// Rebuilds a run's derived files and prints its tables; gives the reasons of failed trials.
+/// Rebuilds a run's derived files and prints its tables, unless `quiet`; gives the reasons of failed
+/// trials.
 ///
 /// # Errors
 /// Where the folder holds no readable run, or can't be written.
-pub fn write(run: &Path, roots: &Roots) -> Result<Vec<String>> {
+pub fn write(run: &Path, roots: &Roots, quiet: bool) -> Result<Vec<String>> {
     let evidence = Evidence::read(run)?;
     let report = Report::new(&evidence)?;
     let view = View::new(&evidence, &report, &changed(&evidence, roots));
@@ -52,6 +53,9 @@ pub fn write(run: &Path, roots: &Roots) -> Result<Vec<String>> {
     write_figures(&run.join(FIGURES), &view)?;
     write_atomically(&run.join("report.html"), render::page(&view).as_bytes())?;
     write_atomically(&run.join("report.md"), render::markdown(&view).as_bytes())?;
+    if quiet {
+        return Ok(failures(&evidence));
+    }
     for note in &view.notes {
         eprintln!("{note}");
     }

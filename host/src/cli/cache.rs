@@ -1,0 +1,116 @@
+//! `picklock cache`: the trained models that are kept, and which go.
+
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, Subcommand};
+
+use super::table::table;
+use crate::error::Result;
+use crate::organism::{Cache, Entry, GIB, Rule, size};
+
+/// List and prune the trained models that runs share.
+#[derive(Args)]
+pub struct CacheOf {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show every model: what it is, its size, and how long it has not been used.
+    List,
+    /// Remove models, the longest unused first; nothing that a live run uses. With no option, down
+    /// to the limit (`PICKLOCK_CACHE_LIMIT`, in GiB; 20 where it is not set).
+    Prune {
+        /// Keep at most so many GiB.
+        #[arg(long, value_name = "N", value_parser = not_negative)]
+        keep_gb: Option<f64>,
+        /// Remove what has not been used for so many days.
+        #[arg(long, value_name = "DAYS", value_parser = not_negative)]
+        older_than: Option<f64>,
+    },
+}
+
+impl CacheOf {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Where the cache can't be read or written.
+    pub fn main(&self) -> Result<bool> {
+        let cache = Cache::of_user()?;
+        match &self.command {
+            Command::List => list(&cache)?,
+            Command::Prune {
+                keep_gb: None,
+                older_than: None,
+            } => prune(&cache, &Rule::of_user()?)?,
+            Command::Prune {
+                keep_gb,
+                older_than,
+            } => {
+                let rule = Rule {
+                    bytes: keep_gb.map(|gib| (gib * GIB) as u64),
+                    unused: older_than.map(|days| Duration::from_secs_f64(days * 86_400.0)),
+                };
+                prune(&cache, &rule)?;
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn not_negative(text: &str) -> std::result::Result<f64, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (0.0..=1e6).contains(number));
+    number.ok_or_else(|| "expected a number from 0 to 1,000,000".to_string())
+}
+
+fn list(cache: &Cache) -> Result<()> {
+    let entries = cache.entries()?;
+    let header = [
+        "model", "organism", "seed", "lock", "size", "unused", "folder",
+    ];
+    let rows = entries.iter().map(row);
+    let rows: Vec<[String; 7]> = [header.map(String::from)].into_iter().chain(rows).collect();
+    print!("{}", table(&rows));
+    let bytes = entries.iter().map(|entry| entry.bytes).sum();
+    let limit = match Rule::of_user()?.bytes {
+        Some(limit) => format!("the limit is {}", size(limit)),
+        None => "there is no limit".to_string(),
+    };
+    let (count, folder) = (entries.len(), cache.path().display());
+    println!("{count} models, {} in {folder}; {limit}", size(bytes));
+    Ok(())
+}
+
+fn row(entry: &Entry) -> [String; 7] {
+    let unknown = || "-".to_string();
+    let origin = entry.origin.as_ref();
+    let name = entry.path.file_name().unwrap_or_default().to_string_lossy();
+    [
+        origin.map_or_else(unknown, |origin| origin.kind.name().to_string()),
+        origin.map_or_else(unknown, |origin| origin.organism.clone()),
+        origin.map_or_else(unknown, |origin| origin.seed.to_string()),
+        origin
+            .and_then(|origin| origin.kind.lock())
+            .unwrap_or_else(unknown),
+        size(entry.bytes),
+        unused(entry.used),
+        name.chars().take(12).collect(),
+    ]
+}
+
+fn unused(since: SystemTime) -> String {
+    match since.elapsed().unwrap_or_default().as_secs() {
+        seconds @ 0..=5400 => format!("{} min", seconds / 60),
+        seconds @ 5401..=172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn prune(cache: &Cache, rule: &Rule) -> Result<()> {
+    println!("{}", cache.prune(rule)?.in_words());
+    Ok(())
+}
