@@ -9,9 +9,11 @@ use super::evidence::Evidence;
 use super::series::Series;
 use crate::hypothesis::{Prediction, Registration};
 
-/// Resamples of the bootstrap: enough for a look at an interval's ends to a tenth of a point or two,
-/// few enough for thousands of trials.
-const RESAMPLES: usize = 999;
+/// Resamples of the bootstrap: enough for a look at an interval's ends to a point or so.
+const RESAMPLES: std::ops::RangeInclusive<usize> = 199..=999;
+
+/// How many problems are drawn in all at most, above the least number of resamples: a second's work.
+const DRAWN: usize = 20_000_000;
 
 /// The checks of one prediction; none where it wasn't judged.
 #[derive(Clone, Debug, Default)]
@@ -40,12 +42,13 @@ impl Checks {
             ..Resampling::keyed(evidence.manifest.root_seed)
         };
         let level = judgement.ci_level;
-        let few = Resampling {
-            resamples: RESAMPLES,
-            ..resampling
-        };
         let home = &registration.name;
         let effect = evidence.predicted(home, prediction);
+        let drawn_each = effect.per_seed.len() * effect.problems as usize;
+        let few = Resampling {
+            resamples: (DRAWN / drawn_each.max(1)).clamp(*RESAMPLES.start(), *RESAMPLES.end()),
+            ..resampling
+        };
         let bootstrap = Bootstrap::of(&effect.table().measured(), few);
         let series = Series::new(evidence, registration, prediction);
         let ratio = evidence.reference(home, prediction).and_then(|full| {

@@ -104,10 +104,9 @@ impl Table<'_> {
             .map(|_| {
                 let seed = self.seed(random);
                 let (of_draws, of_problems) = (choices(draws, random), choices(problems, random));
-                let sums = seed.chunks(problems).zip(&of_draws).map(|(draw, weight)| {
-                    let products = draw.iter().zip(&of_problems);
-                    weight * products.map(|(value, weight)| value * weight).sum::<f64>()
-                });
+                let chosen = seed.chunks(problems).zip(&of_draws);
+                let chosen = chosen.filter(|(_, weight)| **weight > 0.0);
+                let sums = chosen.map(|(draw, weight)| weight * dot(draw, &of_problems));
                 sums.sum::<f64>() / (draws * problems) as f64
             })
             .collect();
@@ -120,6 +119,20 @@ impl Table<'_> {
         let seed = below(self.seeds, random);
         &self.measured.values[seed * each..(seed + 1) * each]
     }
+}
+
+/// The sum of products, in eight sums side by side: one alone would wait for each addition.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (heads, tails) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest = heads.remainder().iter().zip(tails.remainder());
+    let rest: f64 = rest.map(|(a, b)| a * b).sum();
+    let mut sums = [0.0; 8];
+    for (a, b) in heads.zip(tails) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 /// How often each of `n` things is chosen in n choices with replacement.
