@@ -131,7 +131,7 @@ pub fn segments(folder: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// Where one can't be read, is damaged, or has another format.
 pub fn read_all(folder: &Path) -> Result<Vec<Segment>> {
-    let advice = "run again to redo its trials";
+    let advice = "move it away and run again to redo its trials";
     let whole = |path: &PathBuf| {
         read(path)?.map_err(|damaged| Error::Usage(format!("{damaged}; {advice}")))
     };
