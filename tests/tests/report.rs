@@ -26,14 +26,14 @@ fn deleted_files_come_back_in_the_same_bytes() {
 fn a_damaged_segment_is_named_and_can_be_done_again() {
     let place = Place::new();
     place.run(&[&BOTH[..], &["--out", "o"]].concat()).ok();
-    let before = snapshot(&place.here("o"));
+    let mut before = snapshot(&place.here("o"));
     let journal = std::fs::read_dir(place.here("o/journal")).unwrap();
     let mut segments = journal.map(|entry| entry.unwrap().path());
     let path = segments
         .find(|path| path.display().to_string().contains("core.varied."))
         .unwrap();
     let name = format!("o/journal/{}", path.file_name().unwrap().display());
-    let whole = &before[&path];
+    let whole = before[&path].clone();
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 0xff;
     for damaged in [&whole[..whole.len() / 2], &[], b"no segment", &flipped] {
@@ -55,10 +55,12 @@ fn a_damaged_segment_is_named_and_can_be_done_again() {
         "{}",
         done.stderr
     );
-    assert!(
-        snapshot(&place.here("o")) == before,
-        "doing it again gave something else"
-    );
+    let logs = place.here("o/logs");
+    let mut again = snapshot(&place.here("o"));
+    for files in [&mut again, &mut before] {
+        files.retain(|path, _| !path.starts_with(&logs));
+    }
+    assert!(again == before, "doing it again gave something else");
 }
 
 #[test]
