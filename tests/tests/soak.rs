@@ -86,7 +86,9 @@ fn until_the_end(
         kills.workers += usize::from(kill_process(worker, Signal::KILL).is_ok());
     }
     let done = run.end();
-    assert!(matches!(done.code, Some(0) | None), "{done:?}");
+    // Killed so often that it gave up: the same command goes on.
+    let gave_up = done.stderr.contains("killed; give the same command again");
+    assert!(matches!(done.code, Some(0) | None) || gave_up, "{done:?}");
     done.code == Some(0)
 }
 

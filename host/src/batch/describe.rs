@@ -1,18 +1,26 @@
 //! Asking plugins which arms they declare, and what those will ask of the lab, in a process of its
 //! own: none of their code runs in the supervisor's.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use picklock_sdk::Arm;
+use rustix::process::Signal;
 
 use super::process::{Heard, send, start};
 use super::protocol::{FromWorker, ToWorker, VERSION};
 use crate::error::{Error, Result};
 use crate::lab::Work;
 use crate::organism::{Key, Organism};
+
+/// How often plugins are asked when somebody kills the process that asks them.
+const TRIES: usize = 3;
+
+/// What is said then.
+const KILLED: &str = "the process that loads plugins was killed; give the same command again";
 
 /// How long plugins may take to load and to say which arms they have.
 const LOADING: Duration = Duration::from_mins(1);
@@ -73,8 +81,24 @@ pub fn rehearse(
     }
 }
 
-/// A process' only answer, or how it ends instead.
+/// A process' only answer, or how it ends instead. One that is killed, which need not be a plugin's
+/// fault, is asked again.
 fn ask(message: &ToWorker, paths: &str, limit: Duration) -> Result<Result<FromWorker>> {
+    for _ in 1..TRIES {
+        if let Some(answer) = ask_once(message, paths, limit)? {
+            return Ok(answer);
+        }
+    }
+    let killed = || Err(Error::Worker(KILLED.into()));
+    Ok(ask_once(message, paths, limit)?.unwrap_or_else(killed))
+}
+
+/// None where somebody killed the process.
+fn ask_once(
+    message: &ToWorker,
+    paths: &str,
+    limit: Duration,
+) -> Result<Option<Result<FromWorker>>> {
     let (sender, heard) = channel();
     let (mut child, mut stdin) = start(Stdio::null(), |heard| heard, &sender)?;
     drop(sender);
@@ -86,7 +110,10 @@ fn ask(message: &ToWorker, paths: &str, limit: Duration) -> Result<Result<FromWo
     let status = child
         .wait()
         .map_err(|error| Error::Worker(error.to_string()))?;
-    Ok(match answer {
+    if matches!(answer, Ok(Heard::Gone)) && status.signal() == Some(Signal::KILL.as_raw()) {
+        return Ok(None);
+    }
+    Ok(Some(match answer {
         Ok(Heard::Message(FromWorker::Broken { reason, .. })) => Err(Error::Usage(reason)),
         Ok(Heard::Message(answer)) => Ok(answer),
         Err(RecvTimeoutError::Timeout) => Err(Error::Usage(format!(
@@ -96,5 +123,5 @@ fn ask(message: &ToWorker, paths: &str, limit: Duration) -> Result<Result<FromWo
         _ => Err(Error::Usage(format!(
             "{paths}: ends the process that loads it: {status}; rebuild it"
         ))),
-    })
+    }))
 }

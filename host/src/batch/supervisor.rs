@@ -167,10 +167,11 @@ impl Supervisor<'_> {
                 work.progress.note(&format!("{reason}; starting another"));
                 return Ok(());
             }
-            return Err(Error::Worker(format!(
-                "{reason}; see {}",
-                worker.log.display()
-            )));
+            let advice = match death.killed {
+                true => "it was killed; give the same command again".to_string(),
+                false => format!("see {}", worker.log.display()),
+            };
+            return Err(Error::Worker(format!("{reason}; {advice}")));
         };
         if let Some(ready) = worker.ready {
             work.progress.worker_ended(ready.elapsed());
