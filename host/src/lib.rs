@@ -1,6 +1,19 @@
 //! picklock finds out why a password-locked language model opens: it trains locked models, unlocks
 //! them under controlled conditions, and says with honest statistics which explanations survive.
 
+/// `print!` to a standard output that may be closed before all is said, as in `picklock plan | head`.
+macro_rules! say {
+    ($($said:tt)*) => {{
+        // Whoever closed it has read enough.
+        let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!($($said)*));
+    }};
+}
+
+/// The same of `println!`.
+macro_rules! sayln {
+    ($($said:tt)*) => { say!("{}\n", format_args!($($said)*)) };
+}
+
 mod batch;
 mod cli;
 mod error;

@@ -56,3 +56,17 @@ fn a_plugin_that_cannot_be_rehearsed_is_guessed_at() {
         );
     }
 }
+
+#[test]
+fn a_reader_that_has_read_enough_is_no_error() {
+    let place = Place::new();
+    let script = "\"$@\" --dry-run | head -1; exit ${PIPESTATUS[0]}";
+    let done = place
+        .wrapped(&["bash", "-c", script, "bash"], &["core"])
+        .ok();
+    assert_eq!(
+        (done.stdout.lines().count(), &*done.stderr),
+        (1, ""),
+        "{done:?}"
+    );
+}

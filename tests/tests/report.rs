@@ -132,6 +132,7 @@ fn the_page_has_every_part_in_order() {
         "Answers to read",
         "The gate of every lock",
         "Null control",
+        "Sensitivity checks",
         "Deviations from the pre-registration",
         "Manifest, and how to reproduce it",
     ];

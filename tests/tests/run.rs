@@ -248,7 +248,7 @@ fn the_manifest_says_what_the_results_depend_on() {
         let name = hypothesis["name"].as_str().unwrap();
         let trusted = std::fs::read_to_string(place.path("root/plugins.lock")).unwrap();
         assert!(
-            trusted.contains(hypothesis["file"].as_str().unwrap()),
+            trusted.contains(hypothesis["plugin"]["file"].as_str().unwrap()),
             "{name}: {trusted}"
         );
         let registered = std::fs::read(place.path(&format!("root/hypotheses/{name}.toml")));
@@ -351,7 +351,7 @@ fn inside_the_workspace_plugins_are_built_and_trusted() {
         .unwrap();
     let hash = String::from_utf8(hash.stdout).unwrap();
     assert_eq!(
-        manifest["hypotheses"][0]["file"],
+        manifest["hypotheses"][0]["plugin"]["file"],
         hash.split(' ').next().unwrap()
     );
 }

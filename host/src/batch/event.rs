@@ -114,6 +114,6 @@ impl Event<'_> {
     /// Prints it.
     pub fn print(&self) {
         // Numbers, strings and lists: nothing that can't be written.
-        println!("{}", serde_json::to_string(self).unwrap_or_default());
+        sayln!("{}", serde_json::to_string(self).unwrap_or_default());
     }
 }

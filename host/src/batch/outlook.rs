@@ -16,14 +16,14 @@ use crate::report::{Evidence, Power, size};
 pub fn outlook(request: &Request, from: Option<&Path>, roots: &Roots) -> Result<bool> {
     let prepared = request.prepare(roots)?;
     let planned = prepared.plan(request.shard, request.fresh)?;
-    print!("{}", text(&prepared, &planned));
+    say!("{}", text(&prepared, &planned));
     let manifest = &prepared.manifest;
     let power = Power {
         registrations: &prepared.judged,
         size: size(&manifest.organism, manifest.seeds, manifest.draws),
         from: from.map(Evidence::read).transpose()?,
     };
-    print!("\n{}", power.detectable());
+    say!("\n{}", power.detectable());
     let mut hypotheses = prepared.manifest.hypotheses.iter();
     Ok(hypotheses.any(|hypothesis| hypothesis.refused.is_some()))
 }

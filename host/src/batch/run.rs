@@ -186,7 +186,7 @@ impl Batch<'_> {
             Event::End(&end).print();
         } else {
             let End { trials, failed, .. } = end;
-            println!("shard {shard}: {trials} trials run, {failed} failed; {next}");
+            sayln!("shard {shard}: {trials} trials run, {failed} failed; {next}");
         }
         end.failed > 0
     }
@@ -205,9 +205,9 @@ impl Batch<'_> {
                 "{count} trials failed; trials.csv has every reason, --retry-failed runs them again"
             ),
         };
-        let refused = manifest.hypotheses.iter();
-        let refused: Vec<&String> = refused.filter_map(|h| h.refused.as_ref()).collect();
-        let some_failed = !refused.is_empty() || !failed.is_empty();
+        let mut hypotheses = manifest.hypotheses.iter();
+        let refused = hypotheses.any(|hypothesis| hypothesis.refused.is_some());
+        let some_failed = refused || !failed.is_empty();
         if self.request.json {
             let failed = failed.len();
             let end = End {
@@ -218,15 +218,12 @@ impl Batch<'_> {
             Event::End(&end).print();
             return Ok(some_failed);
         }
-        println!("\nwritten to {}", run.display());
+        sayln!("\nwritten to {}", run.display());
         for reason in failed.iter().take(5) {
             eprintln!("failed: {reason}");
         }
         if !failed.is_empty() {
             eprintln!("{next}");
-        }
-        for reason in refused {
-            eprintln!("refused: {reason}");
         }
         Ok(some_failed)
     }

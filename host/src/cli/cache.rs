@@ -74,14 +74,14 @@ fn list(cache: &Cache) -> Result<()> {
     ];
     let rows = entries.iter().map(row);
     let rows: Vec<[String; 7]> = [header.map(String::from)].into_iter().chain(rows).collect();
-    print!("{}", table(&rows));
+    say!("{}", table(&rows));
     let bytes = entries.iter().map(|entry| entry.bytes).sum();
     let limit = match Rule::of_user()?.bytes {
         Some(limit) => format!("the limit is {}", size(limit)),
         None => "there is no limit".to_string(),
     };
     let (count, folder) = (entries.len(), cache.path().display());
-    println!("{count} models, {} in {folder}; {limit}", size(bytes));
+    sayln!("{count} models, {} in {folder}; {limit}", size(bytes));
     Ok(())
 }
 
@@ -111,6 +111,6 @@ fn unused(since: SystemTime) -> String {
 }
 
 fn prune(cache: &Cache, rule: &Rule) -> Result<()> {
-    println!("{}", cache.prune(rule)?.in_words());
+    sayln!("{}", cache.prune(rule)?.in_words());
     Ok(())
 }

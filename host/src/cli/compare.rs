@@ -37,7 +37,7 @@ impl Compare {
         for note in &comparison.notes {
             eprintln!("{note}");
         }
-        print!("{}", comparison.text);
+        say!("{}", comparison.text);
         Ok(false)
     }
 }

@@ -89,7 +89,7 @@ impl New {
             plugin: &plugin,
             root: workspace,
         })?;
-        println!("\nnext:\n  cargo test -p picklock-{name}\n  picklock run {name}");
+        sayln!("\nnext:\n  cargo test -p picklock-{name}\n  picklock run {name}");
         Ok(())
     }
 
@@ -116,7 +116,7 @@ impl New {
             plugin: &folder,
             root: &folder,
         })?;
-        println!("\n{}", commands(name, &folder, home));
+        sayln!("\n{}", commands(name, &folder, home));
         Ok(())
     }
 
@@ -136,10 +136,10 @@ impl New {
         ];
         let files = files.map(|(path, text)| (path, text.replace("{{name}}", &self.name)));
         write_all(&files)?;
-        println!("written:");
+        sayln!("written:");
         let here = std::env::current_dir().unwrap_or_default();
         for (path, _) in &files {
-            println!("  {}", path.strip_prefix(&here).unwrap_or(path).display());
+            sayln!("  {}", path.strip_prefix(&here).unwrap_or(path).display());
         }
         Ok(())
     }

@@ -49,7 +49,7 @@ impl Plugins {
             Command::List { json } => list(*json, roots)?,
             Command::Check { file } => check(file, roots)?,
             Command::Trust { files } => trust(files, roots)?,
-            Command::Schema => print!("{}", hypothesis::schema()),
+            Command::Schema => say!("{}", hypothesis::schema()),
         }
         Ok(false)
     }
@@ -59,7 +59,7 @@ fn list(json: bool, roots: &Roots) -> Result<()> {
     let entries = plugins::catalogue(roots)?;
     if json {
         let text = serde_json::to_string_pretty(&entries);
-        println!("{}", text.map_err(|error| Error::Usage(error.to_string()))?);
+        sayln!("{}", text.map_err(|error| Error::Usage(error.to_string()))?);
         return Ok(());
     }
     let header = [
@@ -81,7 +81,7 @@ fn list(json: bool, roots: &Roots) -> Result<()> {
         let cells: Vec<String> = cells
             .map(|(cell, width)| format!("{cell:width$}"))
             .collect();
-        println!("{}", cells.join("  ").trim_end());
+        sayln!("{}", cells.join("  ").trim_end());
     }
     Ok(())
 }
@@ -127,7 +127,7 @@ fn check(path: &Path, roots: &Roots) -> Result<()> {
         [] => String::new(),
         names => format!("; it declares {} too, which don't run", names.join(", ")),
     };
-    println!(
+    sayln!(
         "{} {}: all is well: ABI {}, SDK {}, {} arms as in {}{idle}",
         file.name,
         file.version,
@@ -148,7 +148,7 @@ fn trust(files: &[PathBuf], roots: &Roots) -> Result<()> {
         check_permissions(path)?;
         let file = PluginFile::read(path)?;
         list.add(&file)?;
-        println!("{} {} trusted: {}", file.name, file.version, file.hash);
+        sayln!("{} {} trusted: {}", file.name, file.version, file.hash);
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ impl Power {
                 return Err(Error::Usage(problem));
             }
         }
-        print!("{}", power.seeds(Sizes { points, core }));
+        say!("{}", power.seeds(Sizes { points, core }));
         Ok(false)
     }
 }

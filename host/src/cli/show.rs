@@ -73,7 +73,7 @@ impl Show {
         for note in notes {
             eprintln!("{note}");
         }
-        print!("{text}");
+        say!("{text}");
         Ok(false)
     }
 }

@@ -30,9 +30,9 @@ impl StatusOf {
         let status = Status::of(&self.run)?;
         if self.json {
             let text = serde_json::to_string_pretty(&status);
-            println!("{}", text.map_err(|error| Error::Usage(error.to_string()))?);
+            sayln!("{}", text.map_err(|error| Error::Usage(error.to_string()))?);
         } else {
-            print!("{}", text(&status));
+            say!("{}", text(&status));
         }
         Ok(!status.complete())
     }

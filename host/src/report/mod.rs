@@ -59,7 +59,7 @@ pub fn write(run: &Path, roots: &Roots, quiet: bool) -> Result<Vec<String>> {
     for note in &view.notes {
         eprintln!("{note}");
     }
-    print!("{}", render::tables(&view));
+    say!("{}", render::tables(&view));
     Ok(failures(&evidence))
 }
 
