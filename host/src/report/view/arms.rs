@@ -1,10 +1,13 @@
 //! Every arm's accuracy, and its effect over what it is compared with.
 
 use picklock_sdk::HELD_OUT;
+use picklock_stats::wilson;
 
 use super::{Block, Section, Table};
+use crate::hypothesis::{ArmRef, core_arms};
 use crate::report::evidence::{Evidence, mean};
 use crate::report::numbers::{self, Estimate};
+use crate::task::Grade;
 
 /// One row for each arm that answered the held-out problems.
 pub fn table(evidence: &Evidence) -> Table {
@@ -14,6 +17,7 @@ pub fn table(evidence: &Evidence) -> Table {
         "against",
         "#effect in points (95% interval)",
         "#p",
+        "#recovery",
     ];
     let mut table = Table::new("Accuracy on held-out problems, means over seeds", &columns);
     for arm in evidence.arms() {
@@ -27,19 +31,64 @@ pub fn table(evidence: &Evidence) -> Table {
         });
         table.row([
             arm.to_string(),
-            numbers::percent(mean(&accuracy)),
-            control.map(|c| c.to_string()).unwrap_or_default(),
+            match accuracy.as_slice() {
+                [_] => of_one_model(evidence, &arm),
+                _ => numbers::percent(mean(&accuracy)),
+            },
+            control
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             effect.text(),
             effect.p_text(),
+            control
+                .and_then(|control| recovery(evidence, &arm, &control))
+                .unwrap_or_default(),
         ]);
     }
     table
 }
 
+/// With a single seed: its first draw's accuracy, with Wilson's interval over its problems.
+fn of_one_model(evidence: &Evidence, arm: &ArmRef) -> String {
+    let mut trials = evidence.done(arm);
+    let graded = trials.next().and_then(|trial| trial.measure(HELD_OUT));
+    let Some(graded) = graded else {
+        return String::new();
+    };
+    let (correct, problems) = (graded.count(Grade::Correct), graded.problems());
+    let accuracy = numbers::percent(graded.accuracy());
+    match wilson(correct as u64, problems as u64, 0.95) {
+        Ok(ends) => {
+            let (low, high) = (numbers::percent(ends.low), numbers::percent(ends.high));
+            format!("{accuracy} ({low} to {high})")
+        }
+        Err(_) => accuracy,
+    }
+}
+
+/// How much of the gap between the locked model and its password an arm regained; none where it
+/// doesn't start from the plain lock, or there is no gap.
+fn recovery(evidence: &Evidence, arm: &ArmRef, control: &ArmRef) -> Option<String> {
+    let (_, locked) = core_arms();
+    if *control != locked {
+        return None;
+    }
+    let mean_of = |arm: &ArmRef| {
+        let seeds: Vec<f64> = evidence.accuracy(arm, HELD_OUT).into_values().collect();
+        (!seeds.is_empty()).then(|| mean(&seeds))
+    };
+    let password = mean_of(&ArmRef::of("core", "password"))?;
+    let share = picklock_stats::recovery(mean_of(arm)?, mean_of(&locked)?, password).ok()?;
+    Some(numbers::share(share))
+}
+
 pub(super) fn section(evidence: &Evidence) -> Option<Section> {
     let text = "Each arm on the held-out problems, without password unless its name says so, greedy \
-                decoding. Effects are paired by seed, draw and problem; p is two-sided against 0 and not \
-                corrected for the number of arms.";
+                decoding; with a single seed its first draw, with Wilson's 95% interval over its problems. \
+                Effects are paired by seed, draw and problem; p is two-sided against 0 and not corrected for \
+                the number of arms. Recovery is (arm - locked) / (password - locked), of arms that start \
+                from the plain lock.";
     let blocks = vec![Block::Text(text.into()), Block::Table(table(evidence))];
     Section::of("arms", "Every arm", blocks)
 }
