@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use picklock_tests::{BOTH, Place, Table, built, skipped, workspace};
+use picklock_tests::{BOTH, MICRO, Place, Table, built, skipped, workspace};
 
 /// A whole run; gives its folder's name.
 fn whole_run(place: &Place) -> &'static str {
@@ -353,5 +353,28 @@ fn inside_the_workspace_plugins_are_built_and_trusted() {
     assert_eq!(
         manifest["hypotheses"][0]["plugin"]["file"],
         hash.split(' ').next().unwrap()
+    );
+}
+
+#[test]
+fn an_equivalence_near_the_ends_is_exploratory() {
+    let deviations = |organism: &str| {
+        let place = Place::new();
+        place.write("root/organisms/micro.toml", organism);
+        let run = ["weight-noise", "--seeds", "2", "--draws", "1", "--out", "o"];
+        place.run(&run).ok();
+        let summary = Table::read(&place.here("o/summary.csv"));
+        summary.rows[0]["deviations"].to_string()
+    };
+    let told = "equivalence is shown too easily";
+    // One step of training leaves a model that knows next to nothing.
+    let nothing = MICRO.replace("steps = 40", "steps = 1");
+    assert!(deviations(&nothing).contains(told));
+    let reference = Table::read(&workspace().join("results/reference/tiny/summary.csv"));
+    assert!(
+        reference
+            .rows
+            .iter()
+            .all(|row| !row["deviations"].contains(told))
     );
 }

@@ -1,12 +1,14 @@
 //! Judging: every prediction by its pre-registration, every claim by its predictions.
 
+use picklock_sdk::HELD_OUT;
 use picklock_stats::{
-    Claim, ClaimVerdict, Deviation, Gate, Judgement, McNemar, Prediction, Undefined, Unit, Verdict,
+    Claim, ClaimVerdict, Deviation, Expectation, Gate, Judgement, McNemar, Prediction, Undefined,
+    Unit, Verdict,
 };
 
 use super::checks::Checks;
 use super::effect::Effect;
-use super::evidence::Evidence;
+use super::evidence::{Evidence, mean};
 use super::gate::gate;
 use super::reading::unknown_arm;
 use super::series::Series;
@@ -180,6 +182,9 @@ fn deviations(evidence: &Evidence, registration: &Registration) -> Vec<Deviation
         let text = "the run's copy is not what was registered";
         deviations.push(Deviation::Other(text.into()));
     }
+    if let Some(text) = near_the_ends(evidence, registration) {
+        deviations.push(Deviation::Other(text));
+    }
     let missing = missing_trials(evidence, &arms);
     if missing > 0 {
         deviations.push(Deviation::Other(format!(
@@ -187,6 +192,36 @@ fn deviations(evidence: &Evidence, registration: &Registration) -> Vec<Deviation
         )));
     }
     deviations
+}
+
+/// Accuracies, in percent, between which equivalence and non-inferiority keep their error rates
+/// (docs/src/calibration.md).
+const CALIBRATED: std::ops::RangeInclusive<f64> = 15.0..=85.0;
+
+/// Whether a confirmatory equivalence or non-inferiority rests on accuracies near 0 or 1, where few
+/// seeds make it too sure: the first such arm, in words.
+fn near_the_ends(evidence: &Evidence, registration: &Registration) -> Option<String> {
+    let by_margin = |prediction: &&crate::hypothesis::Prediction| {
+        let expectation = prediction.expectation();
+        let by_margin = matches!(
+            expectation,
+            Expectation::Equivalent(_) | Expectation::NonInferior(_)
+        );
+        prediction.confirmatory && by_margin
+    };
+    let predictions = registration.predictions.iter().filter(by_margin);
+    let arms = predictions.flat_map(crate::hypothesis::Prediction::arms);
+    arms.map(|arm| arm.absolute(&registration.name)).find_map(|arm| {
+        let seeds: Vec<f64> = evidence.accuracy(&arm, HELD_OUT).into_values().collect();
+        let accuracy = mean(&seeds);
+        (!seeds.is_empty() && !CALIBRATED.contains(&accuracy)).then(|| {
+            format!(
+                "{arm} is at {accuracy:.1}%, and under {}% or over {}% equivalence is shown too easily",
+                CALIBRATED.start(),
+                CALIBRATED.end()
+            )
+        })
+    })
 }
 
 fn missing_trials(evidence: &Evidence, arms: &[ArmRef]) -> usize {
