@@ -138,6 +138,16 @@ fn an_organism_file_is_checked_key_by_key() {
             " base.train.steps is 0, expected 1 to 10,000,000",
         ),
         (
+            "beta1 = 0.9",
+            "beta1 = nan",
+            " base.train.beta1 is NaN, expected from 0 to below 1",
+        ),
+        (
+            "beta2 = 0.98",
+            "beta2 = 1.0",
+            " base.train.beta2 is 1, expected from 0 to below 1",
+        ),
+        (
             "n_head = 2",
             "n_head = 3",
             " base.model.n_embd is 16, expected a multiple of n_head 3",

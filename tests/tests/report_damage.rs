@@ -247,6 +247,10 @@ fn without_its_copy_a_hypothesis_is_not_judged_and_the_others_are() {
             .iter()
             .all(|row| &row["hypothesis"] == "core")
     );
+    std::fs::remove_file(place.here("r/hypotheses/core.toml")).unwrap();
+    let done = report(&place).ok();
+    assert!(done.stderr.contains("; core is not judged\n"), "{done:?}");
+    assert!(summary(&place).rows.is_empty());
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::report::{Evidence, Power, size};
 /// # Errors
 /// Where the input is bad, or the folder belongs to another run.
 pub fn outlook(request: &Request, from: Option<&Path>, roots: &Roots) -> Result<bool> {
+    let from = from.map(Evidence::read).transpose()?;
     let prepared = request.prepare(roots)?;
     let planned = prepared.plan(request.shard, request.fresh)?;
     say!("{}", text(&prepared, &planned));
@@ -21,7 +22,7 @@ pub fn outlook(request: &Request, from: Option<&Path>, roots: &Roots) -> Result<
     let power = Power {
         registrations: &prepared.judged,
         size: size(&manifest.organism, manifest.seeds, manifest.draws),
-        from: from.map(Evidence::read).transpose()?,
+        from,
     };
     say!("\n{}", power.detectable());
     let mut hypotheses = prepared.manifest.hypotheses.iter();

@@ -138,9 +138,10 @@ impl Batch<'_> {
             .map(|hypothesis| hypothesis.arms.len())
             .sum();
         let names: Vec<&str> = hypotheses.iter().map(|h| h.name.as_str()).collect();
+        let all = arms * manifest.members().len();
         let part = match shard {
             None => format!("{} trials", plan.trials),
-            Some(shard) => format!("trials, of which shard {shard} has {}", plan.trials),
+            Some(shard) => format!("{all} trials, of which shard {shard} has {}", plan.trials),
         };
         eprintln!(
             "{}: {} ({arms} arms) x {} seeds x {} draws = {part}, into {}",

@@ -128,7 +128,12 @@ impl Manifest {
             _ => Error::io(&path, "read")(error),
         })?;
         let damaged = |error: serde_json::Error| {
-            Error::file(&path, format!("{error}; start afresh with --fresh"))
+            Error::file(
+                &path,
+                format!(
+                    "{error}; the journal is unharmed: put the manifest back, or run afresh with --fresh"
+                ),
+            )
         };
         let value: serde_json::Value = serde_json::from_slice(&text).map_err(damaged)?;
         if value["format"] != FORMAT {

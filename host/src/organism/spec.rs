@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use picklock_sdk::Recipe;
+use picklock_sdk::{Optimizer, Recipe};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -222,6 +222,7 @@ pub fn check_recipe(recipe: &Recipe) -> std::result::Result<(), String> {
             "learning_rate is {rate}, expected a number above 0"
         ));
     }
+    check_optimizer(&recipe.optimizer)?;
     if !(1..=10_000_000).contains(&recipe.steps) {
         return Err(format!(
             "steps is {}, expected 1 to 10,000,000",
@@ -242,5 +243,29 @@ pub fn check_recipe(recipe: &Recipe) -> std::result::Result<(), String> {
             Err(format!("clip_norm is {norm}, expected a number above 0"))
         }
         _ => Ok(()),
+    }
+}
+
+fn check_optimizer(optimizer: &Optimizer) -> std::result::Result<(), String> {
+    let (Optimizer::AdamW {
+        beta1,
+        beta2,
+        weight_decay,
+    }
+    | Optimizer::Lion {
+        beta1,
+        beta2,
+        weight_decay,
+    }) = optimizer;
+    for (name, beta) in [("beta1", beta1), ("beta2", beta2)] {
+        if !(0.0..1.0).contains(beta) {
+            return Err(format!("{name} is {beta}, expected from 0 to below 1"));
+        }
+    }
+    match weight_decay.is_finite() && *weight_decay >= 0.0 {
+        true => Ok(()),
+        false => Err(format!(
+            "weight_decay is {weight_decay}, expected a number from 0"
+        )),
     }
 }

@@ -50,8 +50,9 @@ impl Report {
             .collect();
         let alpha = judged()
             .map(|registration| registration.alpha)
-            .fold(f64::INFINITY, f64::min);
-        let verdicts = picklock_stats::decide(claims, alpha)
+            .reduce(f64::min);
+        // Without a claim nothing is decided at any level.
+        let verdicts = picklock_stats::decide(claims, alpha.unwrap_or(0.05))
             .map_err(|error| Error::Usage(format!("statistics: {error}")))?;
         let claim = |(registration, verdict): (&Registration, ClaimVerdict)| JudgedClaim {
             registration: registration.clone(),
