@@ -15,7 +15,8 @@ pub use plugin::{built_fixture, built_plugin, patched};
 pub use running::{Running, children, has_ended, wait_for};
 pub use table::{Row, Table, snapshot, tables};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Arguments of the run that most tests look at: both hypotheses, 2 seeds, 2 draws.
 pub const BOTH: [&str; 6] = ["core", "weight-noise", "--seeds", "2", "--draws", "2"];
@@ -40,6 +41,25 @@ pub fn workspace() -> PathBuf {
         .parent()
         .expect("tests/ lies in the workspace")
         .to_path_buf()
+}
+
+/// A command that sees nothing of what cargo sets for tests, which would make builds differ.
+pub fn clean(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let of_tests = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "NEXTEST",
+            "PICKLOCK_",
+            "LD_LIBRARY_PATH",
+        ];
+        if of_tests.iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Says why a test tests nothing here.

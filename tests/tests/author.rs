@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use picklock_tests::{Done, Place, Table, built, skipped, snapshot, workspace};
+use picklock_tests::{Done, Place, Table, built, clean, skipped, snapshot, workspace};
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -103,25 +103,6 @@ impl Scratch {
         let table = |file: &str| Table::read(&place.here(&format!("o/{file}")));
         (table("trials.csv"), table("summary.csv"))
     }
-}
-
-/// A command that sees nothing of what cargo sets for tests, which would make builds differ.
-fn clean(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        let of_tests = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "NEXTEST",
-            "PICKLOCK_",
-            "LD_LIBRARY_PATH",
-        ];
-        if of_tests.iter().any(|prefix| name.starts_with(prefix)) {
-            command.env_remove(name);
-        }
-    }
-    command
 }
 
 /// Files that are in `after` alone, and those that differ; none may have gone.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use picklock_tests::{BOTH, MICRO, Place, Table, built, skipped, workspace};
+use picklock_tests::{BOTH, MICRO, Place, Table, built, clean, skipped, workspace};
 
 /// A whole run; gives its folder's name.
 fn whole_run(place: &Place) -> &'static str {
@@ -314,21 +314,7 @@ fn inside_the_workspace_plugins_are_built_and_trusted() {
         .display()
         .to_string();
     let out = place.path("o").display().to_string();
-    let mut command = std::process::Command::new(built().join("picklock"));
-    // What cargo sets for tests would make the build inside differ from the one outside.
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        let of_tests = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "NEXTEST",
-            "PICKLOCK_",
-            "LD_LIBRARY_PATH",
-        ];
-        if of_tests.iter().any(|prefix| name.starts_with(prefix)) {
-            command.env_remove(name);
-        }
-    }
+    let mut command = clean(&built().join("picklock"));
     command
         .env("PICKLOCK_CACHE", place.path("cache"))
         .current_dir(workspace());
