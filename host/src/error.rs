@@ -115,11 +115,7 @@ impl Error {
     pub fn is_out_of_memory(&self) -> bool {
         match self {
             Self::OutOfMemory => true,
-            Self::Model(error) => {
-                let text = error.to_string();
-                let known = ["out of memory", "can't allocate memory"];
-                known.iter().any(|known| text.contains(known))
-            }
+            Self::Model(error) => error.is_out_of_memory(),
             _ => false,
         }
     }

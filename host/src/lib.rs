@@ -24,6 +24,7 @@ pub mod lab;
 pub mod organism;
 mod plugins;
 mod report;
+mod speed;
 mod task;
 pub mod toml_file;
 

@@ -17,16 +17,18 @@ pub mod stablelm;
 
 use serde_json::Value;
 
-use crate::network::{Leaves, Network};
+use crate::network::Leaves;
 use crate::{Error, Result};
 use config::Fields;
-use decoder::Decoder;
+pub(crate) use decoder::{Heads, Network, Step, Stream};
 use gpt_neox::GptNeoXConfig;
 use gpt2::Gpt2Config;
 use llama::LlamaConfig;
 use mistral::MistralConfig;
+pub(crate) use plan::Fusion;
 use plan::Plan;
 use qwen2::Qwen2Config;
+pub(crate) use rope::Rotation;
 use stablelm::StableLmConfig;
 
 /// A model family with its sizes.
@@ -205,8 +207,43 @@ impl Architecture {
         self.family().plan().cache_shape()
     }
 
+    /// Numbers that the key/value cache holds for each position of a row.
+    pub fn cached_numbers(&self) -> i64 {
+        let (layers, heads, width) = self.cache_shape();
+        2 * layers * heads * width
+    }
+
+    /// Weights that each token is multiplied with: all matrices, and the output head, which may be
+    /// the embedding.
+    pub fn multiplied_weights(&self) -> i64 {
+        let plan = self.family().plan();
+        let head = if plan.tied {
+            plan.vocab_size * plan.width
+        } else {
+            0
+        };
+        let matrices = plan.parameters().into_iter().filter(|parameter| {
+            matches!(
+                parameter.role,
+                Role::Matrix { .. } | Role::ResidualOutput { .. }
+            )
+        });
+        let sizes = matrices.map(|parameter| parameter.shape.iter().product::<i64>());
+        head + sizes.sum::<i64>()
+    }
+
+    /// Names of parameters that lie side by side in memory, more than one each.
+    pub(crate) fn together(&self) -> Vec<Vec<String>> {
+        self.family().plan().together()
+    }
+
+    /// The block that each parameter belongs to, in parameter order; `None` for those outside.
+    pub(crate) fn blocks(&self) -> Vec<Option<usize>> {
+        self.family().plan().blocks()
+    }
+
     /// Puts the tensors in their places.
-    pub(crate) fn network(&self, leaves: &Leaves) -> Result<Box<dyn Network>> {
-        Ok(Box::new(Decoder::new(&self.family().plan(), leaves)?))
+    pub(crate) fn network(&self, leaves: &Leaves) -> Result<Network> {
+        Network::new(&self.family().plan(), leaves)
     }
 }

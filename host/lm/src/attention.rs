@@ -10,6 +10,16 @@ pub(crate) enum Mask {
     Everything,
     /// The keys that are `true`, `[R*B, 1, queries, keys]`.
     Allowed(Tensor),
+    /// The cached keys so far, counted on the device: for one query a row.
+    Filled(Filled),
+}
+
+/// How much of a cache is filled, on the device.
+pub(crate) struct Filled {
+    /// Where the newest key lies, `[1]`, int64; all before it are filled.
+    pub(crate) newest: Tensor,
+    /// Each row's first key that may be looked at, `[R*B]`, int64; `None` for the first of all.
+    pub(crate) first: Option<Tensor>,
 }
 
 impl Mask {
@@ -49,7 +59,7 @@ pub(crate) fn attend(
     let allowed = match (mask, near) {
         (Mask::Allowed(allowed), Some(near)) => Some(allowed.f_logical_and(&near)?),
         (Mask::Allowed(allowed), None) => Some(allowed.shallow_clone()),
-        (Mask::Causal | Mask::Everything, near) => near,
+        (Mask::Causal | Mask::Everything | Mask::Filled(_), near) => near,
     };
     let causal = allowed.is_none() && matches!(mask, Mask::Causal);
     let grouped = groups != heads;

@@ -1,6 +1,8 @@
 //! The static key/value cache of decoding, written in place.
 
-use crate::{Architecture, Device, Kind, Result, Tensor};
+use crate::architecture::{Heads, Rotation};
+use crate::attention::Filled;
+use crate::{Model, Result, Tensor, cuda};
 
 /// Keys and values of all layers, each `[R*B, heads, capacity, d]`.
 pub(crate) struct Cache {
@@ -9,19 +11,20 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Room for `capacity` positions of `rows` rows (R x B).
-    pub(crate) fn new(
-        architecture: &Architecture,
-        rows: i64,
-        capacity: i64,
-        device: Device,
-    ) -> Result<Self> {
-        let (layers, heads, width) = architecture.cache_shape();
-        let empty = || Tensor::f_empty([rows, heads, capacity, width], (Kind::Float, device));
+    /// Room for `capacity` positions of `rows` rows (R x B) of a model.
+    pub(crate) fn new(model: &Model, rows: i64, capacity: i64) -> Result<Self> {
+        let (layers, heads, width) = model.architecture().cache_shape();
+        let options = (model.compute(), model.device());
+        let empty = || Tensor::f_empty([rows, heads, capacity, width], options);
         let layers = (0..layers)
             .map(|_| Ok((empty()?, empty()?)))
             .collect::<Result<_>>()?;
         Ok(Self { layers, filled: 0 })
+    }
+
+    /// Positions that there is room for.
+    pub(crate) fn capacity(&self) -> i64 {
+        self.layers.first().map_or(0, |(keys, _)| keys.size()[2])
     }
 
     /// Positions that all layers hold.
@@ -48,4 +51,61 @@ impl Cache {
     pub(crate) fn advance(&mut self, added: i64) {
         self.filled += added;
     }
+
+    /// Appends a layer's keys and values of one token a row, of the outputs of its projection
+    /// `[R*B, ..]`, where `filled` says, and attends to what its rows hold: `[R*B, H*d]`.
+    pub(crate) fn step(&self, layer: usize, step: &LayerStep) -> Result<Tensor> {
+        let (keys, values) = &self.layers[layer];
+        let queries = cuda::append(step, keys, values)?;
+        cuda::attend(&queries, keys, values, step.filled, step.window)
+    }
+
+    /// Another handle on the same storage.
+    pub(crate) fn share(&self) -> Self {
+        let share =
+            |(keys, values): &(Tensor, Tensor)| (keys.shallow_clone(), values.shallow_clone());
+        Self {
+            layers: self.layers.iter().map(share).collect(),
+            filled: self.filled,
+        }
+    }
+
+    /// Some rows, sharing their storage.
+    pub(crate) fn narrow(&self, start: i64, count: i64) -> Result<Self> {
+        let narrow = |(keys, values): &(Tensor, Tensor)| {
+            let narrow = |tensor: &Tensor| tensor.f_narrow(0, start, count);
+            Ok((narrow(keys)?, narrow(values)?))
+        };
+        Ok(Self {
+            layers: self.layers.iter().map(narrow).collect::<Result<_>>()?,
+            filled: self.filled,
+        })
+    }
+
+    /// Some rows, as a cache of their own.
+    pub(crate) fn select(&self, rows: &Tensor) -> Result<Self> {
+        let select = |(keys, values): &(Tensor, Tensor)| {
+            Ok((
+                keys.f_index_select(0, rows)?,
+                values.f_index_select(0, rows)?,
+            ))
+        };
+        Ok(Self {
+            layers: self.layers.iter().map(select).collect::<Result<_>>()?,
+            filled: self.filled,
+        })
+    }
+}
+
+/// What a layer's attention needs in a step of decoding, the number of filled places being on the
+/// device.
+pub(crate) struct LayerStep<'a> {
+    /// Outputs of the projection, flat, one token a row.
+    pub(crate) projected: &'a Tensor,
+    pub(crate) heads: Heads,
+    pub(crate) rotation: Option<&'a Rotation>,
+    /// Each row's place, `[R, B, 1]`, int64.
+    pub(crate) places: Option<&'a Tensor>,
+    pub(crate) filled: &'a Filled,
+    pub(crate) window: Option<i64>,
 }

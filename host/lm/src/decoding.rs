@@ -1,11 +1,18 @@
 //! Greedy and sampled decoding with a static key/value cache.
 
+mod on_device;
+
 use tch::no_grad_guard;
 
+use crate::architecture::Network;
 use crate::attention::Mask;
 use crate::cache::Cache;
-use crate::network::{Network, Pass};
-use crate::{Device, Error, Kind, Model, Result, Rows, Tensor};
+use crate::network::Pass;
+use crate::{Device, Error, Kind, Model, Result, Rows, Tensor, cuda};
+use on_device::OnDevice;
+
+/// Tokens of prompts that run at a time.
+const PROMPT_TOKENS: i64 = 1 << 15;
 
 /// How answers are decoded.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +47,12 @@ pub fn generate(
     if decoding.max_new_tokens == 0 {
         return Ok(vec![vec![Vec::new(); batch as usize]; replicas as usize]);
     }
-    let tokens = Decoder::new(model, prompts, decoding, uniforms)?.run()?; // [R, B, n]
+    cuda::enter(model.device())?;
+    let decoder = Decoder::new(model, prompts, decoding, uniforms)?;
+    let tokens = match decoder.network.steps_on_device(model.device()) {
+        true => OnDevice::new(decoder)?.run()?,
+        false => decoder.run()?,
+    }; // [R, B, n]
     let ids: Vec<i64> = Vec::try_from(tokens.f_contiguous()?.f_view_([-1])?)?;
     let rows = ids
         .chunks(tokens.size()[2] as usize)
@@ -88,7 +100,7 @@ fn check(
 
 /// A decoding under way.
 struct Decoder<'a> {
-    network: Box<dyn Network>,
+    network: Network,
     cache: Cache,
     prompts: &'a Rows,
     decoding: &'a Decoding,
@@ -124,7 +136,7 @@ impl<'a> Decoder<'a> {
         let stop = (!stop.is_empty()).then(|| Tensor::f_from_slice(&stop)?.f_to_device(device));
         Ok(Self {
             network: model.network()?,
-            cache: Cache::new(model.architecture(), replicas * batch, capacity, device)?,
+            cache: Cache::new(model, replicas * batch, capacity)?,
             prompts,
             decoding,
             uniforms: uniforms.transpose()?,
@@ -149,15 +161,30 @@ impl<'a> Decoder<'a> {
         Ok(Tensor::f_cat(&answers, 2)?)
     }
 
-    /// Runs the prompts and chooses the first token, `[R, B, 1]`.
+    /// Runs the prompts and chooses the first token, `[R, B, 1]`. The prompts of one model go a part
+    /// at a time, since their activations are much larger than what is kept of them.
     fn prompt(&mut self) -> Result<Tensor> {
         let [replicas, batch, length] = self.prompts.size()?;
         let options = (Kind::Int64, self.prompts.tokens.device());
-        let last = Tensor::f_full([replicas, batch, 1], length - 1, options)?;
-        let pass = Pass::rows(self.prompts, Some(&last), self.network.layers())?;
-        let logits = self.network.forward(&pass, Some(&mut self.cache))?;
+        let part = match replicas {
+            1 => (PROMPT_TOKENS / length).clamp(1, batch),
+            _ => batch,
+        };
+        let mut logits = Vec::new();
+        for start in (0..batch).step_by(part as usize) {
+            let count = part.min(batch - start);
+            let rows = self.prompts.narrow(start, count)?;
+            let last = Tensor::f_full([replicas, count, 1], length - 1, options)?;
+            let pass = Pass::rows(&rows, Some(&last), self.network.layers())?;
+            let mut cache = match count == batch {
+                true => self.cache.share(),
+                false => self.cache.narrow(start, count)?,
+            };
+            let hidden = self.network.hidden(&pass, Some(&mut cache))?;
+            logits.push(self.network.logits(&pass, &hidden)?);
+        }
         self.cache.advance(length);
-        self.choose(&logits, 0)
+        self.choose(&Tensor::f_cat(&logits, 1)?, 0)
     }
 
     /// Runs the newest tokens, `[R, B, 1]`, and chooses the ones after.
@@ -172,23 +199,29 @@ impl<'a> Decoder<'a> {
             None => None,
         };
         let pass = Pass::next(newest, filled, positions, mask)?;
-        let logits = self.network.forward(&pass, Some(&mut self.cache))?;
+        let hidden = self.network.hidden(&pass, Some(&mut self.cache))?;
+        let logits = self.network.logits(&pass, &hidden)?;
         self.cache.advance(1);
         self.choose(&logits, step)
     }
 
     /// The tokens, `[R, B, 1]`, that logits `[R, B, 1, V]` lead to.
     fn choose(&self, logits: &Tensor, step: usize) -> Result<Tensor> {
-        let Some(uniforms) = &self.uniforms else {
-            return Ok(logits.f_argmax(-1, false)?);
-        };
-        let scaled = logits.f_squeeze_dim(2)?.f_to_kind(Kind::Double)?;
-        let scaled = scaled.f_div_scalar(self.decoding.temperature)?;
-        let cumulative = scaled.f_softmax(-1, None)?.f_cumsum(-1, None)?; // [R, B, V]
-        let total = cumulative.f_narrow(2, -1, 1)?;
-        let chosen = uniforms.f_narrow(2, step as i64, 1)?.f_mul(&total)?;
-        let token = chosen.f_searchsorted(&cumulative, false, true, "right", None::<&Tensor>)?;
-        Ok(token.f_clamp_max(logits.size()[3] - 1)?)
+        let numbers = self.uniforms.as_ref();
+        let numbers = numbers.map(|uniforms| uniforms.f_narrow(2, step as i64, 1));
+        choose(
+            logits,
+            self.decoding.temperature,
+            numbers.transpose()?.as_ref(),
+        )
+    }
+
+    /// Which tokens, of any shape, end an answer.
+    fn ended(&self, tokens: &Tensor) -> Result<Tensor> {
+        Ok(match &self.stop {
+            Some(ends) => Tensor::f_isin(tokens, ends, false, false)?,
+            None => tokens.f_zeros_like()?.f_to_kind(Kind::Bool)?,
+        })
     }
 
     /// Whether every row holds a stop token. A GPU is asked only now and then, as that waits for it.
@@ -198,10 +231,10 @@ impl<'a> Decoder<'a> {
         stopped: &mut Option<Tensor>,
         step: usize,
     ) -> Result<bool> {
-        let Some(ends) = &self.stop else {
+        if self.stop.is_none() {
             return Ok(false);
-        };
-        let now = Tensor::f_isin(newest, ends, false, false)?;
+        }
+        let now = self.ended(newest)?;
         let all = match stopped.take() {
             Some(before) => before.f_logical_or(&now)?,
             None => now,
@@ -211,6 +244,21 @@ impl<'a> Decoder<'a> {
         *stopped = Some(all);
         Ok(done)
     }
+}
+
+/// The tokens, `[R, B, 1]`, that logits `[R, B, 1, V]` lead to: the likeliest, or those that the
+/// numbers `[R, B, 1]` choose.
+fn choose(logits: &Tensor, temperature: f64, numbers: Option<&Tensor>) -> Result<Tensor> {
+    let Some(numbers) = numbers else {
+        return Ok(logits.f_argmax(-1, false)?);
+    };
+    let scaled = logits.f_squeeze_dim(2)?.f_to_kind(Kind::Double)?;
+    let scaled = scaled.f_div_scalar(temperature)?;
+    let cumulative = scaled.f_softmax(-1, None)?.f_cumsum(-1, None)?; // [R, B, V]
+    let total = cumulative.f_narrow(2, -1, 1)?;
+    let chosen = numbers.f_mul(&total)?;
+    let token = chosen.f_searchsorted(&cumulative, false, true, "right", None::<&Tensor>)?;
+    Ok(token.f_clamp_max(logits.size()[3] - 1)?)
 }
 
 /// A prompt's mask, with the new tokens after it.

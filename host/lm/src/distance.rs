@@ -54,7 +54,7 @@ pub fn perturb(
     let noise_norms: Vec<Tensor> = noise.iter().map(norm).collect::<Result<_>>()?;
     let scales = scales(model, magnitude, &named(model, &noise_norms)?)?;
     let mut parts = noise.iter().zip(scales);
-    model.map(model.replicas(), |_, tensor| {
+    model.map(|_, tensor| {
         let Some((noise, scales)) = parts.next() else {
             return Ok(tensor.shallow_clone());
         };
@@ -76,7 +76,7 @@ pub fn interpolate(a: &Model, b: &Model, t: f64) -> Result<Model> {
         return Err(Error::argument("t", "a finite number", t));
     }
     let mut others = b.weights().iter();
-    a.map(a.replicas(), |_, tensor| match others.next() {
+    a.map(|_, tensor| match others.next() {
         Some((_, other)) => Ok(tensor.f_lerp(other, t)?),
         None => Ok(tensor.shallow_clone()),
     })

@@ -158,6 +158,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a device had too little memory for what was asked of it.
+    pub fn is_out_of_memory(&self) -> bool {
+        let text = self.to_string();
+        let known = ["out of memory", "can't allocate memory"];
+        known.iter().any(|known| text.contains(known))
+    }
+
     /// The error for an argument that is out of range.
     pub(crate) fn argument(
         what: &'static str,

@@ -1,6 +1,9 @@
 //! Random models.
 
-use crate::{Architecture, Device, Model, Parameter, Result, Role, Tensor};
+use std::sync::Arc;
+
+use crate::layout::{Layout, Slot};
+use crate::{Architecture, Device, Kind, Model, Parameter, Result, Role, Tensor};
 
 /// How random weights are scaled. Matrices are N(0, 1 / sqrt(inputs)), norm weights 1, biases 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,6 +67,35 @@ impl Model {
         };
         let weights = architecture.parameters().into_iter().map(&mut draw);
         Self::new(architecture.clone(), weights.collect::<Result<_>>()?)
+    }
+}
+
+impl Model {
+    /// A stack whose numbers are made on the device, small and at random, from libtorch's own
+    /// generator: for measuring speed, where they don't matter.
+    ///
+    /// # Errors
+    /// [`Error::Torch`](crate::Error::Torch) if there is no room.
+    pub fn noise(
+        architecture: &Architecture,
+        replicas: i64,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self> {
+        let layout = Arc::new(Layout::new(architecture.clone()));
+        let slot = |slot: &Slot| {
+            let shape = [&[replicas], &slot.shape()[..]].concat();
+            Ok(match slot.parts()[0].role {
+                Role::NormWeight => Tensor::f_ones(shape, (kind, device))?,
+                Role::Bias => Tensor::f_zeros(shape, (kind, device))?,
+                _ => {
+                    let mut numbers = Tensor::f_empty(shape, (kind, device))?;
+                    numbers.f_normal_(0.0, 0.02)?
+                }
+            })
+        };
+        let slots = layout.slots.iter().map(slot).collect::<Result<_>>()?;
+        Self::from_slots(layout, slots, None)
     }
 }
 

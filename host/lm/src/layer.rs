@@ -2,8 +2,9 @@
 //!
 //! Activations are "flat": `[N, D]` for one model, `[R, N, D]` for a stack, N = batch x positions.
 
+use crate::layout::joined;
 use crate::network::Leaves;
-use crate::{Kind, Result, Tensor};
+use crate::{Kind, Result, Tensor, cuda};
 
 /// On which dimension of a weight its inputs lie.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,14 +23,23 @@ pub(crate) struct Linear {
 }
 
 impl Linear {
-    /// Takes `name.weight` and, where there is one, `name.bias`.
-    pub(crate) fn new(leaves: &Leaves, name: &str, inputs: Inputs) -> Result<Self> {
-        let weight = leaves.get(&format!("{name}.weight"))?;
+    /// Takes `NAME.weight` and, where there is one, `NAME.bias`; of several names the slot that they
+    /// share.
+    pub(crate) fn new(leaves: &Leaves, names: &[&str], inputs: Inputs) -> Result<Self> {
+        let slot = |part: &str| {
+            let names: Vec<String> = names.iter().map(|name| format!("{name}.{part}")).collect();
+            joined(names.iter().map(String::as_str))
+        };
         Ok(Self {
-            weight,
-            bias: leaves.find(&format!("{name}.bias")),
+            weight: leaves.get(&slot("weight"))?,
+            bias: leaves.find(&slot("bias")),
             inputs,
         })
+    }
+
+    /// The weight, `[V, D]` or `[R, V, D]`, of a head, which has no bias.
+    pub(crate) fn weight(&self) -> &Tensor {
+        &self.weight
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
@@ -75,6 +85,17 @@ impl Embedding {
 
     /// `[R, B, T]` ids to `[R, B, T, D]`.
     pub(crate) fn look_up(&self, ids: &Tensor) -> Result<Tensor> {
+        if cuda::available(ids.device()) {
+            let width = self.table.size().last().copied().unwrap_or(0);
+            let (replicas, batch, length) = ids.size3()?;
+            let ids = match &self.offsets {
+                Some(offsets) => ids.f_add(offsets)?,
+                None => ids.shallow_clone(),
+            };
+            let table = self.table.f_view_([-1, width])?;
+            let rows = cuda::embedding(&table, &ids.f_view_([replicas, -1])?)?;
+            return Ok(rows.f_view_([replicas, batch, length, width])?);
+        }
         let Some(offsets) = &self.offsets else {
             return Ok(Tensor::f_embedding(&self.table, ids, -1, false, false)?);
         };
@@ -98,55 +119,69 @@ impl Embedding {
     }
 }
 
-/// Layer norm with weight and bias.
-pub(crate) struct LayerNorm {
+/// A layer norm, with weight and bias, or a root-mean-square norm (Zhang and Sennrich 2019), with a
+/// weight.
+pub(crate) struct Norm {
+    kind: NormKind,
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
     epsilon: f64,
 }
 
-impl LayerNorm {
-    pub(crate) fn new(leaves: &Leaves, name: &str, epsilon: f64) -> Result<Self> {
+/// How a norm centres and scales.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NormKind {
+    /// By mean and standard deviation, with weight and bias.
+    Layer,
+    /// By the root mean square, with a weight.
+    Rms,
+}
+
+impl Norm {
+    pub(crate) fn new(leaves: &Leaves, name: &str, kind: NormKind, epsilon: f64) -> Result<Self> {
         let part = |part| leaves.get(&format!("{name}.{part}"));
         Ok(Self {
+            kind,
             weight: part("weight")?,
-            bias: part("bias")?,
+            bias: match kind {
+                NormKind::Layer => Some(part("bias")?),
+                NormKind::Rms => None,
+            },
             epsilon,
         })
     }
 
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let width = self.weight.size().last().copied().unwrap_or(0);
-        if self.weight.dim() == 1 {
-            let (weight, bias) = (Some(&self.weight), Some(&self.bias));
-            return Ok(x.f_layer_norm([width], weight, bias, self.epsilon, false)?);
+    /// Adds `delta` to the residual stream `x`; gives the sum, and the sum normed.
+    pub(crate) fn add(&self, x: &Tensor, delta: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
+        if cuda::available(x.device()) {
+            let (weight, bias) = (&self.weight, self.bias.as_ref());
+            return cuda::norm(x, delta, weight, bias, self.epsilon, self.kind);
         }
-        let normed = x.f_layer_norm([width], None::<&Tensor>, None, self.epsilon, false)?;
-        Ok(self.bias.f_addcmul(&normed, &self.weight)?)
+        let sum = match delta {
+            Some(delta) => x.f_add(delta)?,
+            None => x.shallow_clone(),
+        };
+        let normed = self.norm(&sum)?;
+        Ok((sum, normed))
     }
-}
 
-/// Root-mean-square norm (Zhang and Sennrich 2019) with a weight.
-pub(crate) struct RmsNorm {
-    weight: Tensor,
-    epsilon: f64,
-}
-
-impl RmsNorm {
-    pub(crate) fn new(leaves: &Leaves, name: &str, epsilon: f64) -> Result<Self> {
-        Ok(Self {
-            weight: leaves.get(&format!("{name}.weight"))?,
-            epsilon,
+    fn norm(&self, x: &Tensor) -> Result<Tensor> {
+        let width = [self.weight.size().last().copied().unwrap_or(0)];
+        let stacked = self.weight.dim() > 1;
+        let weight = (!stacked).then_some(&self.weight);
+        Ok(match (self.kind, &self.bias) {
+            (NormKind::Rms, _) if stacked => x
+                .f_rms_norm(width, weight, self.epsilon)?
+                .f_mul(&self.weight)?,
+            (NormKind::Rms, _) => x.f_rms_norm(width, weight, self.epsilon)?,
+            (NormKind::Layer, Some(bias)) if stacked => {
+                let normed = x.f_layer_norm(width, weight, None, self.epsilon, false)?;
+                bias.f_addcmul(&normed, &self.weight)?
+            }
+            (NormKind::Layer, bias) => {
+                x.f_layer_norm(width, weight, bias.as_ref(), self.epsilon, false)?
+            }
         })
-    }
-
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let width = self.weight.size().last().copied().unwrap_or(0);
-        if self.weight.dim() == 1 {
-            return Ok(x.f_rms_norm([width], Some(&self.weight), self.epsilon)?);
-        }
-        Ok(x.f_rms_norm([width], None::<&Tensor>, self.epsilon)?
-            .f_mul(&self.weight)?)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use tch::no_grad_guard;
 
-use crate::network::{Network, Pass};
-use crate::{Batch, Error, Model, Result, Rows, Targets, Tensor};
+use crate::architecture::Network;
+use crate::network::Pass;
+use crate::{Batch, Error, Model, Result, Rows, Targets, Tensor, cuda};
 
 /// Logits everywhere, `[R, B, T, V]`. Where `rows.mask` is false they mean nothing.
 ///
@@ -29,7 +30,7 @@ pub fn logits_at(model: &Model, rows: &Rows, positions: &Tensor) -> Result<Tenso
 pub fn loss(model: &Model, batch: &Batch) -> Result<Tensor> {
     let _guard = no_grad_guard();
     model.check_rows(&batch.rows, 0)?;
-    network_loss(model.network()?.as_ref(), batch)
+    network_loss(&model.network()?, batch)
 }
 
 /// Log-probability of each label, `[R, B, A]`, in nats; weights and soft labels play no part.
@@ -38,8 +39,18 @@ pub fn loss(model: &Model, batch: &Batch) -> Result<Tensor> {
 /// As [`logits_at`].
 pub fn token_log_probs(model: &Model, batch: &Batch) -> Result<Tensor> {
     let _guard = no_grad_guard();
-    let logits = logits_at(model, &batch.rows, &batch.targets.positions)?;
-    label_log_probs(&logits.f_log_softmax(-1, None)?, &batch.targets.labels)
+    model.check_rows(&batch.rows, 0)?;
+    let network = model.network()?;
+    let pass = pass_of(&network, batch)?;
+    let hidden = network.hidden(&pass, None)?;
+    let labels = &batch.targets.labels;
+    if cuda::available(model.device()) {
+        let flat = labels.f_reshape([-1])?;
+        let log_probs = cuda::linear_log_probs(&hidden, network.head(), &flat)?;
+        return Ok(log_probs.f_view_(labels.size())?);
+    }
+    let log_probs = network.logits(&pass, &hidden)?.f_log_softmax(-1, None)?;
+    label_log_probs(&log_probs, labels)
 }
 
 /// Next-token distributions at positions `[R, B, A]`, `[R, B, A, V]`, of logits over
@@ -69,20 +80,39 @@ pub fn distributions(
 fn forward(model: &Model, rows: &Rows, at: Option<&Tensor>) -> Result<Tensor> {
     let _guard = no_grad_guard();
     model.check_rows(rows, 0)?;
-    let network = model.network()?;
-    network.forward(&Pass::rows(rows, at, network.layers())?, None)
+    model.network()?.forward(rows, at)
 }
 
-/// Loss of each replica, `[R]`, with gradients where the network's leaves have them.
-pub(crate) fn network_loss(network: &dyn Network, batch: &Batch) -> Result<Tensor> {
-    let pass = Pass::rows(
+/// The pass that a batch needs: to the positions that have targets.
+pub(crate) fn pass_of<'a>(network: &Network, batch: &'a Batch) -> Result<Pass<'a>> {
+    Pass::rows(
         &batch.rows,
         Some(&batch.targets.positions),
         network.layers(),
-    )?;
-    let log_probs = network.forward(&pass, None)?.f_log_softmax(-1, None)?; // [R, B, A, V]
-    let gains = gains(&log_probs, &batch.targets)?; // [R, B, A]
-    let weighted = gains.f_mul(batch.targets.shares())?;
+    )
+}
+
+/// Loss of each replica, `[R]`, with gradients where the network's leaves have them.
+pub(crate) fn network_loss(network: &Network, batch: &Batch) -> Result<Tensor> {
+    let pass = pass_of(network, batch)?;
+    head_loss(network, &pass, &network.hidden(&pass, None)?, batch)
+}
+
+/// Loss of each replica, `[R]`, of what the head reads at the targets' positions, flat. On a GPU the
+/// gradients are right only where losses are summed up, as they are made along with them.
+pub(crate) fn head_loss(
+    network: &Network,
+    pass: &Pass,
+    hidden: &Tensor,
+    batch: &Batch,
+) -> Result<Tensor> {
+    let targets = &batch.targets;
+    if cuda::available(hidden.device()) {
+        return cuda::linear_cross_entropy(hidden, network.head(), targets);
+    }
+    let log_probs = network.logits(pass, hidden)?.f_log_softmax(-1, None)?; // [R, B, A, V]
+    let gains = gains(&log_probs, targets)?; // [R, B, A]
+    let weighted = gains.f_mul(targets.shares())?;
     Ok(weighted
         .f_sum_dim_intlist([1, 2].as_slice(), false, None)?
         .f_neg()?)

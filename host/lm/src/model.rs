@@ -1,70 +1,102 @@
 //! A stack of models: an architecture and its weights.
 
-use crate::network::{Leaves, Network};
-use crate::weights::copy;
-use crate::{Architecture, Device, Error, Kind, Result, Tensor, Weights};
+use std::cell::OnceCell;
+use std::sync::Arc;
 
-/// R models of one architecture, every weight `[R, ...]`, float32, on one device.
+use crate::architecture::Network;
+use crate::layout::{Layout, Slot};
+use crate::network::Leaves;
+use crate::{Architecture, Device, Error, Kind, Result, Tensor, Weights, cuda};
+
+/// R models of one architecture, every weight `[R, ...]`, all of one type on one device.
 #[derive(Debug)]
 pub struct Model {
-    architecture: Architecture,
-    weights: Weights,
+    layout: Arc<Layout>,
+    /// One tensor for each of the layout's slots.
+    slots: Vec<Tensor>,
+    /// The parameters as views into the slots, made when first asked for.
+    weights: OnceCell<Weights>,
     replicas: i64,
     device: Device,
+    kind: Kind,
+    compute: Kind,
 }
 
 impl Model {
-    /// Puts weights, each `[R, ...]`, into an architecture. They share the given storage.
+    /// Puts weights, each `[R, ...]`, into an architecture. They share the given storage, but for
+    /// those that have to lie side by side.
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::ExtraTensor`], [`Error::Misshapen`] and
-    /// [`Error::DataType`] name the first tensor that doesn't fit.
+    /// [`Error::DataType`] name the first tensor that doesn't fit: all must be float32, or all
+    /// bfloat16.
     pub fn new(architecture: Architecture, mut weights: Weights) -> Result<Self> {
-        let mut ordered = Vec::with_capacity(weights.len());
-        let mut first: Option<(i64, Device)> = None;
-        for parameter in architecture.parameters() {
-            let Some(tensor) = weights.remove(&parameter.name) else {
-                return Err(Error::MissingTensor {
-                    tensor: parameter.name,
-                    expected: parameter.shape,
-                });
-            };
-            let own = (tensor.size().first().copied().unwrap_or(0), tensor.device());
-            let (replicas, _) = *first.get_or_insert(own);
-            check(
-                &parameter.name,
-                &tensor,
-                [&[replicas], parameter.shape.as_slice()].concat(),
-            )?;
-            ordered.push((parameter.name, tensor));
+        let layout = Arc::new(Layout::new(architecture));
+        let mut first: Option<(i64, Kind)> = None;
+        let mut slots = Vec::with_capacity(layout.slots.len());
+        for slot in &layout.slots {
+            let mut parts = Vec::with_capacity(slot.parts().len());
+            for parameter in slot.parts() {
+                let Some(tensor) = weights.remove(&parameter.name) else {
+                    return Err(Error::MissingTensor {
+                        tensor: parameter.name.clone(),
+                        expected: parameter.shape.clone(),
+                    });
+                };
+                let replicas = tensor.size().first().copied().unwrap_or(0);
+                let (replicas, kind) = *first.get_or_insert((replicas, tensor.f_kind()?));
+                let shape = [&[replicas], parameter.shape.as_slice()].concat();
+                check(&parameter.name, &tensor, shape, kind)?;
+                parts.push(tensor);
+            }
+            slots.push(Slot::join(&parts)?);
         }
         if let Some((name, _)) = weights.iter().next() {
-            let architecture = architecture.name();
             return Err(Error::ExtraTensor {
                 tensor: name.to_owned(),
-                architecture,
+                architecture: layout.architecture.name(),
             });
         }
-        let (replicas, device) = first.unwrap_or((0, Device::Cpu));
+        let (replicas, _) = first.unwrap_or((0, Kind::Float));
         if replicas < 1 {
             return Err(Error::argument("replicas", "at least 1", replicas));
         }
+        Self::from_slots(layout, slots, None)
+    }
+
+    /// A model of the layout's slots; `compute` as in [`Model::compute`], by default the weights'
+    /// own type.
+    pub(crate) fn from_slots(
+        layout: Arc<Layout>,
+        slots: Vec<Tensor>,
+        compute: Option<Kind>,
+    ) -> Result<Self> {
+        let Some(first) = slots.first() else {
+            return Err(Error::argument("slots", "at least one", 0));
+        };
+        let (replicas, kind) = (first.size()[0], first.f_kind()?);
         Ok(Self {
-            architecture,
-            weights: ordered.into_iter().collect(),
             replicas,
-            device,
+            device: first.device(),
+            kind,
+            compute: compute.unwrap_or(kind),
+            layout,
+            slots,
+            weights: OnceCell::new(),
         })
     }
 
     /// What the model is.
     pub fn architecture(&self) -> &Architecture {
-        &self.architecture
+        &self.layout.architecture
     }
 
     /// Its numbers, in parameter order.
     pub fn weights(&self) -> &Weights {
-        &self.weights
+        self.weights.get_or_init(|| {
+            let views = self.layout.views(&self.slots);
+            views.unwrap_or_default().into_iter().collect()
+        })
     }
 
     /// Number of models in the stack, R.
@@ -77,70 +109,83 @@ impl Model {
         self.device
     }
 
+    /// The type of the weights, float32 or bfloat16.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The type that passes compute in: the weights' own, or bfloat16 where the weights are a
+    /// float32 master copy.
+    pub fn compute(&self) -> Kind {
+        self.compute
+    }
+
     /// Number of weights of one replica.
     pub fn parameter_count(&self) -> i64 {
-        let shapes = self
-            .architecture
-            .parameters()
-            .into_iter()
-            .map(|parameter| parameter.shape);
-        shapes.map(|shape| shape.iter().product::<i64>()).sum()
+        let numbers = self.slots.iter().map(Tensor::numel);
+        numbers.sum::<usize>() as i64 / self.replicas
+    }
+
+    /// Bytes of all weights.
+    pub fn bytes(&self) -> u64 {
+        let size = self.kind.elt_size_in_bytes() as u64;
+        self.parameter_count() as u64 * self.replicas as u64 * size
     }
 
     /// Another handle on the same storage. Nothing in this crate writes into a model's weights.
     #[must_use]
     pub fn share(&self) -> Self {
-        let weights = self.weights.iter();
-        let weights = weights.map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone()));
         Self {
-            architecture: self.architecture.clone(),
-            weights: weights.collect(),
+            layout: Arc::clone(&self.layout),
+            slots: self.slots.iter().map(Tensor::shallow_clone).collect(),
+            weights: OnceCell::new(),
             ..*self
         }
     }
 
-    /// Stacks models along the replica dimension, in the order given. One model is shared without
-    /// a copy.
+    /// Stacks models along the replica dimension, in the order given. One model, or the replicas of
+    /// one stack in their order, are shared without a copy.
     ///
     /// # Errors
-    /// [`Error::Argument`] for no models or different architectures; [`Error::Torch`] if they lie
-    /// on different devices.
+    /// [`Error::Argument`] for no models, different architectures or different types;
+    /// [`Error::Torch`] if they lie on different devices.
     pub fn stack(models: &[&Model]) -> Result<Self> {
         let [first, rest @ ..] = models else {
             return Err(Error::argument("models to stack", "at least one", 0));
         };
-        if let Some(other) = rest
-            .iter()
-            .find(|other| other.architecture != first.architecture)
-        {
-            let expected = format!("{:?}", first.architecture);
+        let same = |other: &Model| {
+            Arc::ptr_eq(&other.layout, &first.layout)
+                || other.architecture() == first.architecture()
+        };
+        if let Some(other) = rest.iter().find(|other| !same(other)) {
+            let expected = format!("{:?}", first.architecture());
+            let got = format!("{:?}", other.architecture());
+            return Err(Error::argument("models to stack", expected, got));
+        }
+        let types = |model: &Model| (model.kind, model.compute);
+        if let Some(other) = rest.iter().find(|other| types(other) != types(first)) {
+            let expected = format!("{:?}", types(first));
             return Err(Error::argument(
-                "models to stack",
+                "types of the models to stack",
                 expected,
-                format!("{:?}", other.architecture),
+                format!("{:?}", types(other)),
             ));
         }
         if rest.is_empty() {
             return Ok(first.share());
         }
-        let replicas = models.iter().map(|model| model.replicas).sum();
-        let join = |(name, _): (&str, &Tensor)| {
-            let parts: Vec<_> = models
-                .iter()
-                .filter_map(|model| model.weights.get(name))
-                .collect();
-            Ok((name.to_owned(), Tensor::f_cat(&parts, 0)?))
+        let join = |slot: usize| {
+            let parts: Vec<&Tensor> = models.iter().map(|model| &model.slots[slot]).collect();
+            match neighbours(&parts) {
+                Some(whole) => Ok(whole),
+                None => Ok(Tensor::f_cat(&parts, 0)?),
+            }
         };
-        let weights = first.weights.iter().map(join).collect::<Result<_>>()?;
-        Ok(Self {
-            architecture: first.architecture.clone(),
-            weights,
-            replicas,
-            device: first.device,
-        })
+        let slots = (0..first.slots.len()).map(join).collect::<Result<_>>()?;
+        Self::from_slots(Arc::clone(&first.layout), slots, Some(first.compute))
     }
 
-    /// One replica as a stack of one, with storage of its own (shared where R = 1).
+    /// One replica as a stack of one; it shares the stack's storage.
     ///
     /// # Errors
     /// [`Error::Argument`] if there is no such replica.
@@ -152,10 +197,7 @@ impl Model {
                 index,
             ));
         }
-        if self.replicas == 1 {
-            return Ok(self.share());
-        }
-        self.map(1, |_, tensor| copy(&tensor.f_narrow(0, index, 1)?))
+        self.each_slot(|slot| Ok(slot.f_narrow(0, index, 1)?))
     }
 
     /// The same model on a device; shares storage if it is there already.
@@ -163,56 +205,116 @@ impl Model {
     /// # Errors
     /// [`Error::Torch`] if there is no room.
     pub fn to_device(&self, device: Device) -> Result<Self> {
-        let moved = self.map(self.replicas, |_, tensor| Ok(tensor.f_to_device(device)?))?;
-        Ok(Self { device, ..moved })
+        self.each_slot(|slot| Ok(slot.f_to_device(device)?))
     }
 
-    /// The same architecture with each tensor replaced; shapes must stay, but for R.
-    pub(crate) fn map(
-        &self,
-        replicas: i64,
-        mut change: impl FnMut(&str, &Tensor) -> Result<Tensor>,
-    ) -> Result<Self> {
-        let changed =
-            |(name, tensor): (&str, &Tensor)| Ok((name.to_owned(), change(name, tensor)?));
-        let weights = self.weights.iter().map(changed).collect::<Result<_>>()?;
-        Ok(Self {
-            architecture: self.architecture.clone(),
-            weights,
-            replicas,
-            device: self.device,
+    /// The same model in host memory, pinned where a GPU can reach it by itself.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if there is no room.
+    pub fn to_host(&self) -> Result<Self> {
+        self.each_slot(|slot| match cuda::available(slot.device()) {
+            true => {
+                let mut host = cuda::pinned_like(slot)?;
+                host.f_copy_(slot)?;
+                Ok(host)
+            }
+            false => Ok(slot.f_to_device(Device::Cpu)?),
         })
     }
 
+    /// The same model with weights of another type; shares storage if they are of it already.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if there is no room.
+    pub fn to_kind(&self, kind: Kind) -> Result<Self> {
+        let slots = self.slots.iter().map(|slot| Ok(slot.f_to_kind(kind)?));
+        Self::from_slots(
+            Arc::clone(&self.layout),
+            slots.collect::<Result<_>>()?,
+            None,
+        )
+    }
+
+    /// The same model, with passes that compute in another type.
+    #[must_use]
+    pub fn computing_in(&self, compute: Kind) -> Self {
+        Self {
+            compute,
+            ..self.share()
+        }
+    }
+
+    pub(crate) fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    pub(crate) fn slots(&self) -> &[Tensor] {
+        &self.slots
+    }
+
+    /// The same model of other tensors, one for each slot.
+    pub(crate) fn each_slot(&self, change: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<Self> {
+        let slots = self.slots.iter().map(change).collect::<Result<_>>()?;
+        Self::from_slots(Arc::clone(&self.layout), slots, Some(self.compute))
+    }
+
+    /// The same architecture with each parameter replaced, in parameter order; shapes and types must
+    /// stay.
+    pub(crate) fn map(
+        &self,
+        mut change: impl FnMut(&str, &Tensor) -> Result<Tensor>,
+    ) -> Result<Self> {
+        let mut parts: Vec<Vec<Tensor>> = self.slots.iter().map(|_| Vec::new()).collect();
+        let mut slots: Vec<Option<Tensor>> = self.slots.iter().map(|_| None).collect();
+        for (slot, part) in self.layout.places() {
+            let plan = &self.layout.slots[slot];
+            let own = plan.part(&self.slots[slot], part)?;
+            parts[slot].push(change(&plan.parts()[part].name, &own)?);
+            if parts[slot].len() == plan.parts().len() {
+                slots[slot] = Some(Slot::join(&std::mem::take(&mut parts[slot]))?);
+            }
+        }
+        let slots = slots.into_iter().flatten().collect();
+        Self::from_slots(Arc::clone(&self.layout), slots, Some(self.compute))
+    }
+
     /// The tensors in their places, for passes without gradients.
-    pub(crate) fn network(&self) -> Result<Box<dyn Network>> {
-        self.architecture
-            .network(&Leaves::of(&self.weights, self.device)?)
+    pub(crate) fn network(&self) -> Result<Network> {
+        self.architecture().network(&Leaves::of(self)?)
     }
 
     /// Refuses rows that don't fit: other replicas, too long with `more` tokens, unknown ids.
     pub(crate) fn check_rows(&self, rows: &crate::Rows, more: i64) -> Result<()> {
-        let [replicas, _, length] = rows.size()?;
-        if replicas != self.replicas {
-            return Err(Error::argument(
-                "replicas of the rows",
-                self.replicas.to_string(),
-                replicas,
-            ));
-        }
-        let limit = self.architecture.max_positions();
-        if length + more > limit {
-            return Err(Error::argument(
-                "row length",
-                format!("at most {limit}"),
-                length + more,
-            ));
-        }
-        crate::rows::check_range("token ids", &rows.tokens, self.architecture.vocab_size())
+        rows.check_fit(self.architecture(), self.replicas, more)
     }
 }
 
-fn check(name: &str, tensor: &Tensor, expected: Vec<i64>) -> Result<()> {
+/// One tensor over parts `[1, ...]` that follow one another in one storage.
+fn neighbours(parts: &[&Tensor]) -> Option<Tensor> {
+    let first = parts.first()?;
+    let size = first.size();
+    let bytes = first.numel() * first.f_kind().ok()?.elt_size_in_bytes();
+    let start = first.data_ptr() as usize;
+    let follows = |(index, part): (usize, &&Tensor)| {
+        part.data_ptr() as usize == start + index * bytes
+            && part.size() == size
+            && part.device() == first.device()
+            && part.is_contiguous()
+    };
+    if size.first() != Some(&1) || !parts.iter().enumerate().all(follows) {
+        return None;
+    }
+    let numel = first.numel() as i64;
+    let mut whole = size;
+    whole[0] = parts.len() as i64;
+    let mut strides = first.stride();
+    *strides.first_mut()? = numel;
+    // Neighbours in memory may still be two allocations: then this asks beyond the first and fails.
+    first.f_as_strided(&whole, &strides, None).ok()
+}
+
+fn check(name: &str, tensor: &Tensor, expected: Vec<i64>, kind: Kind) -> Result<()> {
     if tensor.size() != expected {
         return Err(Error::Misshapen {
             tensor: name.to_owned(),
@@ -220,15 +322,17 @@ fn check(name: &str, tensor: &Tensor, expected: Vec<i64>) -> Result<()> {
             got: tensor.size(),
         });
     }
-    match tensor.f_kind()? {
-        Kind::Float => Ok(()),
-        other => {
-            let got = format!("{other:?}");
-            Err(Error::DataType {
-                tensor: name.to_owned(),
-                expected: "Float",
-                got,
-            })
-        }
+    match (tensor.f_kind()?, kind) {
+        (Kind::Float, Kind::Float) | (Kind::BFloat16, Kind::BFloat16) => Ok(()),
+        (other, Kind::BFloat16) => Err(data_type(name, "BFloat16", other)),
+        (other, _) => Err(data_type(name, "Float", other)),
+    }
+}
+
+fn data_type(name: &str, expected: &'static str, got: Kind) -> Error {
+    Error::DataType {
+        tensor: name.to_owned(),
+        expected,
+        got: format!("{got:?}"),
     }
 }

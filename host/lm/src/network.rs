@@ -3,33 +3,27 @@
 use std::collections::HashMap;
 
 use crate::attention::Mask;
-use crate::cache::Cache;
-use crate::weights::Weights;
-use crate::{Device, Error, Kind, Result, Rows, Tensor};
+use crate::{Device, Error, Kind, Model, Result, Rows, Tensor};
 
-/// An architecture with its tensors in their places.
-pub(crate) trait Network {
-    /// Logits: `[R, B, A, V]` at the positions asked for, or `[R, B, T, V]` at all.
-    fn forward(&self, pass: &Pass, cache: Option<&mut Cache>) -> Result<Tensor>;
-
-    /// Number of blocks.
-    fn layers(&self) -> usize;
-}
-
-/// Tensors by name, in the shape in which layers compute with them: without the replica dimension
-/// for one model; for a stack `[R, a, b]`, vectors as `[R, 1, n]`.
+/// Slots by name, in the shape and type in which layers compute with them: without the replica
+/// dimension for one model; for a stack `[R, a, b]`, vectors as `[R, 1, n]`.
 pub(crate) struct Leaves {
     device: Device,
     tensors: HashMap<String, Tensor>,
 }
 
 impl Leaves {
-    /// Views of a model's weights, for passes without gradients.
-    pub(crate) fn of(weights: &Weights, device: Device) -> Result<Self> {
-        let view = |(name, tensor): (&str, &Tensor)| Ok((name.to_owned(), computing_view(tensor)?));
+    /// Views of a model's weights (copies, where it computes in another type), for passes without
+    /// gradients.
+    pub(crate) fn of(model: &Model) -> Result<Self> {
+        let slots = model.layout().slots.iter().zip(model.slots());
+        let view = |(slot, tensor): (&crate::layout::Slot, &Tensor)| {
+            let tensor = computing_view(tensor)?.f_to_kind(model.compute())?;
+            Ok((slot.name.clone(), tensor))
+        };
         Ok(Self {
-            device,
-            tensors: weights.iter().map(view).collect::<Result<_>>()?,
+            device: model.device(),
+            tensors: slots.map(view).collect::<Result<_>>()?,
         })
     }
 
@@ -69,6 +63,8 @@ pub(crate) struct Pass<'a> {
     size: [i64; 3],
     first_position: i64,
     positions: Option<Tensor>,
+    /// All positions are below this.
+    longest: i64,
     mask: Mask,
     /// Rows of the flattened `[R*B*T, D]` that go on after the last layer's attention.
     asked: Option<Asked>,
@@ -96,6 +92,7 @@ impl<'a> Pass<'a> {
             size,
             first_position: 0,
             positions,
+            longest: size[2],
             mask,
             asked,
             last_layer,
@@ -115,11 +112,24 @@ impl<'a> Pass<'a> {
             tokens,
             size,
             first_position: filled,
+            longest: filled + length,
             positions,
             mask,
             asked: None,
             last_layer: 0,
         })
+    }
+
+    /// One more token a row, `[R, B, 1]`, after cached ones whose number lies on the device; all
+    /// positions `[R, B, 1]` are below `longest`.
+    pub(crate) fn step(
+        tokens: &'a Tensor,
+        positions: Tensor,
+        longest: i64,
+        mask: Mask,
+    ) -> Result<Self> {
+        let pass = Self::next(tokens, 0, Some(positions), mask)?;
+        Ok(Self { longest, ..pass })
     }
 
     pub(crate) fn tokens(&self) -> &Tensor {
@@ -143,14 +153,14 @@ impl<'a> Pass<'a> {
         self.positions.as_ref()
     }
 
-    /// The positions that all rows share, `[T]`.
-    pub(crate) fn position_range(&self) -> Result<Tensor> {
-        let range = (self.first_position, self.first_position + self.length());
-        Ok(Tensor::f_arange_start(
-            range.0,
-            range.1,
-            (Kind::Int64, self.tokens.device()),
-        )?)
+    /// A number that all positions are below.
+    pub(crate) fn longest(&self) -> i64 {
+        self.longest
+    }
+
+    /// Rows of all replicas, R x B.
+    pub(crate) fn rows_in_all(&self) -> i64 {
+        self.size[0] * self.size[1]
     }
 
     /// Any activations to flat: `[N, D]` for one model, `[R, N, D]` for a stack.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Optimizer, Result};
+use crate::{Error, Float, Kind, Optimizer, Precision, Result};
 
 /// A training, apart from its data.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,33 @@ pub struct Recipe {
     pub steps: usize,
     /// The largest L2 norm of a replica's whole gradient; `None` doesn't clip.
     pub clip_norm: Option<f64>,
+    /// What the numbers are kept in.
+    #[serde(default)]
+    pub precision: Precision,
+    /// How memory is saved.
+    #[serde(default)]
+    pub memory: Memory,
+}
+
+/// Ways to train with less memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Each block's weights are updated as soon as backward has passed it, so that the gradients
+    /// never exist all at once. Clipping needs them all, so it excludes this.
+    #[serde(default)]
+    pub update_in_backward: bool,
+    /// Activations within blocks are computed again in backward instead of kept, for about a third
+    /// more time.
+    #[serde(default)]
+    pub activation_checkpointing: bool,
+}
+
+impl Memory {
+    /// Whether backward goes block by block.
+    pub(crate) fn by_block(self) -> bool {
+        self.update_in_backward || self.activation_checkpointing
+    }
 }
 
 /// The learning rate's factor over time.
@@ -69,6 +96,30 @@ impl Schedule {
 }
 
 impl Recipe {
+    /// A recipe of no steps, for what only needs a model's gradients in its own precision.
+    pub(crate) fn for_gradients(kind: Kind, memory: Memory) -> Self {
+        let weights = match kind {
+            Kind::BFloat16 => Float::Bfloat16,
+            _ => Float::Float32,
+        };
+        Self {
+            optimizer: Optimizer::Lion {
+                beta1: 0.0,
+                beta2: 0.0,
+                weight_decay: 0.0,
+            },
+            learning_rate: 0.0,
+            schedule: Schedule::CONSTANT,
+            steps: 0,
+            clip_norm: None,
+            precision: Precision {
+                weights,
+                ..Precision::FLOAT32
+            },
+            memory,
+        }
+    }
+
     /// The learning rate at a step, counted from 0.
     pub fn rate(&self, step: usize) -> f64 {
         self.learning_rate * self.schedule.factor(step, self.steps)
@@ -92,6 +143,13 @@ impl Recipe {
         {
             return Err(Error::argument("clip norm", "above 0", norm));
         }
+        if let Some(norm) = self.clip_norm
+            && self.memory.update_in_backward
+        {
+            let expected = "none with update_in_backward, as the whole gradient never exists";
+            return Err(Error::argument("clip norm", expected, norm));
+        }
+        self.precision.check()?;
         match self.schedule.decay {
             Decay::Linear { floor } if !(0.0..=1.0).contains(&floor) => {
                 Err(Error::argument("decay floor", "0 to 1", floor))
@@ -167,6 +225,8 @@ mod tests {
             schedule: Schedule::CONSTANT,
             steps: 1,
             clip_norm: Some(0.0),
+            precision: Precision::FLOAT32,
+            memory: Memory::default(),
         };
         let message = recipe.check().unwrap_err().to_string();
         assert_eq!(message, "beta2: expected from 0 to below 1, got 1");
@@ -183,5 +243,39 @@ mod tests {
         .unwrap_err()
         .to_string();
         assert_eq!(message, "clip norm: expected above 0, got 0");
+    }
+
+    #[test]
+    fn what_excludes_each_other_is_told() {
+        let text = r#"{"optimizer":{"lion":{"beta1":0.9,"beta2":0.99,"weight_decay":0.0}},
+            "learning_rate":1e-6,"schedule":{"warmup_steps":0,"decay":"constant"},"steps":1,
+            "precision":{"weights":"bfloat16","master":true,"states":"bfloat16"},
+            "memory":{"update_in_backward":true}}"#;
+        let recipe: Recipe = serde_json::from_str(text).unwrap();
+        recipe.check().unwrap();
+        let clipped = Recipe {
+            clip_norm: Some(1.0),
+            ..recipe
+        };
+        let message = clipped.check().unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "clip norm: expected none with update_in_backward, as the whole gradient never exists, got 1"
+        );
+        let precision = Precision {
+            master: true,
+            ..Precision::FLOAT32
+        };
+        let message = Recipe {
+            precision,
+            ..recipe
+        }
+        .check()
+        .unwrap_err()
+        .to_string();
+        assert!(
+            message.starts_with("master copy: expected bfloat16"),
+            "{message}"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Rows of token ids, padded to one length.
 
-use crate::{Device, Error, Kind, Result, Tensor};
+use crate::{Architecture, Device, Error, Kind, Result, Tensor};
 
 /// Token ids of R replicas with B rows each.
 #[derive(Debug)]
@@ -66,6 +66,42 @@ impl Rows {
             tokens: self.tokens.f_to_device(device)?,
             mask,
         })
+    }
+
+    /// Some of each replica's rows.
+    pub(crate) fn narrow(&self, start: i64, count: i64) -> Result<Self> {
+        let narrow = |tensor: &Tensor| tensor.f_narrow(1, start, count);
+        Ok(Self {
+            tokens: narrow(&self.tokens)?,
+            mask: self.mask.as_ref().map(narrow).transpose()?,
+        })
+    }
+
+    /// Refuses rows that don't fit a model: other replicas, too long with `more` tokens, unknown
+    /// ids.
+    pub(crate) fn check_fit(
+        &self,
+        architecture: &Architecture,
+        expected: i64,
+        more: i64,
+    ) -> Result<()> {
+        let [replicas, _, length] = self.size()?;
+        if replicas != expected {
+            return Err(Error::argument(
+                "replicas of the rows",
+                expected.to_string(),
+                replicas,
+            ));
+        }
+        let limit = architecture.max_positions();
+        if length + more > limit {
+            return Err(Error::argument(
+                "row length",
+                format!("at most {limit}"),
+                length + more,
+            ));
+        }
+        check_range("token ids", &self.tokens, architecture.vocab_size())
     }
 
     /// Replicas, rows, positions.

@@ -1,6 +1,7 @@
 //! libtorch itself: starting it, its version, its devices.
 
-use crate::{Device, Error, Result};
+pub use crate::cuda::Memory;
+use crate::{Device, Error, Result, cuda};
 
 /// The flags of `dlopen` under which CUDA's kernels register themselves with the rest of libtorch.
 const GLOBAL: i32 = libloading::os::unix::RTLD_NOW | libloading::os::unix::RTLD_GLOBAL;
@@ -53,6 +54,49 @@ pub fn parse_device(text: &str) -> Result<Device> {
             asked: text.to_owned(),
             found: found(count),
         }),
+    }
+}
+
+/// Waits until a device has done all that was asked of it.
+///
+/// # Errors
+/// [`Error::Torch`] where something asked of it earlier has failed.
+pub fn synchronize(device: Device) -> Result<()> {
+    match cuda::available(device) {
+        true => cuda::synchronize(device),
+        false => Ok(()),
+    }
+}
+
+/// A GPU's memory; `None` for a CPU.
+///
+/// # Errors
+/// [`Error::Torch`] where the device doesn't say.
+pub fn memory(device: Device) -> Result<Option<Memory>> {
+    cuda::available(device)
+        .then(|| cuda::memory(device))
+        .transpose()
+}
+
+/// Begins the peak of [`memory`] anew.
+///
+/// # Errors
+/// [`Error::Torch`] where the device refuses.
+pub fn reset_peak(device: Device) -> Result<()> {
+    match cuda::available(device) {
+        true => cuda::reset_peak(device),
+        false => Ok(()),
+    }
+}
+
+/// Gives memory that nothing uses back to a GPU.
+///
+/// # Errors
+/// [`Error::Torch`] where the device refuses.
+pub fn empty_cache(device: Device) -> Result<()> {
+    match cuda::available(device) {
+        true => cuda::empty_cache(device),
+        false => Ok(()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a batch is to predict, and how much each prediction counts.
 
+use std::convert::Infallible;
+
 use crate::{Device, Error, Kind, Result, Rows, Tensor};
 
 /// Labels at some positions of the rows, A of them a row.
@@ -76,27 +78,6 @@ impl Targets {
         })
     }
 
-    /// The same targets on another device.
-    ///
-    /// # Errors
-    /// [`Error::Torch`] if there is no room.
-    pub fn to_device(&self, device: Device) -> Result<Self> {
-        let soft = self.soft.as_ref().map(|soft| {
-            let probabilities = soft.probabilities.f_to_device(device)?;
-            Ok::<_, Error>(Soft {
-                first_row: soft.first_row,
-                probabilities,
-            })
-        });
-        Ok(Self {
-            positions: self.positions.f_to_device(device)?,
-            labels: self.labels.f_to_device(device)?,
-            weights: self.weights.f_to_device(device)?,
-            soft: soft.transpose()?,
-            shares: self.shares.f_to_device(device)?,
-        })
-    }
-
     pub(crate) fn shares(&self) -> &Tensor {
         &self.shares
     }
@@ -133,10 +114,7 @@ impl Batch {
     /// # Errors
     /// [`Error::Torch`] if there is no room.
     pub fn to_device(&self, device: Device) -> Result<Self> {
-        Ok(Self {
-            rows: self.rows.to_device(device)?,
-            targets: self.targets.to_device(device)?,
-        })
+        self.each(|tensor| Ok(tensor.f_to_device(device)?))
     }
 }
 
@@ -204,23 +182,71 @@ impl Batch {
     /// The same batch again, sharing its tensors.
     #[must_use]
     pub fn shallow_clone(&self) -> Self {
+        let Ok(batch) = self.each(|tensor| Ok::<_, Infallible>(tensor.shallow_clone()));
+        batch
+    }
+
+    /// The same batch in storage of its own.
+    pub(crate) fn copy(&self) -> Result<Self> {
+        self.each(crate::weights::copy)
+    }
+
+    /// Writes another batch of the same shapes over this one.
+    pub(crate) fn assign(&self, other: &Self) -> Result<()> {
+        for (own, other) in self.tensors().into_iter().zip(other.tensors()) {
+            own.shallow_clone().f_copy_(other)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        self.rows.tokens.device()
+    }
+
+    /// All tensors, in one order.
+    pub(crate) fn tensors(&self) -> Vec<&Tensor> {
         let targets = &self.targets;
-        Self {
+        let optional = [
+            self.rows.mask.as_ref(),
+            targets.soft.as_ref().map(|soft| &soft.probabilities),
+        ];
+        [
+            &self.rows.tokens,
+            &targets.positions,
+            &targets.labels,
+            &targets.weights,
+            &targets.shares,
+        ]
+        .into_iter()
+        .chain(optional.into_iter().flatten())
+        .collect()
+    }
+
+    fn each<E>(
+        &self,
+        change: impl Fn(&Tensor) -> std::result::Result<Tensor, E>,
+    ) -> std::result::Result<Self, E> {
+        let targets = &self.targets;
+        let soft = match &targets.soft {
+            Some(soft) => Some(Soft {
+                first_row: soft.first_row,
+                probabilities: change(&soft.probabilities)?,
+            }),
+            None => None,
+        };
+        Ok(Self {
             rows: Rows {
-                tokens: self.rows.tokens.shallow_clone(),
-                mask: self.rows.mask.as_ref().map(Tensor::shallow_clone),
+                tokens: change(&self.rows.tokens)?,
+                mask: self.rows.mask.as_ref().map(&change).transpose()?,
             },
             targets: Targets {
-                positions: targets.positions.shallow_clone(),
-                labels: targets.labels.shallow_clone(),
-                weights: targets.weights.shallow_clone(),
-                soft: targets.soft.as_ref().map(|soft| Soft {
-                    first_row: soft.first_row,
-                    probabilities: soft.probabilities.shallow_clone(),
-                }),
-                shares: targets.shares.shallow_clone(),
+                positions: change(&targets.positions)?,
+                labels: change(&targets.labels)?,
+                weights: change(&targets.weights)?,
+                soft,
+                shares: change(&targets.shares)?,
             },
-        }
+        })
     }
 }
 

@@ -1,24 +1,34 @@
 //! Training: batches through a recipe, all replicas of a stack at once.
 
+mod backward;
+mod captured;
 mod groups;
+mod update;
 
 use std::ops::ControlFlow;
 
-use tch::{no_grad_guard, with_grad};
+use tch::no_grad_guard;
 
-use crate::likelihood::network_loss;
-use crate::network::Network;
-use crate::{Batch, Error, Model, Recipe, Result, Tensor, Weights};
+use crate::architecture::Network;
+use crate::{Batch, Device, Error, Kind, Model, Recipe, Result, Tensor, Weights, cuda};
+use backward::Differentiable;
+use captured::Captured;
 use groups::Groups;
+use update::Update;
 
 /// Where a training's batches come from.
 pub trait Batches {
-    /// The batch of a step, counted from 0, for all replicas. On another device than the model it
-    /// is moved there.
+    /// The batch of a step, counted from 0, for all replicas. The training runs where the first one
+    /// lies.
     ///
     /// # Errors
     /// Any error ends the training.
     fn batch(&mut self, step: usize) -> Result<Batch>;
+
+    /// Whether every step has the batch of the first.
+    fn constant(&self) -> bool {
+        false
+    }
 }
 
 /// What a training leaves.
@@ -55,17 +65,26 @@ pub fn train(
             late,
         ));
     }
-    let mut trainer = Trainer::new(model, recipe)?;
+    let mut next = match recipe.steps {
+        0 => None,
+        _ => Some(batches.batch(0)?),
+    };
+    let device = next.as_ref().map_or(model.device(), Batch::device);
+    let mut trainer = Trainer::new(model, recipe, device)?;
     let mut taken = Vec::new();
     let mut loss = None;
     for step in 0..=recipe.steps {
         if snapshots.contains(&step) {
-            taken.push((step, trainer.groups.snapshot(model)?));
+            taken.push((step, trainer.snapshot()?));
         }
         if step == recipe.steps {
             break;
         }
-        loss = Some(trainer.step(step, batches.batch(step)?)?);
+        loss = Some(match next.take() {
+            Some(batch) => trainer.step(step, batch)?,
+            None if batches.constant() => trainer.again(step)?,
+            None => trainer.step(step, batches.batch(step)?)?,
+        });
         if on_step(step + 1).is_break() {
             return Err(Error::Stopped { steps: step + 1 });
         }
@@ -76,7 +95,7 @@ pub fn train(
         .filter_map(|asked| taken.iter().find(|(step, _)| step == asked));
     let snapshots = copies.map(|(_, model)| model.share()).collect();
     Ok(Trained {
-        model: trainer.groups.finish(model)?,
+        model: trainer.finish()?,
         snapshots,
         loss,
     })
@@ -86,62 +105,71 @@ pub fn train(
 ///
 /// # Errors
 /// As [`loss`](crate::loss).
-pub fn gradients(model: &Model, batch: &Batch) -> Result<Weights> {
+pub fn gradients(model: &Model, batch: &Batch, memory: crate::Memory) -> Result<Weights> {
     model.check_rows(&batch.rows, 0)?;
-    let groups = Groups::new(model)?;
+    let recipe = Recipe::for_gradients(model.compute(), memory);
+    let groups = Groups::new(model, &recipe, model.device())?;
     let network = model.architecture().network(&groups.leaves())?;
-    let (_, gradients) = backward(network.as_ref(), &groups, batch)?;
-    let shaped = model
-        .weights()
-        .iter()
-        .zip(gradients)
-        .map(|((name, weight), gradient)| {
-            Ok((name.to_owned(), gradient.f_reshape(weight.size())?))
-        });
-    shaped.collect()
-}
-
-/// Losses `[R]` and the gradients of all leaves, in parameter order.
-fn backward(
-    network: &dyn Network,
-    groups: &Groups,
-    batch: &Batch,
-) -> Result<(Tensor, Vec<Tensor>)> {
-    with_grad(|| {
-        let loss = network_loss(network, batch)?;
-        let total = loss.f_sum(None)?;
-        let gradients = Tensor::f_run_backward(&[total], groups.leaf_list(), false, false)?;
-        Ok((loss.f_detach()?, gradients))
-    })
+    let differentiable = Differentiable {
+        network: &network,
+        groups: &groups,
+    };
+    let mut slots: Vec<Option<Tensor>> = model.slots().iter().map(|_| None).collect();
+    let _loss = differentiable.backward(batch, memory, &mut |gradients| {
+        for (slot, gradient) in gradients {
+            slots[slot] = Some(gradient.f_reshape(model.slots()[slot].size())?);
+        }
+        Ok(())
+    })?;
+    let slots: Vec<Tensor> = slots.into_iter().flatten().collect();
+    Ok(model.layout().views(&slots)?.into_iter().collect())
 }
 
 /// A training in hand: weights and optimiser state that go on from step to step, for what
 /// [`train`] does not do, such as changing the weights on the way.
+///
+/// On a GPU the second step of a shape is captured as a CUDA graph, which later ones replay.
 pub struct Trainer<'a> {
-    model: &'a Model,
     recipe: &'a Recipe,
+    like: Shape,
     groups: Groups,
-    network: Box<dyn Network>,
-    states: Vec<crate::optimizer::State>,
+    network: Network,
+    update: Update,
+    /// The batch of the last step.
+    batch: Option<Batch>,
+    captured: Option<Captured>,
+    /// Whether capturing has failed, and steps stay eager.
+    eager: bool,
+}
+
+/// What a batch must fit, without the numbers.
+struct Shape {
+    architecture: crate::Architecture,
+    replicas: i64,
 }
 
 impl<'a> Trainer<'a> {
-    /// A copy of `model` at the start of its training.
+    /// A copy of `model` on a device, at the start of its training.
     ///
     /// # Errors
     /// [`Error::Argument`] for a recipe out of range, [`Error::Torch`] if there is no room.
-    pub fn new(model: &'a Model, recipe: &'a Recipe) -> Result<Self> {
+    pub fn new(model: &Model, recipe: &'a Recipe, device: Device) -> Result<Self> {
         recipe.check()?;
-        let groups = Groups::new(model)?;
+        cuda::enter(device)?;
+        let groups = Groups::new(model, recipe, device)?;
         let network = model.architecture().network(&groups.leaves())?;
-        let states = groups.values().map(|values| recipe.optimizer.state(values));
-        let states = states.collect::<Result<_>>()?;
         Ok(Self {
-            model,
             recipe,
+            like: Shape {
+                architecture: model.architecture().clone(),
+                replicas: model.replicas(),
+            },
+            update: Update::new(recipe, &groups)?,
             groups,
             network,
-            states,
+            batch: None,
+            captured: None,
+            eager: !cuda::available(device),
         })
     }
 
@@ -150,7 +178,16 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`Error::Torch`] if there is no room.
     pub fn snapshot(&self) -> Result<Model> {
-        self.groups.snapshot(self.model)
+        self.groups.snapshot()
+    }
+
+    /// The weights as they are, at the end.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if there is no room.
+    pub fn finish(self) -> Result<Model> {
+        drop(self.captured);
+        self.groups.finish()
     }
 
     /// Puts other weights in the place of those in training; the optimiser's state stays.
@@ -158,12 +195,12 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`Error::Argument`] for a model of another architecture or number of replicas.
     pub fn replace(&mut self, model: &Model) -> Result<()> {
-        let same = self.model.architecture() == model.architecture();
-        if !same || self.model.replicas() != model.replicas() {
-            let expected = format!(
-                "{} replicas of the model in training",
-                self.model.replicas()
-            );
+        let Shape {
+            architecture,
+            replicas,
+        } = &self.like;
+        if architecture != model.architecture() || *replicas != model.replicas() {
+            let expected = format!("{replicas} replicas of the model in training");
             let got = format!("{} of {}", model.replicas(), model.architecture().name());
             return Err(Error::argument("weights to put in place", expected, got));
         }
@@ -176,57 +213,117 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`Error::Argument`] for a batch out of range, [`Error::Torch`] if there is no room.
     pub fn step(&mut self, step: usize, batch: Batch) -> Result<Tensor> {
-        self.model.check_rows(&batch.rows, 0)?;
-        let here = batch.rows.tokens.device() == self.model.device();
-        let batch = if here {
-            batch
-        } else {
-            batch.to_device(self.model.device())?
+        batch
+            .rows
+            .check_fit(&self.like.architecture, self.like.replicas, 0)?;
+        let batch = match batch.device() == self.groups.device() {
+            true => batch,
+            false => batch.to_device(self.groups.device())?,
         };
-        let (loss, gradients) = backward(self.network.as_ref(), &self.groups, &batch)?;
-        let _guard = no_grad_guard();
-        let mut gradients = self.groups.gather(&gradients)?;
-        if let Some(norm) = self.recipe.clip_norm {
-            clip(&mut gradients, norm)?;
+        let seen = self.batch.as_ref();
+        let seen = seen.is_some_and(|before| captured::shape(before) == captured::shape(&batch));
+        if let Some(captured) = &self.captured
+            && captured.fits(&batch)
+        {
+            captured.read(&batch)?;
+        } else if seen && !self.eager {
+            self.capture(&batch)?;
         }
-        let time = (step + 1, self.recipe.rate(step));
-        let parts = self
-            .groups
-            .values_mut()
-            .zip(&mut self.states)
-            .zip(&mut gradients);
-        for ((values, state), gradient) in parts {
-            self.recipe.optimizer.step(state, values, gradient, time)?;
+        self.batch = Some(batch);
+        self.run(step)
+    }
+
+    /// One more step on the batch of the last one.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where there was none, else as [`Trainer::step`].
+    pub fn again(&mut self, step: usize) -> Result<Tensor> {
+        let Some(batch) = &self.batch else {
+            return Err(Error::argument(
+                "batch to train on again",
+                "one before",
+                "none",
+            ));
+        };
+        if self.captured.is_none() && !self.eager {
+            self.capture(&batch.shallow_clone())?;
         }
-        Ok(loss)
+        self.run(step)
+    }
+
+    /// Runs a step on the batch at hand.
+    fn run(&mut self, step: usize) -> Result<Tensor> {
+        self.update.go_to(step)?;
+        let Some(batch) = &self.batch else {
+            return Err(Error::argument("batch", "one", "none"));
+        };
+        match &self.captured {
+            Some(captured) if captured.fits(batch) => captured.run(),
+            _ => eager(
+                &self.network,
+                &self.groups,
+                &self.update,
+                self.recipe,
+                batch,
+            ),
+        }
+    }
+
+    /// Captures the step on batches of this one's shape; where that fails, steps stay eager.
+    fn capture(&mut self, batch: &Batch) -> Result<()> {
+        self.captured = None;
+        cuda::make_room(self.groups.device())?;
+        let captured = Captured::new(batch, |batch| {
+            eager(
+                &self.network,
+                &self.groups,
+                &self.update,
+                self.recipe,
+                batch,
+            )
+        });
+        match captured {
+            Ok(captured) => self.captured = Some(captured),
+            Err(error) if error.is_out_of_memory() => return Err(error),
+            Err(error) => {
+                cuda::warn_once(&error);
+                self.eager = true;
+            }
+        }
+        Ok(())
     }
 }
 
-/// Scales each replica's gradients, `[R, n]` each, so that their norm over all is at most `norm`.
-fn clip(gradients: &mut [Tensor], norm: f64) -> Result<()> {
-    let norms: Vec<Tensor> = gradients
-        .iter()
-        .map(|gradient| gradient.f_norm_scalaropt_dim(2, [1].as_slice(), true))
-        .collect::<std::result::Result<_, _>>()?;
-    let total = match &norms[..] {
-        [single] => single.shallow_clone(),
-        several => Tensor::f_cat(several, 1)?.f_norm_scalaropt_dim(2, [1].as_slice(), true)?,
-    };
-    let factor = total
-        .f_clamp_min(norm)?
-        .f_reciprocal()?
-        .f_mul_scalar(norm)?; // [R, 1]
-    for gradient in gradients {
-        let _ = gradient.f_mul_(&factor)?;
-    }
-    Ok(())
+/// Forward, backward and update; the losses before it, `[R]`.
+fn eager(
+    network: &Network,
+    groups: &Groups,
+    update: &Update,
+    recipe: &Recipe,
+    batch: &Batch,
+) -> Result<Tensor> {
+    let differentiable = Differentiable { network, groups };
+    let mut kept = Vec::new();
+    let loss = differentiable.backward(batch, recipe.memory, &mut |gradients| {
+        if recipe.memory.update_in_backward {
+            let _guard = no_grad_guard();
+            return update.apply(groups, &gradients);
+        }
+        kept.extend(gradients);
+        Ok(())
+    })?;
+    let _guard = no_grad_guard();
+    update.apply(groups, &kept)?;
+    drop(kept);
+    update.end()?;
+    Ok(loss)
 }
 
 fn final_loss(loss: Option<Tensor>, steps: usize) -> Result<Vec<f64>> {
     let Some(loss) = loss else {
         return Ok(Vec::new());
     };
-    let loss: Vec<f64> = Vec::try_from(loss.f_to_kind(crate::Kind::Double)?)?;
+    let loss: Vec<f64> = Vec::try_from(loss.f_to_kind(Kind::Double)?)?;
     match loss.iter().position(|loss| !loss.is_finite()) {
         Some(replica) => Err(Error::Diverged {
             replica,

@@ -10,8 +10,8 @@ mod support;
 use std::ops::ControlFlow;
 
 use picklock_lm::{
-    Decoding, Kind, Model, Optimizer, Recipe, Rows, Schedule, Side, Tensor, generate, gradients,
-    logits, loss, train,
+    Decoding, Kind, Memory, Model, Optimizer, Precision, Recipe, Rows, Schedule, Side, Tensor,
+    generate, gradients, logits, loss, train,
 };
 use support::case::{Case, cases, device};
 use support::{From, apart, is_key_bias, relative};
@@ -47,7 +47,8 @@ fn conformance_losses() {
 #[test]
 fn conformance_gradients() {
     for case in cases() {
-        let gradients = gradients(&case.model, &case.batch("input_ids")).unwrap();
+        let gradients =
+            gradients(&case.model, &case.batch("input_ids"), Memory::default()).unwrap();
         let count = case.numbers["grad_norms"].as_object().unwrap().len();
         assert_eq!(count, gradients.len(), "{}", case.name);
         let mut whole = 0.0;
@@ -88,6 +89,8 @@ fn conformance_adamw() {
             schedule,
             steps: 3,
             clip_norm: None,
+            precision: Precision::FLOAT32,
+            memory: Memory::default(),
         };
         let mut batches = From(|_| case.batch("input_ids"));
         let mut go = |_| ControlFlow::Continue(());

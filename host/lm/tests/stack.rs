@@ -7,8 +7,8 @@ mod support;
 use std::ops::ControlFlow;
 
 use picklock_lm::{
-    Decay, Device, Kind, Model, Optimizer, Recipe, Rows, Schedule, Side, Soft, Tensor, Trained,
-    distributions, logits, logits_at, loss, token_log_probs, train,
+    Decay, Device, Kind, Memory, Model, Optimizer, Precision, Recipe, Rows, Schedule, Side, Soft,
+    Tensor, Trained, distributions, logits, logits_at, loss, token_log_probs, train,
 };
 use support::{
     From, Noise, apart, assert_same, batch, families, gpt2, ids, is_key_bias, llama, model, only,
@@ -203,6 +203,8 @@ fn trained(model: &Model, ids: &[Vec<Vec<Vec<u32>>>], optimizer: Optimizer, clip
         schedule,
         steps: ids.len(),
         clip_norm,
+        precision: Precision::FLOAT32,
+        memory: Memory::default(),
     };
     let mut go = |_| ControlFlow::Continue(());
     train(
@@ -252,7 +254,8 @@ fn training_agrees_with_clipping_per_replica() {
 
 fn gradient_norms(models: &[Model], ids: &[Vec<Vec<u32>>]) -> Vec<f64> {
     let norm = |(index, model): (usize, &Model)| {
-        let gradients = picklock_lm::gradients(model, &batch(&only(ids, index))).unwrap();
+        let gradients =
+            picklock_lm::gradients(model, &batch(&only(ids, index)), Memory::default()).unwrap();
         let squares = gradients
             .iter()
             .map(|(_, gradient)| gradient.norm().double_value(&[]).powi(2));

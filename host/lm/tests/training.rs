@@ -7,8 +7,9 @@ mod support;
 use std::ops::ControlFlow;
 
 use picklock_lm::{
-    Batch, Decoding, Device, Error, Kind, Model, Optimizer, Recipe, Result, Rows, Schedule, Side,
-    Targets, Tensor, Trained, Trainer, generate, gradients, logits, loss, train,
+    Batch, Decoding, Device, Error, Kind, Memory, Model, Optimizer, Precision, Recipe, Result,
+    Rows, Schedule, Side, Targets, Tensor, Trained, Trainer, generate, gradients, logits, loss,
+    train,
 };
 use support::{From, apart, batch, gpt2, ids, llama, model};
 
@@ -31,6 +32,8 @@ fn recipe(optimizer: Optimizer, steps: usize) -> Recipe {
         schedule: Schedule::CONSTANT,
         steps,
         clip_norm: None,
+        precision: Precision::FLOAT32,
+        memory: Memory::default(),
     }
 }
 
@@ -52,7 +55,10 @@ fn lion_follows_its_formula() {
     let mut mean = weight(&start).zeros_like();
     for step in 0..3 {
         let before = &trained.snapshots[step];
-        let gradient = gradients(before, &batch).unwrap().remove(name).unwrap();
+        let gradient = gradients(before, &batch, Memory::default())
+            .unwrap()
+            .remove(name)
+            .unwrap();
         let update = (&mean * 0.8 + &gradient * 0.2).sign() + weight(before) * 0.3;
         let expected = weight(before) - update * 1e-3;
         assert!(
@@ -68,7 +74,7 @@ fn lion_follows_its_formula() {
 fn clipping_scales_the_whole_gradient() {
     let start = model(&llama(), 1);
     let batch = batch(&ids(5, 1, 4, 10));
-    let gradients = gradients(&start, &batch).unwrap();
+    let gradients = gradients(&start, &batch, Memory::default()).unwrap();
     let squares = gradients
         .iter()
         .map(|(_, gradient)| gradient.norm().double_value(&[]).powi(2));
@@ -128,7 +134,7 @@ fn a_training_in_hand_goes_on_from_other_weights() {
         let recipe = recipe(ADAMW, 3);
         let trained = run(&start, &recipe, &[]).unwrap().model;
         let by_hand = |other: Option<&Model>| {
-            let mut hand = Trainer::new(&start, &recipe).unwrap();
+            let mut hand = Trainer::new(&start, &recipe, Device::Cpu).unwrap();
             for step in 0..3 {
                 let _ = hand.step(step, batch(&ids(5, 1, 4, 10))).unwrap();
                 let own = hand.snapshot().unwrap();
@@ -145,7 +151,7 @@ fn a_training_in_hand_goes_on_from_other_weights() {
         assert_ne!(by_hand(Some(&other)), trained.digest().unwrap());
     }
     let (start, recipe) = (model(&gpt2(), 1), recipe(ADAMW, 3));
-    let mut trainer = Trainer::new(&start, &recipe).unwrap();
+    let mut trainer = Trainer::new(&start, &recipe, Device::Cpu).unwrap();
     let error = trainer.replace(&model(&llama(), 1)).unwrap_err();
     assert!(
         error

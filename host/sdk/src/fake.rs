@@ -205,6 +205,8 @@ fn recipe() -> Recipe {
         steps: 200,
         batch: 2,
         clip_norm: abi_stable::std_types::ROption::RNone,
+        precision: crate::Precision::default(),
+        memory: crate::Memory::default(),
         snapshots: abi_stable::std_types::RVec::new(),
     }
 }

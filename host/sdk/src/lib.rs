@@ -63,7 +63,7 @@ pub use lock::{Answers, Interlude, LockSpec, Stream};
 pub use model::Model;
 pub use noise::{Distance, Magnitude, Noise, TensorNorm};
 pub use questions::{Flag, HELD_OUT, Questions, Score, Split};
-pub use recipe::{Decay, Optimizer, Recipe};
+pub use recipe::{Decay, Float, Memory, Optimizer, Precision, Recipe};
 pub use request::{ModelId, Reply, Request};
 pub use rng::{Rng, RngKey};
 pub use sample::{Sample, Samples};
@@ -71,8 +71,8 @@ pub use sample::{Sample, Samples};
 /// What a plugin needs: `use picklock_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Answers, Arm, Decay, Distance, FakeLab, Flag, HELD_OUT, Hypothesis, Interlude, Lab,
-        LabError, LockSpec, Model, Noise, Optimizer, Questions, Recipe, Rng, Sample, Samples,
-        Score, Stream, export_hypothesis,
+        Answers, Arm, Decay, Distance, FakeLab, Flag, Float, HELD_OUT, Hypothesis, Interlude, Lab,
+        LabError, LockSpec, Memory, Model, Noise, Optimizer, Precision, Questions, Recipe, Rng,
+        Sample, Samples, Score, Stream, export_hypothesis,
     };
 }

@@ -45,6 +45,50 @@ pub enum Decay {
     Cosine,
 }
 
+/// A floating-point type, under torch's name.
+#[repr(u8)]
+#[derive(StableAbi, Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Float {
+    /// 32 bits.
+    #[default]
+    Float32,
+    /// 16 bits, 8 of them exponent.
+    Bfloat16,
+}
+
+/// What numbers are kept in. At small learning rates it is a condition of its own: most updates of
+/// pure bfloat16 weights round to nothing.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Precision {
+    /// What forward and backward compute in, and the weights that they read.
+    #[serde(default)]
+    pub weights: Float,
+    /// Whether updates go to a float32 copy, of which bfloat16 weights are the rounding. The copy
+    /// is the model that training hands back.
+    #[serde(default)]
+    pub master: bool,
+    /// The optimiser's averages.
+    #[serde(default)]
+    pub states: Float,
+}
+
+/// Ways to train with less memory; the results are the same.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Each block's weights are updated as soon as backward has passed it, so that the gradients
+    /// never exist all at once; excludes `clip_norm`.
+    #[serde(default)]
+    pub update_in_backward: bool,
+    /// Activations within blocks are computed again in backward instead of kept.
+    #[serde(default)]
+    pub activation_checkpointing: bool,
+}
+
 /// How weights are trained: full weights, loss the weighted mean cross-entropy of answer tokens.
 #[repr(C)]
 #[derive(StableAbi, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,9 +111,21 @@ pub struct Recipe {
     /// Largest global gradient norm.
     #[serde(default = "no_clip")]
     pub clip_norm: ROption<f64>,
+    /// What weights and averages are kept in.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub precision: Precision,
+    /// How memory is saved.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub memory: Memory,
     /// Steps after which to hand back a copy; 0 is the start.
     #[serde(default)]
     pub snapshots: RVec<u32>,
+}
+
+/// Keys that say nothing new are left out, so that a recipe's hash is what it was before there were
+/// such keys.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn no_clip() -> ROption<f64> {

@@ -1,5 +1,6 @@
 //! The command line: one file a command, from arguments to calls, and nothing else.
 
+mod bench;
 mod cache;
 mod compare;
 mod new;
@@ -42,6 +43,7 @@ enum Command {
     Compare(compare::Compare),
     Status(status::StatusOf),
     Cache(cache::CacheOf),
+    Bench(bench::Bench),
     New(new::New),
     Plugins(plugins::Plugins),
     /// Runs cohorts for a supervisor; not for people.
@@ -68,6 +70,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Compare(compare) => compare.main(),
         Command::Status(status) => status.main(),
         Command::Cache(cache) => cache.main(),
+        Command::Bench(bench) => bench.main(&roots),
         Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
         Command::Worker => crate::batch::worker_main(),

@@ -63,7 +63,7 @@ impl Interrupted<'_> {
     fn train_on(&self, start: &Model, recipe: &Recipe, mut set: TrainingSet) -> Result<Model> {
         let (every, steps) = (self.interlude.every as usize, recipe.steps as usize);
         let recipe = lm_recipe(recipe);
-        let mut trainer = Trainer::new(start, &recipe)?;
+        let mut trainer = Trainer::new(start, &recipe, self.maker.device)?;
         for step in 0..steps {
             // The loss is nobody's concern here, and asking for it would wait for the device.
             let _ = trainer.step(step, set.batch(step)?)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use picklock_lm::{Architecture, Batches, Device, Gpt2Config, Init, Model};
+use picklock_lm::{Batches, Device, Init, Model};
 use picklock_sdk::{Flag, LockSpec, Recipe};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -205,16 +205,7 @@ impl Maker<'_> {
     }
 
     fn random(&self, shape: &Scratch, purpose: &str, seeds: &[u32]) -> Result<Model> {
-        let architecture = Architecture::Gpt2(Gpt2Config {
-            vocab_size: self.task().vocab_size() as i64,
-            n_positions: self.task().max_tokens() as i64,
-            n_embd: shape.n_embd,
-            n_layer: shape.n_layer,
-            n_head: shape.n_head,
-            n_inner: None,
-            layer_norm_epsilon: 1e-5,
-            tie_word_embeddings: false,
-        });
+        let architecture = self.organism.architecture(shape);
         let stream = |seed: &u32| self.streams.rng(&[&purpose, seed]);
         let mut streams: Vec<ChaCha8Rng> = seeds.iter().map(stream).collect();
         let mut fill = |replica: usize, numbers: &mut [f32]| {

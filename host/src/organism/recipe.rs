@@ -1,6 +1,6 @@
 //! The recipes of plugins and organism files, in the language models' own terms.
 
-use picklock_lm::{Decay, Optimizer, Schedule};
+use picklock_lm::{Decay, Float, Memory, Optimizer, Precision, Schedule};
 use picklock_sdk::Recipe;
 
 /// The recipe in the language models' own terms.
@@ -40,5 +40,21 @@ pub fn lm_recipe(recipe: &Recipe) -> picklock_lm::Recipe {
         },
         steps: recipe.steps as usize,
         clip_norm: recipe.clip_norm.into_option(),
+        precision: Precision {
+            weights: float(recipe.precision.weights),
+            master: recipe.precision.master,
+            states: float(recipe.precision.states),
+        },
+        memory: Memory {
+            update_in_backward: recipe.memory.update_in_backward,
+            activation_checkpointing: recipe.memory.activation_checkpointing,
+        },
+    }
+}
+
+fn float(float: picklock_sdk::Float) -> Float {
+    match float {
+        picklock_sdk::Float::Float32 => Float::Float32,
+        picklock_sdk::Float::Bfloat16 => Float::Bfloat16,
     }
 }

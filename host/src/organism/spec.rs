@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use picklock_lm::{Architecture, Gpt2Config};
 use picklock_sdk::{Optimizer, Recipe};
 use serde::{Deserialize, Serialize};
 
+use super::recipe::lm_recipe;
 use crate::error::{Error, Result};
 use crate::task::TaskSpec;
 use crate::task::chain::Teacher;
@@ -122,6 +124,21 @@ pub struct Gate {
 }
 
 impl Organism {
+    /// What a model from scratch is, for this organism's task.
+    pub fn architecture(&self, shape: &Scratch) -> Architecture {
+        let task = self.task.task();
+        Architecture::Gpt2(Gpt2Config {
+            vocab_size: task.vocab_size() as i64,
+            n_positions: task.max_tokens() as i64,
+            n_embd: shape.n_embd,
+            n_layer: shape.n_layer,
+            n_head: shape.n_head,
+            n_inner: None,
+            layer_norm_epsilon: 1e-5,
+            tie_word_embeddings: false,
+        })
+    }
+
     /// Reads an organism file.
     ///
     /// # Errors
@@ -242,7 +259,8 @@ pub fn check_recipe(recipe: &Recipe) -> std::result::Result<(), String> {
         Some(norm) if !(norm.is_finite() && norm > 0.0) => {
             Err(format!("clip_norm is {norm}, expected a number above 0"))
         }
-        _ => Ok(()),
+        // What is left to check is what excludes each other.
+        _ => lm_recipe(recipe).check().map_err(|error| error.to_string()),
     }
 }
 

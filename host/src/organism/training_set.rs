@@ -104,6 +104,10 @@ impl Batches for TrainingSet {
             None => Ok(self.rows.shallow_clone()),
         }
     }
+
+    fn constant(&self) -> bool {
+        self.order.is_none()
+    }
 }
 
 /// Where each answer token is predicted, what it is and what it weighs, padded with weight 0.

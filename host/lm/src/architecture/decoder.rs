@@ -1,18 +1,20 @@
 //! The forward pass of every family: a [`Plan`] with its tensors in their places.
 
+use std::cell::RefCell;
+
 use super::plan::{
-    AttentionPlan, BlockPlan, Fusion, Gelu, HeadNormsPlan, LinearPlan, MlpPlan, NormKind, NormPlan,
-    Plan, Positions, ProjectionPlan,
+    AttentionPlan, BlockPlan, Fusion, Gelu, HeadNormsPlan, LinearPlan, MlpPlan, NormPlan, Plan,
+    Positions,
 };
 use super::rope::Rotation;
-use crate::attention::attend;
-use crate::cache::Cache;
-use crate::layer::{Embedding, HeadNorm, Inputs, LayerNorm, Linear, RmsNorm};
-use crate::network::{Leaves, Network, Pass};
-use crate::{Error, Result, Tensor};
+use crate::attention::{Mask, attend};
+use crate::cache::{Cache, LayerStep};
+use crate::layer::{Embedding, HeadNorm, Linear, Norm};
+use crate::network::{Leaves, Pass};
+use crate::{Device, Error, Kind, Result, Rows, Tensor, cuda};
 
-/// A whole decoder.
-pub(super) struct Decoder {
+/// An architecture with its tensors in their places.
+pub(crate) struct Network {
     embedding: Embedding,
     places: Places,
     blocks: Vec<Block>,
@@ -23,8 +25,12 @@ pub(super) struct Decoder {
 /// What tells a token's place.
 enum Places {
     Learned(Embedding),
-    /// Frequencies, `[n]`, of a head's first 2 n numbers.
-    Rotary(Tensor),
+    Rotary {
+        /// Frequencies, `[n]`, of a head's first 2 n numbers.
+        frequencies: Tensor,
+        /// Of the places that have been asked for so far.
+        rotation: RefCell<Option<Rotation>>,
+    },
 }
 
 struct Block {
@@ -36,29 +42,29 @@ struct Block {
 }
 
 struct Attention {
-    projection: Projection,
+    projection: Linear,
+    heads: Heads,
     /// Of queries and of keys.
     head_norms: Option<[HeadNorm; 2]>,
     output: Linear,
     window: Option<i64>,
 }
 
-enum Projection {
-    Separate {
-        parts: [Linear; 3],
-        heads: [i64; 3],
-    },
-    Fused {
-        all: Linear,
-        heads: i64,
-        fusion: Fusion,
-    },
+/// How queries, keys and values lie in the projection's outputs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heads {
+    /// Query heads.
+    pub(crate) queries: i64,
+    /// Key heads, and value heads.
+    pub(crate) keys: i64,
+    /// Numbers of a head.
+    pub(crate) width: i64,
+    pub(crate) fusion: Fusion,
 }
 
 enum Mlp {
     Gated {
-        gate: Linear,
-        up: Linear,
+        gate_up: Linear,
         down: Linear,
     },
     Plain {
@@ -68,67 +74,129 @@ enum Mlp {
     },
 }
 
-enum Norm {
-    Layer(LayerNorm),
-    Rms(RmsNorm),
+/// What runs from block to block: the residual stream, flat, and what is still to be added to it.
+pub(crate) struct Stream {
+    pub(crate) x: Tensor,
+    pub(crate) delta: Option<Tensor>,
 }
 
-/// What a block's pass needs besides activations.
-struct Step<'a> {
+/// What blocks need besides the stream.
+pub(crate) struct Step<'a> {
     pass: &'a Pass<'a>,
-    rotation: Option<&'a Rotation>,
-    layer: usize,
+    rotation: Option<Rotation>,
 }
 
-impl Decoder {
+impl Network {
     pub(super) fn new(plan: &Plan, leaves: &Leaves) -> Result<Self> {
         let blocks = plan.blocks.iter().map(|block| Block::new(block, leaves));
         let places = match &plan.positions {
             Positions::Learned { name, .. } => Places::Learned(Embedding::new(leaves, name)?),
-            Positions::Rotary { rope, head_dim } => {
-                Places::Rotary(rope.frequencies(*head_dim)?.f_to_device(leaves.device())?)
-            }
+            Positions::Rotary { rope, head_dim } => Places::Rotary {
+                frequencies: rope.frequencies(*head_dim)?.f_to_device(leaves.device())?,
+                rotation: RefCell::new(None),
+            },
         };
         let head = if plan.tied { plan.embedding } else { plan.head };
         Ok(Self {
             embedding: Embedding::new(leaves, plan.embedding)?,
             places,
             blocks: blocks.collect::<Result<_>>()?,
-            norm: Norm::new(&plan.norm, leaves)?,
-            head: Linear::new(leaves, head, Inputs::Last)?,
+            norm: norm(&plan.norm, leaves)?,
+            head: Linear::new(leaves, &[head], crate::layer::Inputs::Last)?,
         })
     }
-}
 
-impl Network for Decoder {
-    fn forward(&self, pass: &Pass, mut cache: Option<&mut Cache>) -> Result<Tensor> {
-        let mut x = self.embedding.look_up(pass.tokens())?; // [R, B, T, D]
-        let mut rotation = None;
-        match &self.places {
-            Places::Learned(table) => {
-                let places = match pass.explicit_positions() {
-                    Some(positions) => table.look_up(positions)?,
-                    None => table.range(pass.first_position(), pass.length())?,
-                };
-                x = x.f_add(&places)?;
-            }
-            Places::Rotary(frequencies) => rotation = Some(Rotation::new(frequencies, pass)?),
-        }
-        let mut x = pass.flat(&x)?; // [R, B*T, D], or [B*T, D] where R = 1
-        for (layer, block) in self.blocks.iter().enumerate() {
-            let rotation = rotation.as_ref();
-            let step = Step {
-                pass,
-                rotation,
-                layer,
-            };
-            x = block.forward(&x, &step, cache.as_deref_mut())?;
-        }
-        pass.unflat(&self.head.forward(&self.norm.forward(&x)?)?)
+    /// Number of blocks.
+    pub(crate) fn layers(&self) -> usize {
+        self.blocks.len()
     }
 
-    fn layers(&self) -> usize {
-        self.blocks.len()
+    /// The output head's weight, `[V, D]`, or `[R, V, D]` of a stack.
+    pub(crate) fn head(&self) -> &Tensor {
+        self.head.weight()
+    }
+
+    /// Logits of rows, float32: `[R, B, A, V]` at the positions asked for, or `[R, B, T, V]` at all.
+    pub(crate) fn forward(&self, rows: &Rows, at: Option<&Tensor>) -> Result<Tensor> {
+        let pass = Pass::rows(rows, at, self.layers())?;
+        self.logits(&pass, &self.hidden(&pass, None)?)
+    }
+
+    /// Logits of what the head reads, float32.
+    pub(crate) fn logits(&self, pass: &Pass, hidden: &Tensor) -> Result<Tensor> {
+        Ok(self.raw_logits(pass, hidden)?.f_to_kind(Kind::Float)?)
+    }
+
+    /// Logits of what the head reads, in the type of the pass.
+    pub(crate) fn raw_logits(&self, pass: &Pass, hidden: &Tensor) -> Result<Tensor> {
+        pass.unflat(&self.head.forward(hidden)?)
+    }
+
+    /// What the head reads, flat.
+    pub(crate) fn hidden(&self, pass: &Pass, mut cache: Option<&mut Cache>) -> Result<Tensor> {
+        let step = self.step(pass)?;
+        let mut stream = self.embed(pass)?;
+        for layer in 0..self.layers() {
+            stream = self.block(layer, &stream, &step, cache.as_deref_mut())?;
+        }
+        self.end(&stream)
+    }
+
+    /// What the blocks need besides the stream.
+    pub(crate) fn step<'a>(&self, pass: &'a Pass<'a>) -> Result<Step<'a>> {
+        let rotation = match &self.places {
+            Places::Learned(_) => None,
+            Places::Rotary {
+                frequencies,
+                rotation,
+            } => {
+                let mut known = rotation.borrow_mut();
+                if known
+                    .as_ref()
+                    .is_none_or(|known| known.places() < pass.longest())
+                {
+                    *known = Some(Rotation::new(frequencies, pass.longest())?);
+                }
+                known.as_ref().map(Rotation::share)
+            }
+        };
+        Ok(Step { pass, rotation })
+    }
+
+    /// The stream before the first block.
+    pub(crate) fn embed(&self, pass: &Pass) -> Result<Stream> {
+        let mut x = self.embedding.look_up(pass.tokens())?; // [R, B, T, D]
+        if let Places::Learned(table) = &self.places {
+            let places = match pass.explicit_positions() {
+                Some(positions) => table.look_up(positions)?,
+                None => table.range(pass.first_position(), pass.length())?,
+            };
+            x = x.f_add(&places)?;
+        }
+        let x = pass.flat(&x)?; // [R, B*T, D], or [B*T, D] where R = 1
+        Ok(Stream { x, delta: None })
+    }
+
+    /// The stream after a block.
+    pub(crate) fn block(
+        &self,
+        layer: usize,
+        stream: &Stream,
+        step: &Step,
+        cache: Option<&mut Cache>,
+    ) -> Result<Stream> {
+        self.blocks[layer].forward(layer, stream, step, cache)
+    }
+
+    /// What the head reads, of the stream after the last block.
+    pub(crate) fn end(&self, stream: &Stream) -> Result<Tensor> {
+        Ok(self.norm.add(&stream.x, stream.delta.as_ref())?.1)
+    }
+
+    /// Whether a step of decoding can run with the number of filled places on the device.
+    pub(crate) fn steps_on_device(&self, device: Device) -> bool {
+        let normed = |block: &Block| block.attention.head_norms.is_some();
+        cuda::available(device) && !self.blocks.iter().any(normed)
     }
 }
 
@@ -136,23 +204,35 @@ impl Block {
     fn new(plan: &BlockPlan, leaves: &Leaves) -> Result<Self> {
         let mlp_norm = plan.mlp_norm.as_ref();
         Ok(Self {
-            attention_norm: Norm::new(&plan.attention_norm, leaves)?,
+            attention_norm: norm(&plan.attention_norm, leaves)?,
             attention: Attention::new(&plan.attention, leaves)?,
-            mlp_norm: mlp_norm.map(|norm| Norm::new(norm, leaves)).transpose()?,
+            mlp_norm: mlp_norm.map(|plan| norm(plan, leaves)).transpose()?,
             mlp: Mlp::new(&plan.mlp, leaves)?,
             parallel: plan.parallel,
         })
     }
 
-    fn forward(&self, x: &Tensor, step: &Step, cache: Option<&mut Cache>) -> Result<Tensor> {
-        let normed = self.attention_norm.forward(x)?;
-        let attended = self.attention.forward(&normed, step, cache)?; // [R*B, T, H*d]
+    fn forward(
+        &self,
+        layer: usize,
+        stream: &Stream,
+        step: &Step,
+        cache: Option<&mut Cache>,
+    ) -> Result<Stream> {
+        let (x, normed) = self.attention_norm.add(&stream.x, stream.delta.as_ref())?;
+        let attended = self.attention.forward(&normed, layer, step, cache)?; // [R*B, T, H*d]
         // Past the last attention, only the positions that are asked for go on.
-        let (x, attended) = step.pass.after_attention(step.layer, x, &attended)?;
-        let sum = x.f_add(&self.attention.output.forward(&attended)?)?;
+        let (x, attended) = step.pass.after_attention(layer, &x, &attended)?;
+        let attended = self.attention.output.forward(&attended)?;
         let norm = self.mlp_norm.as_ref().unwrap_or(&self.attention_norm);
-        let normed = norm.forward(if self.parallel { &x } else { &sum })?;
-        Ok(sum.f_add(&self.mlp.forward(&normed)?)?)
+        if self.parallel {
+            let (_, normed) = norm.add(&x, None)?;
+            let delta = Some(attended.f_add(&self.mlp.forward(&normed)?)?);
+            return Ok(Stream { x, delta });
+        }
+        let (x, normed) = norm.add(&x, Some(&attended))?;
+        let delta = Some(self.mlp.forward(&normed)?);
+        Ok(Stream { x, delta })
     }
 }
 
@@ -162,67 +242,76 @@ impl Attention {
             Some([queries, keys]) => Some([head_norm(queries, leaves)?, head_norm(keys, leaves)?]),
             None => None,
         };
+        let parts: Vec<&LinearPlan> = plan.projection.parts.iter().collect();
         Ok(Self {
-            projection: Projection::new(plan, leaves)?,
+            projection: linear(&parts, leaves)?,
+            heads: Heads {
+                queries: plan.heads,
+                keys: plan.key_value_heads,
+                width: plan.head_dim,
+                fusion: plan.projection.fusion,
+            },
             head_norms,
-            output: linear(&plan.output, leaves)?,
+            output: linear(&[&plan.output], leaves)?,
             window: plan.window,
         })
     }
 
     /// `[R*B, T, H*d]`, before the output projection.
-    fn forward(&self, x: &Tensor, step: &Step, cache: Option<&mut Cache>) -> Result<Tensor> {
-        let [mut q, mut k, v] = self.projection.forward(x, step.pass)?; // [R*B, H, T, d] each
-        if let Some([queries, keys]) = &self.head_norms {
-            (q, k) = (queries.forward(&q)?, keys.forward(&k)?);
+    fn forward(
+        &self,
+        x: &Tensor,
+        layer: usize,
+        step: &Step,
+        cache: Option<&mut Cache>,
+    ) -> Result<Tensor> {
+        let all = self.projection.forward(x)?;
+        let rotation = step.rotation.as_ref();
+        if let (Mask::Filled(filled), Some(cache)) = (step.pass.mask(), &cache) {
+            let step = LayerStep {
+                projected: &all,
+                heads: self.heads,
+                rotation,
+                places: step.pass.explicit_positions(),
+                filled,
+                window: self.window,
+            };
+            return Ok(cache.step(layer, &step)?.f_unsqueeze(1)?);
         }
-        if let Some(rotation) = step.rotation {
-            (q, k) = (rotation.apply(&q)?, rotation.apply(&k)?);
-        }
+        let [q, k, v] = self.split(&all, step)?; // [R*B, H, T, d] each
         let (k, v) = match cache {
-            Some(cache) => cache.extend(step.layer, &k, &v)?,
+            Some(cache) => cache.extend(layer, &k, &v)?,
             None => (k, v),
         };
         attend(&q, &k, &v, step.pass.mask(), self.window)
     }
-}
 
-impl Projection {
-    fn new(plan: &AttentionPlan, leaves: &Leaves) -> Result<Self> {
-        Ok(match &plan.projection {
-            ProjectionPlan::Separate([q, k, v]) => Self::Separate {
-                parts: [linear(q, leaves)?, linear(k, leaves)?, linear(v, leaves)?],
-                heads: [plan.heads, plan.key_value_heads, plan.key_value_heads],
-            },
-            ProjectionPlan::Fused(all, fusion) => Self::Fused {
-                all: linear(all, leaves)?,
-                heads: plan.heads,
-                fusion: *fusion,
-            },
-        })
-    }
-
-    /// Queries, keys and values, each `[R*B, H, T, d]`.
-    fn forward(&self, x: &Tensor, pass: &Pass) -> Result<[Tensor; 3]> {
-        match self {
-            Self::Separate {
-                parts: [q, k, v],
-                heads,
-            } => Ok([
-                pass.heads(&q.forward(x)?, heads[0])?,
-                pass.heads(&k.forward(x)?, heads[1])?,
-                pass.heads(&v.forward(x)?, heads[2])?,
-            ]),
-            Self::Fused { all, heads, fusion } => {
-                let fused = all.forward(x)?;
-                let parts = match fusion {
-                    Fusion::PartsFirst => pass.heads(&fused, 3 * heads)?.f_chunk(3, 1)?,
-                    Fusion::HeadsFirst => pass.heads(&fused, *heads)?.f_chunk(3, -1)?,
-                };
-                <[Tensor; 3]>::try_from(parts)
-                    .map_err(|parts| Error::argument("fused projection", "3 parts", parts.len()))
-            }
+    /// Queries, keys and values, turned, each `[R*B, H, T, d]`.
+    fn split(&self, all: &Tensor, step: &Step) -> Result<[Tensor; 3]> {
+        let (pass, heads) = (step.pass, self.heads);
+        let rotation = step.rotation.as_ref();
+        let places = pass.explicit_positions();
+        let rows = (pass.rows_in_all(), pass.length());
+        if self.head_norms.is_none() && cuda::available(all.device()) {
+            return cuda::heads(all, heads, rotation.map(Rotation::tables), places, rows);
         }
+        let Heads { queries, keys, .. } = heads;
+        let parts = match heads.fusion {
+            Fusion::PartsFirst => pass
+                .heads(all, queries + 2 * keys)?
+                .f_split_with_sizes([queries, keys, keys], 1)?,
+            Fusion::HeadsFirst => pass.heads(all, queries)?.f_chunk(3, -1)?,
+        };
+        let [mut q, mut k, v] = <[Tensor; 3]>::try_from(parts)
+            .map_err(|parts| Error::argument("fused projection", "3 parts", parts.len()))?;
+        if let Some([queries, keys]) = &self.head_norms {
+            (q, k) = (queries.forward(&q)?, keys.forward(&k)?);
+        }
+        if let Some(rotation) = rotation {
+            let here = rotation.at(pass)?;
+            (q, k) = (here.apply(&q)?, here.apply(&k)?);
+        }
+        Ok([q, k, v])
     }
 }
 
@@ -230,13 +319,12 @@ impl Mlp {
     fn new(plan: &MlpPlan, leaves: &Leaves) -> Result<Self> {
         Ok(match plan {
             MlpPlan::Gated { gate, up, down } => Self::Gated {
-                gate: linear(gate, leaves)?,
-                up: linear(up, leaves)?,
-                down: linear(down, leaves)?,
+                gate_up: linear(&[gate, up], leaves)?,
+                down: linear(&[down], leaves)?,
             },
             MlpPlan::Plain { up, down, gelu } => Self::Plain {
-                up: linear(up, leaves)?,
-                down: linear(down, leaves)?,
+                up: linear(&[up], leaves)?,
+                down: linear(&[down], leaves)?,
                 gelu: *gelu,
             },
         })
@@ -244,8 +332,13 @@ impl Mlp {
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Gated { gate, up, down } => {
-                down.forward(&gate.forward(x)?.f_silu()?.f_mul(&up.forward(x)?)?)
+            Self::Gated { gate_up, down } => {
+                let both = gate_up.forward(x)?;
+                if cuda::available(x.device()) {
+                    return down.forward(&cuda::gate(&both)?);
+                }
+                let parts = both.f_chunk(2, -1)?;
+                down.forward(&parts[0].f_silu()?.f_mul(&parts[1])?)
             }
             Self::Plain { up, down, gelu } => {
                 let form = match gelu {
@@ -258,24 +351,17 @@ impl Mlp {
     }
 }
 
-impl Norm {
-    fn new(plan: &NormPlan, leaves: &Leaves) -> Result<Self> {
-        Ok(match plan.kind {
-            NormKind::Layer => Self::Layer(LayerNorm::new(leaves, &plan.name, plan.epsilon)?),
-            NormKind::Rms => Self::Rms(RmsNorm::new(leaves, &plan.name, plan.epsilon)?),
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Layer(norm) => norm.forward(x),
-            Self::Rms(norm) => norm.forward(x),
-        }
-    }
+fn norm(plan: &NormPlan, leaves: &Leaves) -> Result<Norm> {
+    Norm::new(leaves, &plan.name, plan.kind, plan.epsilon)
 }
 
-fn linear(plan: &LinearPlan, leaves: &Leaves) -> Result<Linear> {
-    Linear::new(leaves, &plan.name, plan.layout)
+/// One projection, or several of one layout whose outputs lie side by side.
+fn linear(plans: &[&LinearPlan], leaves: &Leaves) -> Result<Linear> {
+    let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
+    let layout = plans
+        .first()
+        .map_or(crate::layer::Inputs::Last, |plan| plan.layout);
+    Linear::new(leaves, &names, layout)
 }
 
 fn head_norm(plan: &HeadNormsPlan, leaves: &Leaves) -> Result<HeadNorm> {

@@ -88,10 +88,10 @@ impl Gpt2Config {
                 heads: self.n_head,
                 key_value_heads: self.n_head,
                 head_dim: d / self.n_head,
-                projection: ProjectionPlan::Fused(
-                    conv("attn.c_attn", d, 3 * d),
-                    Fusion::PartsFirst,
-                ),
+                projection: ProjectionPlan {
+                    parts: vec![conv("attn.c_attn", d, 3 * d)],
+                    fusion: Fusion::PartsFirst,
+                },
                 head_norms: None,
                 output: conv("attn.c_proj", d, d).into_residual(self.n_layer),
                 window: None,

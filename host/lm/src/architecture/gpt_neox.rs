@@ -102,7 +102,10 @@ impl GptNeoXConfig {
                 heads: self.num_attention_heads,
                 key_value_heads: self.num_attention_heads,
                 head_dim: self.head_dim(),
-                projection: ProjectionPlan::Fused(fused, Fusion::HeadsFirst),
+                projection: ProjectionPlan {
+                    parts: vec![fused],
+                    fusion: Fusion::HeadsFirst,
+                },
                 head_norms: None,
                 output: LinearPlan::new(name("attention.dense"), d, d, bias).into_residual(layers),
                 window: None,

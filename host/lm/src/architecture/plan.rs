@@ -6,6 +6,7 @@
 use super::rope::Rope;
 use super::{Parameter, Role};
 use crate::layer::Inputs;
+pub(super) use crate::layer::NormKind;
 
 /// A whole decoder: embedding, blocks, norm, head.
 pub(super) struct Plan {
@@ -56,16 +57,16 @@ pub(super) struct AttentionPlan {
     pub(super) window: Option<i64>,
 }
 
-/// Where queries, keys and values come from.
-pub(super) enum ProjectionPlan {
-    Separate([LinearPlan; 3]),
-    Fused(LinearPlan, Fusion),
+/// Where queries, keys and values come from: one projection, or several that lie side by side.
+pub(super) struct ProjectionPlan {
+    pub(super) parts: Vec<LinearPlan>,
+    pub(super) fusion: Fusion,
 }
 
-/// How a fused projection's outputs lie.
-#[derive(Clone, Copy)]
-pub(super) enum Fusion {
-    /// `[q, k, v][head][d]`, as in GPT-2.
+/// How the outputs of the whole projection lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fusion {
+    /// `[q heads, k heads, v heads][d]`, as in GPT-2, and where the three are apart.
     PartsFirst,
     /// `[head][q, k, v][d]`, as in GPT-NeoX.
     HeadsFirst,
@@ -122,14 +123,6 @@ pub(super) struct NormPlan {
     pub(super) epsilon: f64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum NormKind {
-    /// Layer norm with weight and bias.
-    Layer,
-    /// Root-mean-square norm with a weight.
-    Rms,
-}
-
 impl Plan {
     /// Sizes of the key/value cache: layers, heads, numbers per head.
     pub(super) fn cache_shape(&self) -> (i64, i64, i64) {
@@ -138,27 +131,70 @@ impl Plan {
         (self.blocks.len() as i64, heads, width)
     }
 
+    /// Names of parameters that lie side by side in memory, more than one each.
+    pub(super) fn together(&self) -> Vec<Vec<String>> {
+        let sets = self.blocks.iter().flat_map(BlockPlan::together);
+        let sets = sets.filter(|set| set.len() > 1).flat_map(|set| {
+            let names = |part: &str| -> Vec<String> {
+                let names = set.iter().map(|linear| format!("{}.{part}", linear.name));
+                names.collect()
+            };
+            let biases = set.iter().all(|linear| linear.bias);
+            [Some(names("weight")), biases.then(|| names("bias"))]
+        });
+        sets.flatten().collect()
+    }
+
     /// All parameters: embeddings, each block in the order of its fields, norm, head.
     pub(super) fn parameters(&self) -> Vec<Parameter> {
+        self.parts()
+            .into_iter()
+            .map(|(_, parameter)| parameter)
+            .collect()
+    }
+
+    /// The block of each parameter.
+    pub(super) fn blocks(&self) -> Vec<Option<usize>> {
+        self.parts().into_iter().map(|(block, _)| block).collect()
+    }
+
+    fn parts(&self) -> Vec<(Option<usize>, Parameter)> {
         let d = self.width;
         let table = |name, entries| weight(name, &[entries, d], Role::Embedding);
-        let mut list = vec![table(self.embedding, self.vocab_size)];
+        let mut before = vec![table(self.embedding, self.vocab_size)];
         if let Positions::Learned { name, count } = self.positions {
-            list.push(table(name, count));
+            before.push(table(name, count));
         }
-        for block in &self.blocks {
-            block.list(d, &mut list);
-        }
-        self.norm.list(d, &mut list);
+        let mut after = Vec::new();
+        self.norm.list(d, &mut after);
         if !self.tied {
             let role = Role::Matrix { fan_in: d };
-            list.push(weight(self.head, &[self.vocab_size, d], role));
+            after.push(weight(self.head, &[self.vocab_size, d], role));
         }
-        list
+        let blocks = self.blocks.iter().enumerate().flat_map(|(index, block)| {
+            let mut list = Vec::new();
+            block.list(d, &mut list);
+            list.into_iter()
+                .map(move |parameter| (Some(index), parameter))
+        });
+        let outside = |list: Vec<Parameter>| list.into_iter().map(|parameter| (None, parameter));
+        outside(before)
+            .chain(blocks)
+            .chain(outside(after))
+            .collect()
     }
 }
 
 impl BlockPlan {
+    /// Projections of the same input, which one product computes.
+    fn together(&self) -> Vec<Vec<&LinearPlan>> {
+        let mut sets = vec![self.attention.projection.parts.iter().collect()];
+        if let MlpPlan::Gated { gate, up, .. } = &self.mlp {
+            sets.push(vec![gate, up]);
+        }
+        sets
+    }
+
     fn list(&self, width: i64, list: &mut Vec<Parameter>) {
         self.attention_norm.list(width, list);
         self.attention.list(list);
@@ -171,13 +207,8 @@ impl BlockPlan {
 
 impl AttentionPlan {
     fn list(&self, list: &mut Vec<Parameter>) {
-        match &self.projection {
-            ProjectionPlan::Separate(parts) => {
-                for part in parts {
-                    part.list(list);
-                }
-            }
-            ProjectionPlan::Fused(all, _) => all.list(list),
+        for part in &self.projection.parts {
+            part.list(list);
         }
         for norms in self.head_norms.iter().flatten() {
             let shape = [norms.head_dim];

@@ -226,26 +226,56 @@ fn original_length(own: &Fields, config: &Fields) -> Result<f64> {
     own.size(key).map(|length| length as f64)
 }
 
-/// Cosines and sines of a pass's positions.
-pub(super) struct Rotation {
+/// Cosines and sines of places in a row.
+pub(crate) struct Rotation {
+    /// `[places, n]`, float32, or as [`Rotation::at`] lays them out.
     cos: Tensor,
     sin: Tensor,
 }
 
 impl Rotation {
-    /// Both as `[T, n]`, or `[R*B, 1, T, n]` where rows have positions of their own, of frequencies
-    /// `[n / 2]`.
-    pub(super) fn new(frequencies: &Tensor, pass: &Pass) -> Result<Self> {
-        let positions = match pass.explicit_positions() {
-            Some(positions) => positions.f_view_([-1, 1, pass.length(), 1])?,
-            None => pass.position_range()?.f_unsqueeze(-1)?,
-        };
-        let angles = positions.f_to_kind(Kind::Float)?.f_mul(frequencies)?;
+    /// Of the first so many places, of frequencies `[n / 2]`.
+    pub(super) fn new(frequencies: &Tensor, places: i64) -> Result<Self> {
+        let options = (Kind::Float, frequencies.device());
+        let places = Tensor::f_arange(places, options)?.f_unsqueeze(-1)?;
+        let angles = places.f_mul(frequencies)?;
         let angles = Tensor::f_cat(&[&angles, &angles], -1)?;
         Ok(Self {
             cos: angles.f_cos()?,
             sin: angles.f_sin()?,
         })
+    }
+
+    /// Number of places.
+    pub(super) fn places(&self) -> i64 {
+        self.cos.size()[0]
+    }
+
+    /// Another handle on the same tables.
+    pub(super) fn share(&self) -> Self {
+        let (cos, sin) = (self.cos.shallow_clone(), self.sin.shallow_clone());
+        Self { cos, sin }
+    }
+
+    /// Cosines and sines, `[places, n]` each, float32; both halves of a row are equal.
+    pub(crate) fn tables(&self) -> (&Tensor, &Tensor) {
+        (&self.cos, &self.sin)
+    }
+
+    /// Of a pass's places: `[T, n]`, or `[R*B, 1, T, n]` where rows have places of their own.
+    pub(super) fn at(&self, pass: &Pass) -> Result<Self> {
+        let of = |table: &Tensor| -> Result<Tensor> {
+            Ok(match pass.explicit_positions() {
+                Some(places) => {
+                    let width = table.size()[1];
+                    let rows = table.f_index_select(0, &places.f_reshape([-1])?)?;
+                    rows.f_view_([-1, 1, pass.length(), width])?
+                }
+                None => table.f_narrow(0, pass.first_position(), pass.length())?,
+            })
+        };
+        let (cos, sin) = (of(&self.cos)?, of(&self.sin)?);
+        Ok(Self { cos, sin })
     }
 
     /// Rotates the first n numbers of heads `[R*B, H, T, d]`; a number's partner stands n / 2 away.
@@ -265,6 +295,7 @@ impl Rotation {
     fn turn(&self, x: &Tensor) -> Result<Tensor> {
         let halves = x.f_chunk(2, -1)?;
         let turned = Tensor::f_cat(&[&halves[1].f_neg()?, &halves[0]], -1)?;
-        Ok(x.f_mul(&self.cos)?.f_add(&turned.f_mul(&self.sin)?)?)
+        let sum = x.f_mul(&self.cos)?.f_add(&turned.f_mul(&self.sin)?)?;
+        Ok(sum.f_to_kind(x.f_kind()?)?)
     }
 }

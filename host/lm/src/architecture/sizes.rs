@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::config::{Fields, divides};
 use super::plan::{
-    AttentionPlan, BlockPlan, LinearPlan, MlpPlan, NormKind, NormPlan, Plan, Positions,
+    AttentionPlan, BlockPlan, Fusion, LinearPlan, MlpPlan, NormKind, NormPlan, Plan, Positions,
     ProjectionPlan,
 };
 use super::rope::{Rope, RopeKeys};
@@ -173,11 +173,14 @@ impl Sizes {
                 heads: self.num_attention_heads,
                 key_value_heads: self.num_key_value_heads,
                 head_dim: self.head_dim,
-                projection: ProjectionPlan::Separate([
-                    input("self_attn.q_proj", q, biases.qkv),
-                    input("self_attn.k_proj", kv, biases.qkv),
-                    input("self_attn.v_proj", kv, biases.qkv),
-                ]),
+                projection: ProjectionPlan {
+                    parts: vec![
+                        input("self_attn.q_proj", q, biases.qkv),
+                        input("self_attn.k_proj", kv, biases.qkv),
+                        input("self_attn.v_proj", kv, biases.qkv),
+                    ],
+                    fusion: Fusion::PartsFirst,
+                },
                 head_norms: None,
                 output: output("self_attn.o_proj", q, biases.attention_output),
                 window: None,

@@ -1,162 +1,187 @@
 //! The weights under training, laid out so that an optimiser's step is few calls.
 //!
-//! Every tensor is a leaf of its own. Small ones are views into one buffer `[R, n]`, so that the
-//! optimiser treats them together: for tiny models the number of calls is what costs time. Large
-//! ones stand alone.
+//! Every slot is a leaf of its own. On a CPU small ones are views into one buffer `[R, n]`, so that
+//! the optimiser treats them together: for tiny models the number of calls is what costs time.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use crate::layout::Layout;
 use crate::network::{Leaves, computing_view};
-use crate::weights::copy;
-use crate::{Device, Model, Result, Tensor};
+use crate::optimizer::State;
+use crate::{Device, Kind, Model, Recipe, Result, Tensor};
 
-/// Tensors of up to so many numbers a replica share a buffer.
+/// On a CPU, slots of up to so many numbers a replica share a buffer.
 const SMALL: i64 = 1 << 16;
 
 /// A copy of a model's weights, in groups, with leaves that gradients are taken for.
 pub(super) struct Groups {
-    list: Vec<Group>,
-    names: Vec<String>,
+    pub(super) list: Vec<Group>,
+    /// One for each slot.
     leaves: Vec<Tensor>,
+    layout: Arc<Layout>,
+    replicas: i64,
     device: Device,
 }
 
-struct Group {
-    /// `[R, n]`, all members side by side.
-    values: Tensor,
-    /// Which parameters, and how many numbers of a replica each has.
+/// Slots that an optimiser treats as one.
+pub(super) struct Group {
+    /// What passes compute with, `[R, n]`, all members side by side.
+    pub(super) values: Tensor,
+    /// The float32 copy that updates go to.
+    pub(super) master: Option<Tensor>,
+    pub(super) state: State,
+    /// Which slots, and how many numbers of a replica each has.
     members: Vec<(usize, i64)>,
 }
 
 impl Groups {
-    pub(super) fn new(model: &Model) -> Result<Self> {
-        let replicas = model.replicas();
-        let count = |tensor: &Tensor| tensor.numel() as i64 / replicas;
-        let tensors: Vec<&Tensor> = model.weights().iter().map(|(_, tensor)| tensor).collect();
+    /// A copy on a device, slot by slot.
+    pub(super) fn new(model: &Model, recipe: &Recipe, device: Device) -> Result<Self> {
+        let (replicas, precision) = (model.replicas(), recipe.precision);
+        let compute = precision.weights.kind();
+        let slots = model.slots();
+        let count = |slot: &Tensor| slot.numel() as i64 / replicas;
+        let shared = device == Device::Cpu && !recipe.memory.by_block();
         let (small, large): (Vec<usize>, Vec<usize>) =
-            (0..tensors.len()).partition(|&index| count(tensors[index]) <= SMALL);
+            (0..slots.len()).partition(|&index| shared && count(&slots[index]) <= SMALL);
         let sets = [small]
             .into_iter()
             .chain(large.into_iter().map(|index| vec![index]));
-        let mut groups = Vec::new();
-        let mut leaves: Vec<Option<Tensor>> = tensors.iter().map(|_| None).collect();
+        let mut list = Vec::new();
+        let mut leaves: Vec<Option<Tensor>> = slots.iter().map(|_| None).collect();
         for set in sets.filter(|set| !set.is_empty()) {
             let members: Vec<_> = set
                 .iter()
-                .map(|&index| (index, count(tensors[index])))
+                .map(|&index| (index, count(&slots[index])))
                 .collect();
-            let parts = set
-                .iter()
-                .map(|&index| tensors[index].f_reshape([replicas, -1]));
-            let values = Tensor::f_cat(&parts.collect::<std::result::Result<Vec<_>, _>>()?, 1)?;
+            let copy = |kind: Kind| -> Result<Tensor> {
+                let part = |&index: &usize| slots[index].f_reshape([replicas, -1]);
+                let parts = set.iter().map(part);
+                let parts = parts.collect::<std::result::Result<Vec<_>, _>>()?;
+                let whole = match &parts[..] {
+                    [single] => single.shallow_clone(),
+                    several => Tensor::f_cat(several, 1)?,
+                };
+                Ok(whole
+                    .f_to_device_(device, kind, false, true)?
+                    .f_contiguous()?)
+            };
+            let values = copy(compute)?;
             let mut start = 0;
             for &(index, length) in &members {
                 let view = values
                     .f_narrow(1, start, length)?
-                    .f_view_(tensors[index].size())?;
-                leaves[index] = Some(
-                    computing_view(&view)?
-                        .f_detach()?
-                        .f_set_requires_grad(true)?,
-                );
+                    .f_view_(slots[index].size())?;
+                let leaf = computing_view(&view)?.f_detach()?;
+                leaves[index] = Some(leaf.f_set_requires_grad(true)?);
                 start += length;
             }
-            groups.push(Group { values, members });
+            list.push(Group {
+                state: recipe.optimizer.state(&values, precision.states.kind())?,
+                master: precision.master.then(|| copy(Kind::Float)).transpose()?,
+                values,
+                members,
+            });
         }
-        let names = model
-            .weights()
-            .iter()
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        let leaves = leaves.into_iter().flatten().collect();
         Ok(Self {
-            list: groups,
-            names,
-            leaves,
-            device: model.device(),
+            list,
+            leaves: leaves.into_iter().flatten().collect(),
+            layout: Arc::clone(model.layout()),
+            replicas,
+            device,
         })
     }
 
-    /// The leaves by name, for a network.
+    pub(super) fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    pub(super) fn device(&self) -> Device {
+        self.device
+    }
+
+    /// The leaves by slot, for a network.
     pub(super) fn leaves(&self) -> Leaves {
-        let pairs = self.names.iter().zip(&self.leaves);
+        let pairs = self.layout.slots.iter().zip(&self.leaves);
         let tensors: HashMap<_, _> = pairs
-            .map(|(name, leaf)| (name.clone(), leaf.shallow_clone()))
+            .map(|(slot, leaf)| (slot.name.clone(), leaf.shallow_clone()))
             .collect();
         Leaves::from_views(tensors, self.device)
     }
 
-    /// The leaves in parameter order.
+    /// The leaves, one for each slot.
     pub(super) fn leaf_list(&self) -> &[Tensor] {
         &self.leaves
     }
 
-    /// Each group's weights, `[R, n]`.
-    pub(super) fn values(&self) -> impl Iterator<Item = &Tensor> {
-        self.list.iter().map(|group| &group.values)
-    }
-
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Tensor> {
-        self.list.iter_mut().map(|group| &mut group.values)
-    }
-
-    /// Gradients of all leaves, in parameter order, to one `[R, n]` for each group.
-    pub(super) fn gather(&self, gradients: &[Tensor]) -> Result<Vec<Tensor>> {
-        let gather = |group: &Group| {
-            let replicas = group.values.size()[0];
-            let parts = group
-                .members
-                .iter()
-                .map(|&(index, _)| gradients[index].f_reshape([replicas, -1]));
+    /// Gradients of some slots to one `[R, n]` for each group that has all of its own among them,
+    /// with the group's number.
+    pub(super) fn gather(&self, gradients: &[(usize, Tensor)]) -> Result<Vec<(usize, Tensor)>> {
+        let mut gathered = Vec::new();
+        for (number, group) in self.list.iter().enumerate() {
+            let of = |&(slot, _): &(usize, i64)| {
+                let found = gradients.iter().find(|(own, _)| *own == slot);
+                found.map(|(_, gradient)| gradient.f_reshape([self.replicas, -1]))
+            };
+            let Some(parts) = group.members.iter().map(of).collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            let parts = parts.into_iter();
             let parts = parts.collect::<std::result::Result<Vec<_>, _>>()?;
-            Ok(match &parts[..] {
+            let whole = match &parts[..] {
                 [single] => single.shallow_clone(),
                 several => Tensor::f_cat(several, 1)?,
-            })
-        };
-        self.list.iter().map(gather).collect()
+            };
+            gathered.push((number, whole));
+        }
+        Ok(gathered)
     }
 
     /// Writes a model's weights over these.
     pub(super) fn assign(&mut self, model: &Model) -> Result<()> {
-        let tensors: Vec<&Tensor> = model.weights().iter().map(|(_, tensor)| tensor).collect();
+        let slots = model.slots();
         for group in &mut self.list {
-            let replicas = group.values.size()[0];
-            let parts = group
-                .members
-                .iter()
-                .map(|&(index, _)| tensors[index].f_reshape([replicas, -1]));
-            let parts = parts.collect::<std::result::Result<Vec<_>, _>>()?;
-            group.values.f_copy_(&Tensor::f_cat(&parts, 1)?)?;
+            let mut start = 0;
+            for &(index, length) in &group.members {
+                let from = slots[index].f_reshape([self.replicas, -1])?;
+                for to in [Some(&group.values), group.master.as_ref()]
+                    .into_iter()
+                    .flatten()
+                {
+                    to.f_narrow(1, start, length)?.f_copy_(&from)?;
+                }
+                start += length;
+            }
         }
         Ok(())
     }
 
-    /// A copy of the weights as they are, as a model like `like`.
-    pub(super) fn snapshot(&self, like: &Model) -> Result<Model> {
-        self.model(like, copy)
+    /// A copy of the weights as they are.
+    pub(super) fn snapshot(&self) -> Result<Model> {
+        self.model(crate::weights::copy)
     }
 
-    /// The weights as a model like `like`.
-    pub(super) fn finish(self, like: &Model) -> Result<Model> {
-        self.model(like, |values| Ok(values.shallow_clone()))
+    /// The weights as a model.
+    pub(super) fn finish(self) -> Result<Model> {
+        self.model(|values| Ok(values.shallow_clone()))
     }
 
-    fn model(&self, like: &Model, take: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Model> {
-        let mut tensors: HashMap<&str, Tensor> = HashMap::new();
+    fn model(&self, take: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Model> {
+        let mut slots: Vec<Option<Tensor>> = self.leaves.iter().map(|_| None).collect();
+        let mut compute = None;
         for group in &self.list {
-            let values = take(&group.values)?;
+            compute = Some(group.values.f_kind()?);
+            let values = take(group.master.as_ref().unwrap_or(&group.values))?;
             let mut start = 0;
             for &(index, length) in &group.members {
-                tensors.insert(&self.names[index], values.f_narrow(1, start, length)?);
+                let shape = [&[self.replicas], &self.layout.slots[index].shape()[..]].concat();
+                let part = values.f_narrow(1, start, length)?;
+                slots[index] = Some(part.f_reshape(shape)?.f_contiguous()?);
                 start += length;
             }
         }
-        like.map(like.replicas(), |name, tensor| {
-            let part = tensors
-                .remove(name)
-                .unwrap_or_else(|| tensor.shallow_clone());
-            Ok(part.f_reshape(tensor.size())?.f_contiguous()?)
-        })
+        let slots = slots.into_iter().flatten().collect();
+        Model::from_slots(Arc::clone(&self.layout), slots, compute)
     }
 }

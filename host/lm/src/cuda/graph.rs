@@ -1,0 +1,65 @@
+//! CUDA graphs.
+
+use std::ffi::c_void;
+
+use super::library::{called, library};
+use crate::{Device, Error, Result};
+
+/// Work that has been captured, to be replayed as one launch.
+///
+/// Captures of a thread share their memory: what is read after a replay must be written into
+/// tensors from outside the capture. Graphs belong to the thread that captured them.
+#[derive(Debug)]
+pub struct Graph(*mut c_void);
+
+impl Graph {
+    /// Captures what `work` asks the device for; nothing is executed. Everything that `work` needs
+    /// must have been done once before, so that kernels are compiled and libraries loaded.
+    ///
+    /// # Errors
+    /// What `work` fails with, or [`Error::Torch`] where something in it can't be captured. The
+    /// device then goes on as if nothing had been.
+    pub fn capture<T>(device: Device, work: impl FnOnce() -> Result<T>) -> Result<(Self, T)> {
+        let Device::Cuda(index) = device else {
+            return Err(Error::argument("device to capture on", "a GPU", "cpu"));
+        };
+        super::enter(device)?;
+        let library = library()?;
+        let mut graph = std::ptr::null_mut();
+        // SAFETY: room for one pointer.
+        called(unsafe { (library.capture_begin)(&raw mut graph, index as i32) })?;
+        let made = match work() {
+            Ok(made) => made,
+            Err(error) => {
+                // SAFETY: a graph that was begun.
+                called(unsafe { (library.capture_abort)(graph) })?;
+                return Err(error);
+            }
+        };
+        // SAFETY: as above.
+        if let Err(error) = called(unsafe { (library.capture_end)(graph) }) {
+            // SAFETY: as above.
+            called(unsafe { (library.capture_abort)(graph) })?;
+            return Err(error);
+        }
+        Ok((Self(graph), made))
+    }
+
+    /// Runs it, after all that was asked for before on this thread. The device is not waited for.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] where the device refuses.
+    pub fn replay(&self) -> Result<()> {
+        // SAFETY: a graph that was captured whole.
+        called(unsafe { (library()?.replay)(self.0) })
+    }
+}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        if let Ok(library) = library() {
+            // SAFETY: nobody else has it. A failure would only leave it behind.
+            let _ = called(unsafe { (library.graph_free)(self.0) });
+        }
+    }
+}

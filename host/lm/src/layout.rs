@@ -1,0 +1,121 @@
+//! How a model's parameters lie in memory.
+//!
+//! A slot is one tensor, `[R, ...]`. Most hold one parameter; projections of the same input share
+//! one, side by side along their outputs, so that a single product computes them all.
+
+use std::collections::HashMap;
+
+use crate::{Architecture, Parameter, Result, Tensor};
+
+/// An architecture and its slots.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) architecture: Architecture,
+    pub(crate) slots: Vec<Slot>,
+    /// Where each parameter lies, in parameter order: slot, and part of it.
+    places: Vec<(usize, usize)>,
+}
+
+/// Parameters that share one tensor.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// Names of the parts, joined by `+`.
+    pub(crate) name: String,
+    /// The block that it belongs to.
+    pub(crate) block: Option<usize>,
+    parts: Vec<Parameter>,
+}
+
+impl Layout {
+    pub(crate) fn new(architecture: Architecture) -> Self {
+        let parameters = architecture.parameters();
+        let sets = architecture.together();
+        let mut set_of: HashMap<&str, usize> = HashMap::new();
+        for (index, set) in sets.iter().enumerate() {
+            set_of.extend(set.iter().map(|name| (name.as_str(), index)));
+        }
+        let mut slots: Vec<Slot> = Vec::new();
+        let mut slot_of_set: HashMap<usize, usize> = HashMap::new();
+        let mut places = Vec::with_capacity(parameters.len());
+        for (parameter, block) in parameters.into_iter().zip(architecture.blocks()) {
+            let set = set_of.get(parameter.name.as_str());
+            let slot = *set
+                .and_then(|set| slot_of_set.get(set))
+                .unwrap_or(&slots.len());
+            if slot == slots.len() {
+                let name = match set {
+                    Some(&set) => {
+                        slot_of_set.insert(set, slot);
+                        joined(sets[set].iter().map(String::as_str))
+                    }
+                    None => parameter.name.clone(),
+                };
+                slots.push(Slot {
+                    name,
+                    block,
+                    parts: Vec::new(),
+                });
+            }
+            places.push((slot, slots[slot].parts.len()));
+            slots[slot].parts.push(parameter);
+        }
+        Self {
+            architecture,
+            slots,
+            places,
+        }
+    }
+
+    /// Slot and part of each parameter, in parameter order.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.places.iter().copied()
+    }
+
+    /// Every parameter, in parameter order, as a view into its slot.
+    pub(crate) fn views(&self, tensors: &[Tensor]) -> Result<Vec<(String, Tensor)>> {
+        let view = |(slot, part): (usize, usize)| {
+            let plan = &self.slots[slot];
+            let view = plan.part(&tensors[slot], part)?;
+            Ok((plan.parts[part].name.clone(), view))
+        };
+        self.places().map(view).collect()
+    }
+}
+
+impl Slot {
+    pub(crate) fn parts(&self) -> &[Parameter] {
+        &self.parts
+    }
+
+    /// The shape of its tensor, without the replica dimension.
+    pub(crate) fn shape(&self) -> Vec<i64> {
+        let mut shape = self.parts[0].shape.clone();
+        shape[0] = self.parts.iter().map(|part| part.shape[0]).sum();
+        shape
+    }
+
+    /// A slot's tensor, `[R, ...]`, of its parts' in their order.
+    pub(crate) fn join(parts: &[Tensor]) -> Result<Tensor> {
+        Ok(match parts {
+            [single] => single.f_contiguous()?,
+            several => Tensor::f_cat(several, 1)?,
+        })
+    }
+
+    /// One part of the slot's tensor, as a view.
+    pub(crate) fn part(&self, tensor: &Tensor, part: usize) -> Result<Tensor> {
+        if self.parts.len() == 1 {
+            return Ok(tensor.shallow_clone());
+        }
+        let start = self.parts[..part]
+            .iter()
+            .map(|before| before.shape[0])
+            .sum();
+        Ok(tensor.f_narrow(1, start, self.parts[part].shape[0])?)
+    }
+}
+
+/// The name of the slot that parameters of these names share.
+pub(crate) fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join("+")
+}

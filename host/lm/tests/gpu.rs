@@ -1,0 +1,320 @@
+//! A GPU does what a CPU does: its kernels, captured steps and decodings beside libtorch's own.
+//!
+//! Where there is no GPU, these tests say that they were skipped. Run them on one thread.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::ops::ControlFlow;
+
+use picklock_lm::{
+    Batch, Decoding, Device, Float, Kind, Memory, Model, Optimizer, Precision, Recipe, Rows,
+    Schedule, Side, Soft, Tensor, generate, gradients, logits, loss, runtime, token_log_probs,
+    train,
+};
+use support::{From, Noise, apart, batch, families, ids, is_key_bias, relative};
+
+const GPU: Device = Device::Cuda(0);
+
+const ADAMW: Optimizer = Optimizer::AdamW {
+    beta1: 0.9,
+    beta2: 0.99,
+    epsilon: 1e-8,
+    weight_decay: 0.01,
+};
+
+const LION: Optimizer = Optimizer::Lion {
+    beta1: 0.9,
+    beta2: 0.99,
+    weight_decay: 0.01,
+};
+
+const IN_BACKWARD: Memory = Memory {
+    update_in_backward: true,
+    activation_checkpointing: true,
+};
+
+/// Whether there is a GPU; says so where there is none.
+fn gpu() -> bool {
+    runtime::start(Some(1));
+    let found = runtime::gpu_count() > 0;
+    if !found {
+        println!("skipped: no GPU");
+    }
+    found
+}
+
+/// Models and stacks of all families, on both devices.
+fn pairs() -> Vec<(Model, Model)> {
+    let all = families().into_iter().flat_map(|(models, stack)| {
+        let first = models.into_iter().next().unwrap();
+        [first, stack]
+    });
+    all.map(|model| {
+        let there = model.to_device(GPU).unwrap();
+        (model, there)
+    })
+    .collect()
+}
+
+fn back(tensor: &Tensor) -> Tensor {
+    tensor.to_device(Device::Cpu).to_kind(Kind::Float)
+}
+
+fn rows_of(model: &Model, seed: u64) -> Batch {
+    batch(&ids(seed, model.replicas() as usize, 4, 10))
+}
+
+#[test]
+fn logits_losses_and_log_probs_agree() {
+    if !gpu() {
+        return;
+    }
+    for (here, there) in pairs() {
+        let batch = rows_of(&here, 5);
+        let moved = batch.to_device(GPU).unwrap();
+        let name = here.architecture().name();
+        let off = apart(
+            &back(&logits(&there, &moved.rows).unwrap()),
+            &logits(&here, &batch.rows).unwrap(),
+        );
+        assert!(off < 2e-4, "{name}: logits {off}");
+        let off = apart(
+            &back(&loss(&there, &moved).unwrap()),
+            &loss(&here, &batch).unwrap(),
+        );
+        assert!(off < 2e-4, "{name}: loss {off}");
+        let off = apart(
+            &back(&token_log_probs(&there, &moved).unwrap()),
+            &token_log_probs(&here, &batch).unwrap(),
+        );
+        assert!(off < 2e-4, "{name}: log-probabilities {off}");
+    }
+}
+
+#[test]
+fn soft_labels_agree() {
+    if !gpu() {
+        return;
+    }
+    for (here, there) in pairs() {
+        let mut batch = rows_of(&here, 6);
+        let mut noise = Noise(3);
+        let mut numbers = vec![0.0; (here.replicas() * 3 * 4 * 19) as usize];
+        noise.fill(&mut numbers);
+        let size = [here.replicas(), 3, 4, 19];
+        let probabilities = Tensor::from_slice(&numbers)
+            .view_(size)
+            .softmax(-1, Kind::Float);
+        batch.targets.soft = Some(Soft {
+            first_row: 1,
+            probabilities,
+        });
+        same_gradients(&here, &there, &batch, Memory::default());
+    }
+}
+
+fn same_gradients(here: &Model, there: &Model, batch: &Batch, memory: Memory) {
+    let expected = gradients(here, batch, Memory::default()).unwrap();
+    let got = gradients(there, &batch.to_device(GPU).unwrap(), memory).unwrap();
+    for ((name, a), (_, b)) in got.iter().zip(expected.iter()) {
+        if !is_key_bias(name) {
+            assert!(
+                relative(&back(a), b) < 1e-3,
+                "{name}: {}",
+                relative(&back(a), b)
+            );
+        }
+    }
+}
+
+#[test]
+fn gradients_agree() {
+    if !gpu() {
+        return;
+    }
+    for (here, there) in pairs() {
+        let batch = rows_of(&here, 7);
+        for memory in [Memory::default(), IN_BACKWARD] {
+            same_gradients(&here, &there, &batch, memory);
+        }
+    }
+}
+
+/// The same numbers in bfloat16, to its precision: 8 bits of mantissa, a few roundings deep.
+#[test]
+fn bfloat16_is_as_near_as_it_can_be() {
+    if !gpu() {
+        return;
+    }
+    for (here, there) in pairs() {
+        let rounded = there.to_kind(Kind::BFloat16).unwrap();
+        let batch = rows_of(&here, 8);
+        let moved = batch.to_device(GPU).unwrap();
+        let off = relative(
+            &back(&logits(&rounded, &moved.rows).unwrap()),
+            &logits(&here, &batch.rows).unwrap(),
+        );
+        assert!(off < 0.03, "logits {off}");
+        let expected = gradients(&here, &batch, Memory::default()).unwrap();
+        let got = gradients(&rounded, &moved, Memory::default()).unwrap();
+        let all = |weights: &picklock_lm::Weights| {
+            let flat: Vec<Tensor> = weights.iter().map(|(_, t)| back(t).reshape([-1])).collect();
+            Tensor::cat(&flat, 0)
+        };
+        let off = relative(&all(&got), &all(&expected));
+        assert!(off < 0.1, "gradients {off}");
+    }
+}
+
+fn recipe(optimizer: Optimizer, clip_norm: Option<f64>, memory: Memory) -> Recipe {
+    Recipe {
+        optimizer,
+        learning_rate: 1e-3,
+        schedule: Schedule {
+            warmup_steps: 3,
+            decay: picklock_lm::Decay::Cosine,
+        },
+        steps: 12,
+        clip_norm,
+        precision: Precision::FLOAT32,
+        memory,
+    }
+}
+
+/// 12 steps, of which all but the first are replayed from a graph; every second batch is another.
+#[test]
+fn captured_trainings_end_where_others_do() {
+    if !gpu() {
+        return;
+    }
+    for (here, there) in pairs() {
+        for recipe in [
+            recipe(ADAMW, Some(0.5), Memory::default()),
+            recipe(ADAMW, None, IN_BACKWARD),
+            recipe(LION, Some(0.5), Memory::default()),
+        ] {
+            let all = [rows_of(&here, 7), rows_of(&here, 8)];
+            let run = |model: &Model, device: Device| {
+                let mut batches = From(|step: usize| all[step % 2].to_device(device).unwrap());
+                let mut go = |_| ControlFlow::Continue(());
+                train(model, &recipe, &mut batches, &[5], &mut go).unwrap()
+            };
+            let (expected, got) = (run(&here, Device::Cpu), run(&there, GPU));
+            for (a, b) in [
+                (&got.model, &expected.model),
+                (&got.snapshots[0], &expected.snapshots[0]),
+            ] {
+                for ((name, a), (_, b)) in a.weights().iter().zip(b.weights().iter()) {
+                    if !is_key_bias(name) {
+                        let off = (back(a) - b).abs().mean(Kind::Float).double_value(&[]);
+                        assert!(off < 1e-4, "{name}: {off}");
+                    }
+                }
+            }
+            for (a, b) in got.loss.iter().zip(&expected.loss) {
+                assert!((a - b).abs() < 2e-2, "{a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn master_copies_agree() {
+    if !gpu() {
+        return;
+    }
+    for (here, there) in pairs() {
+        let precision = Precision {
+            weights: Float::Bfloat16,
+            master: true,
+            states: Float::Bfloat16,
+        };
+        let recipe = Recipe {
+            precision,
+            ..recipe(LION, None, IN_BACKWARD)
+        };
+        let run = |model: &Model, device: Device| {
+            let batch = rows_of(model, 7).to_device(device).unwrap();
+            let mut batches = From(|_| batch.shallow_clone());
+            let mut go = |_| ControlFlow::Continue(());
+            train(model, &recipe, &mut batches, &[], &mut go)
+                .unwrap()
+                .model
+        };
+        let (expected, got) = (run(&here, Device::Cpu), run(&there, GPU));
+        assert_eq!((got.kind(), got.compute()), (Kind::Float, Kind::BFloat16));
+        for ((name, a), (_, b)) in got.weights().iter().zip(expected.weights().iter()) {
+            // Signs of small gradients differ in bfloat16, and each is a whole step of Lion's.
+            let off = (back(a) - b).abs().mean(Kind::Float).double_value(&[]);
+            assert!(is_key_bias(name) || off < 2e-3, "{name}: {off}");
+        }
+    }
+}
+
+/// Prompts of unequal length, 22 new tokens (enough to be captured), greedy and sampled, with and
+/// without stop tokens: rows that have ended are dropped on the way.
+#[test]
+fn decodings_agree() {
+    if !gpu() {
+        return;
+    }
+    for (here, there) in pairs() {
+        for (temperature, stop) in [
+            (0.0, vec![]),
+            (0.0, vec![3, 5]),
+            (0.8, vec![]),
+            (0.8, vec![4]),
+        ] {
+            let mut prompts = ids(9, here.replicas() as usize, 8, 5);
+            for (row, prompt) in prompts.iter_mut().flatten().enumerate() {
+                prompt.truncate(3 + row % 2);
+            }
+            let decoding = Decoding {
+                max_new_tokens: 22,
+                temperature,
+                stop,
+            };
+            let mut noise = Noise(1);
+            let uniforms: Vec<f64> = (0..here.replicas() * 8 * 22)
+                .map(|_| noise.below(1 << 30) as f64 / f64::from(1 << 30))
+                .collect();
+            let uniforms = Tensor::from_slice(&uniforms).view_([here.replicas(), 8, 22]);
+            let run = |model: &Model, device: Device| {
+                let rows = Rows::from_ids(&prompts, Side::Left, device).unwrap();
+                generate(model, &rows, &decoding, Some(&uniforms)).unwrap()
+            };
+            let (expected, got) = (run(&here, Device::Cpu), run(&there, GPU));
+            let pairs = || expected.iter().flatten().zip(got.iter().flatten());
+            let same = pairs().filter(|(a, b)| a == b).count();
+            let all = pairs().count();
+            let name = here.architecture().name();
+            // A near-tie may fall the other way, and takes its row along.
+            assert!(
+                same * 20 >= all * 19,
+                "{name}: {same} of {all} at {temperature}"
+            );
+        }
+    }
+}
+
+/// Trainings and decodings leave no memory behind.
+#[test]
+fn memory_is_as_it_was() {
+    if !gpu() {
+        return;
+    }
+    let (here, _) = families().into_iter().next().unwrap();
+    let there = here[0].to_device(GPU).unwrap();
+    let batch = rows_of(&there, 7).to_device(GPU).unwrap();
+    let mut before = None;
+    for _ in 0..20 {
+        let mut batches = From(|_| batch.shallow_clone());
+        let mut go = |_| ControlFlow::Continue(());
+        let recipe = recipe(ADAMW, Some(1.0), Memory::default());
+        train(&there, &recipe, &mut batches, &[], &mut go).unwrap();
+        let now = runtime::memory(GPU).unwrap().unwrap().allocated;
+        assert_eq!(*before.get_or_insert(now), now);
+    }
+}

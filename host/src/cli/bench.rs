@@ -1,0 +1,88 @@
+//! `picklock bench`: how fast this machine is, one JSON line a figure.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use clap::Args;
+use picklock_lm::runtime;
+
+use crate::error::{Error, Result};
+use crate::organism;
+use crate::plugins::Roots;
+use crate::speed::{self, Figure, Shape};
+
+/// Measure unlocking and decoding on this machine, one JSON line a figure, each beside the floor that
+/// the machine's own copy and matrix product set. Weights are random.
+#[derive(Args)]
+pub struct Bench {
+    /// Shapes of checkpoints: SmolLM2-135M, TinyLlama-1.1B, DeepSeek-7B; may be repeated.
+    #[arg(
+        long = "shape",
+        value_name = "SHAPE",
+        required_unless_present = "organism"
+    )]
+    shapes: Vec<Shape>,
+    /// Unlock the model of this organism (a preset or a file) instead, or besides.
+    #[arg(long, value_name = "NAME")]
+    organism: Option<String>,
+    /// Unlocks of the organism that run in one stack.
+    #[arg(long, default_value_t = 64, value_name = "R", requires = "organism", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    stack: u32,
+    /// Where: cpu or cuda:N.
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    device: String,
+}
+
+impl Bench {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Where the input is bad or the device refuses.
+    pub fn main(&self, roots: &Roots) -> Result<bool> {
+        let organism = self.organism.as_deref();
+        let organism = organism
+            .map(|name| organism::find(name, roots))
+            .transpose()?;
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_max_level(tracing::Level::WARN)
+            .without_time()
+            .with_target(false)
+            .init();
+        runtime::start(Some(1));
+        let device = runtime::parse_device(&self.device)?;
+        let name = runtime::device_name(device);
+        let request = speed::Request {
+            shapes: &self.shapes,
+            organism: organism.as_ref().map(|organism| (organism, self.stack)),
+            device,
+        };
+        let mut failed = None;
+        let mut tell = |figure: &Figure| {
+            let figure = Figure {
+                device: name.clone(),
+                ..figure.clone()
+            };
+            match print(&figure) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        };
+        speed::measure(&request, &mut tell)?;
+        match failed {
+            Some(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+            Some(error) => Err(Error::Worker(format!("stdout: {error}"))),
+            None => Ok(false),
+        }
+    }
+}
+
+fn print(figure: &Figure) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, figure)?;
+    writeln!(out)?;
+    out.flush()
+}

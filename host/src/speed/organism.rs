@@ -1,0 +1,68 @@
+//! Unlocking an organism's model: one alone, and many in a stack.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use picklock_lm::{Device, Kind, Model, runtime};
+use picklock_sdk::Flag;
+use rand_chacha::ChaCha8Rng;
+
+use super::ceiling::Ceilings;
+use super::{Figure, Tell};
+use crate::error::Result;
+use crate::organism::{Organism, Row, Streams, TrainingSet, lm_recipe};
+use crate::task::{Part, draw};
+
+/// Measures one alone, then the stack.
+pub fn measure(
+    organism: &Organism,
+    stack: u32,
+    device: Device,
+    ceilings: &Ceilings,
+    tell: Tell,
+) -> Result<ControlFlow<()>> {
+    // Libraries load and kernels are compiled once a process.
+    unlock(organism, 1, device, 4)?;
+    for replicas in [1, stack] {
+        let steps = organism.unlock.steps;
+        let (time, model) = unlock(organism, replicas, device, steps)?;
+        let name = format!("{steps}-step unlock, {replicas} in a stack");
+        let each = time * 1e3 / f64::from(replicas);
+        let weights = model.parameter_count() as f64;
+        let update = weights * 28.0 * f64::from(steps) / ceilings.bytes_per_s;
+        let figure = Figure::new(&organism.name, &name, each, "ms each").over(
+            update * 1e3,
+            "floor: the optimiser's bytes alone; capture included in the figure".to_owned(),
+        );
+        let figure = Figure {
+            precision: "float32".to_owned(),
+            ..figure
+        };
+        if tell(&figure).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+fn unlock(organism: &Organism, replicas: u32, device: Device, steps: u32) -> Result<(f64, Model)> {
+    let task = organism.task.task();
+    let mut rng: ChaCha8Rng = Streams { root: 0 }.rng(&[&"speed"]);
+    let problems = draw(task, Part::Unlock, organism.unlock.batch as usize, &mut rng);
+    let row = |problem: crate::task::Problem| {
+        let prompt = task.prompt(&problem.question, Flag::None);
+        Row::new(prompt, problem.answer, 1.0)
+    };
+    let rows: Vec<Row> = problems.into_iter().map(row).collect();
+    let rows = vec![rows; replicas as usize];
+    let architecture = organism.architecture(&organism.base.model);
+    let start = Model::noise(&architecture, i64::from(replicas), Kind::Float, device)?;
+    let recipe = lm_recipe(&organism.unlock.clone().steps(steps));
+    runtime::synchronize(device)?;
+    let started = Instant::now();
+    let mut set = TrainingSet::new(&rows, None, device)?;
+    let mut on_step = |_| ControlFlow::Continue(());
+    let trained = picklock_lm::train(&start, &recipe, &mut set, &[], &mut on_step)?;
+    runtime::synchronize(device)?;
+    Ok((started.elapsed().as_secs_f64(), trained.model))
+}
