@@ -1,14 +1,17 @@
 //! The bench: every model of a block, and the operations on them, each done once and in stacks.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use picklock_lm::Model;
+use picklock_lm::{Device, Model, runtime};
 use picklock_sdk::{ErrorKind, LabError};
 
+use super::evaluation::Asked;
 use super::noise::{distances, perturb};
 use super::operation::{Operation, Product, Scope};
+use super::residence::Residence;
 use crate::error::{Error, Result};
 use crate::fault;
 use crate::organism::{Key, Maker, check_lock, padded};
@@ -24,8 +27,43 @@ pub struct Held {
     pub scope: Scope,
     /// The seed that it belongs to.
     pub seed: u32,
-    /// The weights.
-    pub model: Model,
+    /// Bytes of its weights.
+    pub bytes: u64,
+    /// The weights, on the device or in host memory.
+    model: RefCell<Model>,
+    /// Whether they are on a GPU.
+    here: Cell<bool>,
+}
+
+impl Held {
+    /// Takes a model that is named by `key`, of a shape, and belongs to `seed`.
+    pub fn new(key: Key, shape: &Key, (scope, seed): (Scope, u32), model: Model) -> Rc<Self> {
+        Rc::new(Self {
+            key,
+            shape: shape.clone(),
+            scope,
+            seed,
+            bytes: model.bytes(),
+            here: Cell::new(model.device() != Device::Cpu),
+            model: RefCell::new(model),
+        })
+    }
+
+    /// Whether the weights are on a GPU.
+    pub fn is_here(&self) -> bool {
+        self.here.get()
+    }
+
+    /// Another handle on the weights, wherever they are.
+    pub fn model(&self) -> Model {
+        self.model.borrow().share()
+    }
+
+    /// Puts the same weights in another place.
+    pub fn put(&self, model: Model) {
+        self.here.set(model.device() != Device::Cpu);
+        self.model.replace(model);
+    }
 }
 
 /// The models of a block and what has been found out about them.
@@ -39,23 +77,31 @@ pub struct Bench<'a> {
     /// Members and seeds of one stack as planned, before memory ran out.
     planned: (usize, usize),
     products: HashMap<Key, Product>,
+    /// What stacks are asked, by their seeds and the kind of questions.
+    pub(super) questions: RefCell<HashMap<Key, Rc<Asked>>>,
+    /// Where models are.
+    pub(super) residence: Residence,
 }
 
 impl<'a> Bench<'a> {
     /// An empty bench.
     pub fn new(maker: Maker<'a>, width: usize) -> Self {
+        let device = maker.device;
         Self {
             planned: (width, maker.width),
             maker,
             busy: Duration::ZERO,
             width,
             products: HashMap::new(),
+            questions: RefCell::default(),
+            residence: Residence::new(device),
         }
     }
 
     /// Forgets everything: the block has ended.
     pub fn clear(&mut self) {
         self.products.clear();
+        self.questions.borrow_mut().clear();
         self.maker.cache.release();
     }
 
@@ -88,9 +134,9 @@ impl<'a> Bench<'a> {
         for part in missing.chunks(self.stack_width(operations)) {
             let (keys, part): (Vec<Key>, Vec<Operation>) = part.iter().cloned().unzip();
             for (key, product) in keys.into_iter().zip(self.attempt(&part)) {
-                match product {
-                    Ok(product) => self.keep(key, product),
-                    Err(error) => _ = failed.insert(key, lab_error(error)),
+                let kept = product.and_then(|product| self.keep(key.clone(), product));
+                if let Err(error) = kept {
+                    failed.insert(key, lab_error(error));
                 }
             }
         }
@@ -121,9 +167,10 @@ impl<'a> Bench<'a> {
             .map(Product::Models)
     }
 
-    fn keep(&mut self, key: Key, product: Product) {
+    fn keep(&mut self, key: Key, product: Product) -> Result<()> {
         match product {
             Product::Models(models) => {
+                self.residence.admit(models.iter())?;
                 for model in models {
                     self.products
                         .insert(model.key.clone(), Product::Models(vec![model]));
@@ -131,6 +178,7 @@ impl<'a> Bench<'a> {
             }
             other => _ = self.products.insert(key, other),
         }
+        Ok(())
     }
 
     fn stack_width(&self, operations: &[Operation]) -> usize {
@@ -150,9 +198,16 @@ impl<'a> Bench<'a> {
             let parts = operations.chunks(width);
             return parts.flat_map(|part| self.attempt(part)).collect();
         }
-        match self.execute(operations) {
+        let started = Instant::now();
+        let done = self.execute(operations);
+        let (operation, members) = (operations[0].name(), operations.len());
+        let seconds = started.elapsed().as_secs_f64();
+        tracing::debug!(operation, members, seconds, "executed");
+        match done {
             Ok(products) => products.into_iter().map(Ok).collect(),
             Err(error) if error.is_out_of_memory() && self.narrow(operations) => {
+                // What the allocator keeps for shapes of before may be in the way.
+                let _ = runtime::empty_cache(self.maker.device);
                 self.attempt(operations)
             }
             Err(error) if operations.len() == 1 => vec![Err(error)],
@@ -192,8 +247,8 @@ impl<'a> Bench<'a> {
                 self.made(&stack, |maker, seeds| maker.locked(seeds, spec))?
             }
             Operation::Train { recipe, .. } => self.train(&stack, recipe)?,
-            Operation::Perturb { .. } => perturb(&stack)?,
-            Operation::Distance { .. } => distances(&stack)?,
+            Operation::Perturb { .. } => perturb(&self.residence, &stack)?,
+            Operation::Distance { .. } => distances(&self.residence, &stack)?,
             Operation::Evaluate { questions, .. } => self.evaluate(&stack, questions)?,
             Operation::TokenLogProbs { flag, .. } => self.token_logprobs(&stack, *flag)?,
             Operation::Samples { count, .. } => self.samples(&stack, *count)?,
@@ -223,14 +278,7 @@ impl<'a> Bench<'a> {
                 .iter()
                 .find(|operation| seed_of(operation) == Some(seed));
             let key = operation.map_or_else(|| Key::of(&seed), Operation::key);
-            let shape = shape_of(&model);
-            Rc::new(Held {
-                key,
-                shape,
-                scope: Scope::Seed,
-                seed,
-                model,
-            })
+            Held::new(key, &shape_of(&model), (Scope::Seed, seed), model)
         };
         let models: Vec<Rc<Held>> = models.into_iter().zip(seeds).map(held).collect();
         let product = |operation: &Operation| {
@@ -269,8 +317,10 @@ fn seed_of(operation: &Operation) -> Option<u32> {
     }
 }
 
-fn shape_of(model: &Model) -> Key {
-    Key::of(&model.architecture().to_config())
+/// What models must have in common to be stacked.
+pub(super) fn shape_of(model: &Model) -> Key {
+    let types = [model.kind(), model.compute()].map(|kind| format!("{kind:?}"));
+    Key::of(&(model.architecture().to_config(), types))
 }
 
 pub(super) fn invalid(problem: String) -> Error {

@@ -1,16 +1,25 @@
 //! Asking and grading: several models in one stack, each its own seed's problems.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
-use picklock_lm::Model;
+use picklock_lm::Rows;
 use picklock_sdk::{Flag, LabError, LockSpec, Questions, Score, Split};
 
 use super::bench::{Bench, Held};
 use super::operation::{Operation, Product};
 use super::record::{GateRecord, LockRecord, Measure};
 use crate::error::{Error, Result};
-use crate::organism::{Key, Organism, Streams, decode};
+use crate::organism::{Key, Organism, Streams, decode_rows, prompt_rows};
 use crate::task::{Grade, Part, Problem, draw};
+
+/// What a stack is asked.
+pub(super) struct Asked {
+    /// The problems of each member's seed.
+    problems: Vec<Rc<Vec<Problem>>>,
+    /// Their prompts, in the parts that they are decoded in.
+    rows: Vec<Rows>,
+}
 
 impl Bench<'_> {
     /// Asks and grades a stack of models.
@@ -24,19 +33,11 @@ impl Bench<'_> {
             _ => None,
         });
         let models: Vec<&Rc<Held>> = models.collect();
-        let problems: Vec<Vec<Problem>> = models
-            .iter()
-            .map(|model| self.problems(model.seed, questions.split))
-            .collect();
-        let prompt = |problem: &Problem| self.task().prompt(&problem.question, questions.flag);
-        let prompts: Vec<Vec<Vec<u32>>> = problems
-            .iter()
-            .map(|problems| problems.iter().map(prompt).collect())
-            .collect();
-        let weights: Vec<&Model> = models.iter().map(|model| &model.model).collect();
-        let stack = Model::stack(&weights)?;
-        let answers = decode(self.task(), &stack, &prompts, 0.0, None, self.maker.device)?;
-        let graded = problems.iter().zip(answers).map(|(problems, answers)| {
+        let seeds: Vec<u32> = models.iter().map(|model| model.seed).collect();
+        let asked = self.asked(&seeds, questions)?;
+        let stack = self.residence.stack(&models)?;
+        let answers = decode_rows(self.task(), &stack, &asked.rows, 0.0, None)?;
+        let graded = asked.problems.iter().zip(answers).map(|(problems, answers)| {
             let grade = |(problem, answer): (&Problem, &Vec<u32>)| {
                 self.task().grade(&problem.answer, answer)
             };
@@ -56,6 +57,29 @@ impl Bench<'_> {
             Product::Evaluation(Rc::new(measure), score)
         });
         Ok(graded.collect())
+    }
+
+    /// What a stack of seeds' models is asked: drawn, and laid on the device, once a block.
+    fn asked(&self, seeds: &[u32], questions: &Questions) -> Result<Rc<Asked>> {
+        let key = Key::of(&(seeds, questions));
+        if let Some(asked) = self.questions.borrow().get(&key) {
+            return Ok(Rc::clone(asked));
+        }
+        let mut drawn: HashMap<u32, Rc<Vec<Problem>>> = HashMap::new();
+        let mut draw = |seed: u32| {
+            let problems = || Rc::new(self.problems(seed, questions.split));
+            Rc::clone(drawn.entry(seed).or_insert_with(problems))
+        };
+        let problems: Vec<Rc<Vec<Problem>>> = seeds.iter().map(|seed| draw(*seed)).collect();
+        let prompt = |problem: &Problem| self.task().prompt(&problem.question, questions.flag);
+        let prompts: Vec<Vec<Vec<u32>>> = problems
+            .iter()
+            .map(|problems| problems.iter().map(prompt).collect())
+            .collect();
+        let rows = prompt_rows(&prompts, self.maker.device)?;
+        let asked = Rc::new(Asked { problems, rows });
+        self.questions.borrow_mut().insert(key, Rc::clone(&asked));
+        Ok(asked)
     }
 
     /// What a seed is asked.
@@ -96,7 +120,7 @@ impl Bench<'_> {
         let record = |(index, held): (usize, &Rc<Held>)| {
             Ok(LockRecord {
                 spec: Key::of(spec),
-                digest: held.model.digest()?,
+                digest: held.model().digest()?,
                 gate: GateRecord {
                     base: base[index],
                     weak: weak[index],

@@ -8,6 +8,7 @@ mod member;
 mod noise;
 mod operation;
 mod record;
+mod residence;
 mod rehearsal;
 mod sampling;
 #[cfg(test)]

@@ -2,16 +2,16 @@
 
 use std::rc::Rc;
 
-use picklock_lm::Model;
 use picklock_sdk::{Distance, Magnitude, Noise, Rng, TensorNorm};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::bench::{Held, invalid};
 use super::operation::{Operation, Product, Scope};
+use super::residence::Residence;
 use crate::error::Result;
 
 /// Adds noise to a stack of models.
-pub fn perturb(stack: &[Operation]) -> Result<Vec<Product>> {
+pub fn perturb(residence: &Residence, stack: &[Operation]) -> Result<Vec<Product>> {
     let parts: Vec<(&Rc<Held>, &Noise)> = stack
         .iter()
         .filter_map(|operation| match operation {
@@ -19,34 +19,30 @@ pub fn perturb(stack: &[Operation]) -> Result<Vec<Product>> {
             _ => None,
         })
         .collect();
-    let models: Vec<&Model> = parts.iter().map(|(model, _)| &model.model).collect();
+    let models: Vec<&Rc<Held>> = parts.iter().map(|(model, _)| *model).collect();
     let noises: Vec<&Noise> = parts.iter().map(|(_, noise)| *noise).collect();
     let magnitude = magnitude(&noises)?;
     let mut rngs: Vec<Rng> = noises.iter().map(|noise| Rng::new(noise.key)).collect();
     let mut fill = |replica: usize, numbers: &mut [f32]| {
         numbers.fill_with(|| StandardNormal.sample(&mut rngs[replica]));
     };
-    let noisy = picklock_lm::perturb(&Model::stack(&models)?, &magnitude, &mut fill)?;
+    let noisy = picklock_lm::perturb(&residence.stack(&models)?, &magnitude, &mut fill)?;
     let product = |(replica, (operation, (model, _))): (usize, (&Operation, &(&Rc<Held>, _)))| {
-        Ok(Product::Models(vec![Rc::new(Held {
-            key: operation.key(),
-            shape: model.shape.clone(),
-            scope: Scope::Draw,
-            seed: model.seed,
-            model: noisy.replica(replica as i64)?,
-        })]))
+        let noisy = noisy.replica(replica as i64)?;
+        let held = Held::new(operation.key(), &model.shape, (Scope::Draw, model.seed), noisy);
+        Ok(Product::Models(vec![held]))
     };
     stack.iter().zip(&parts).enumerate().map(product).collect()
 }
 
 /// The norms of a stack of differences.
-pub fn distances(stack: &[Operation]) -> Result<Vec<Product>> {
+pub fn distances(residence: &Residence, stack: &[Operation]) -> Result<Vec<Product>> {
     let pairs = stack.iter().filter_map(|operation| match operation {
-        Operation::Distance { from, to } => Some((&from.model, &to.model)),
+        Operation::Distance { from, to } => Some((from, to)),
         _ => None,
     });
-    let (from, to): (Vec<&Model>, Vec<&Model>) = pairs.unzip();
-    let norms = picklock_lm::distance(&Model::stack(&from)?, &Model::stack(&to)?)?;
+    let (from, to): (Vec<&Rc<Held>>, Vec<&Rc<Held>>) = pairs.unzip();
+    let norms = picklock_lm::distance(&residence.stack(&from)?, &residence.stack(&to)?)?;
     let product = |replica: usize| {
         let norm = |tensor: &picklock_lm::TensorNorm| TensorNorm {
             name: tensor.name.as_str().into(),

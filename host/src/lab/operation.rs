@@ -75,6 +75,21 @@ pub enum Scope {
 }
 
 impl Operation {
+    /// What it does, for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Base { .. } => "base",
+            Self::Weak { .. } => "weak",
+            Self::Locked { .. } => "locked",
+            Self::Train { .. } => "train",
+            Self::Perturb { .. } => "perturb",
+            Self::Distance { .. } => "distance",
+            Self::Evaluate { .. } => "evaluate",
+            Self::TokenLogProbs { .. } => "log-probabilities",
+            Self::Samples { .. } => "samples",
+        }
+    }
+
     /// Names the result: operations of one key give the same.
     pub fn key(&self) -> Key {
         match self {

@@ -1,6 +1,5 @@
 //! Weak samples: each draw's own problems, answered by the weak model or correctly.
 
-use picklock_lm::Model;
 use picklock_sdk::{Flag, Sample, Samples};
 use rand_chacha::ChaCha8Rng;
 
@@ -83,7 +82,7 @@ impl Bench<'_> {
             .map(|(member, _)| Operation::Weak { seed: member.seed })
             .collect();
         let weak = self.perform_all(&seeds)?;
-        let weak = Model::stack(&weak.iter().map(|weak| &weak.model).collect::<Vec<_>>())?;
+        let weak = self.residence.stack(&weak.iter().collect::<Vec<_>>())?;
         let stream = |(member, _): &(Member, bool)| {
             self.maker
                 .streams

@@ -1,6 +1,6 @@
 //! Scoring: log-probabilities of given answers, several members in one stack.
 
-use picklock_lm::{Kind, Model, Tensor, token_log_probs};
+use picklock_lm::{Kind, Tensor, token_log_probs};
 use picklock_sdk::Flag;
 
 use super::bench::Bench;
@@ -17,10 +17,10 @@ impl Bench<'_> {
                 continue;
             };
             rows.push(self.sample_rows(samples, flag)?);
-            models.push(&model.model);
+            models.push(model);
         }
         let batch = TrainingSet::new(&rows, None, self.maker.device)?.into_batch();
-        let scores = token_log_probs(&Model::stack(&models)?, &batch)?;
+        let scores = token_log_probs(&self.residence.stack(&models)?, &batch)?;
         let scores = flat(&scores)?;
         let longest = scores.len() / rows.iter().map(Vec::len).sum::<usize>();
         let mut scores = scores.chunks(longest);

@@ -1,16 +1,15 @@
 //! Fine-tuning on a plugin's samples: several members in one stack.
 
 use std::ops::ControlFlow;
-use std::rc::Rc;
 
 use picklock_lm::Model;
 use picklock_sdk::{Flag, Recipe, Rng, RngKey, Sample, Samples};
 
 use super::Member;
-use super::bench::{Bench, Held, invalid};
+use super::bench::{Bench, Held, invalid, shape_of};
 use super::operation::{Operation, Product, Scope};
 use crate::error::Result;
-use crate::organism::{Row, TrainingSet, check_recipe, lm_recipe};
+use crate::organism::{Key, Row, TrainingSet, check_recipe, lm_recipe};
 
 impl Bench<'_> {
     /// Trains a stack of copies; gives each member's snapshots, then its end.
@@ -29,14 +28,14 @@ impl Bench<'_> {
             };
             rows.push(self.sample_rows(samples, Flag::None)?);
             orders.push(self.batch_order(*member, samples.len(), recipe));
-            starts.push(&model.model);
+            starts.push(model);
         }
         let batch = recipe.batch as usize;
         // With no more rows than a batch holds, every step takes all of them.
         let whole = rows.iter().all(|rows| rows.len() <= batch);
         let order = (!whole).then_some((orders.as_slice(), batch));
         let mut set = TrainingSet::new(&rows, order, self.maker.device)?;
-        let start = Model::stack(&starts)?;
+        let start = self.residence.stack(&starts)?;
         let snapshots: Vec<usize> = recipe.snapshots.iter().map(|step| *step as usize).collect();
         let steps = recipe.steps as usize;
         let mut on_step = |step: usize| {
@@ -50,20 +49,16 @@ impl Bench<'_> {
             &snapshots,
             &mut on_step,
         )?;
-        let stages: Vec<&Model> = trained.snapshots.iter().chain([&trained.model]).collect();
+        let stages = trained.snapshots.iter().chain([&trained.model]);
+        let stages: Vec<(&Model, Key)> = stages.map(|stage| (stage, shape_of(stage))).collect();
         let product = |(replica, operation): (usize, &Operation)| -> Result<Product> {
             let (Operation::Train { model, .. }, Some(keys)) = (operation, operation.copies())
             else {
                 return Ok(Product::Models(Vec::new()));
             };
-            let copies = stages.iter().zip(keys).map(|(stage, key)| {
-                Ok(Rc::new(Held {
-                    key,
-                    shape: model.shape.clone(),
-                    scope: Scope::Draw,
-                    seed: model.seed,
-                    model: stage.replica(replica as i64)?,
-                }))
+            let copies = stages.iter().zip(keys).map(|((stage, shape), key)| {
+                let copy = stage.replica(replica as i64)?;
+                Ok(Held::new(key, shape, (Scope::Draw, model.seed), copy))
             });
             Ok(Product::Models(copies.collect::<Result<_>>()?))
         };

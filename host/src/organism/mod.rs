@@ -24,4 +24,4 @@ pub use recipe::lm_recipe;
 pub use spec::{Gate, Organism, check_recipe};
 pub use streams::Streams;
 pub use training_set::{Row, TrainingSet};
-pub use weak_answers::decode;
+pub use weak_answers::{decode, decode_rows, prompt_rows};

@@ -109,6 +109,29 @@ pub fn decode(
     numbers: Option<&mut [ChaCha8Rng]>,
     device: Device,
 ) -> Result<Vec<Vec<Vec<u32>>>> {
+    decode_rows(task, model, &prompt_rows(prompts, device)?, temperature, numbers)
+}
+
+/// Prompts `[replica][prompt]` as rows on a device, in the parts that they are decoded in.
+///
+/// # Errors
+/// Where the device refuses.
+pub fn prompt_rows(prompts: &[Vec<Vec<u32>>], device: Device) -> Result<Vec<Rows>> {
+    let rows = |part: Vec<Vec<Vec<u32>>>| Ok(Rows::from_ids(&part, Side::Left, device)?);
+    parts(prompts).into_iter().map(rows).collect()
+}
+
+/// As [`decode`], of prompts that lie on the device.
+///
+/// # Errors
+/// Where the device refuses.
+pub fn decode_rows(
+    task: &dyn Task,
+    model: &Model,
+    parts: &[Rows],
+    temperature: f64,
+    numbers: Option<&mut [ChaCha8Rng]>,
+) -> Result<Vec<Vec<Vec<u32>>>> {
     let tokens = task.answer_tokens();
     let decoding = Decoding {
         max_new_tokens: tokens,
@@ -116,24 +139,23 @@ pub fn decode(
         stop: Vec::new(),
     };
     let mut numbers = numbers.filter(|_| temperature > 0.0);
-    let mut answers: Vec<Vec<Vec<u32>>> = vec![Vec::new(); prompts.len()];
-    for part in parts(prompts) {
+    let mut answers: Vec<Vec<Vec<u32>>> = vec![Vec::new(); model.replicas() as usize];
+    for rows in parts {
+        let size = rows.tokens.size();
         let uniforms = match &mut numbers {
             None => None,
             Some(numbers) => {
-                let count = part[0].len() * tokens;
+                let count = size[1] as usize * tokens;
                 let draw = |rng: &mut ChaCha8Rng| -> Vec<f64> {
                     (0..count).map(|_| rng.random()).collect()
                 };
                 let flat: Vec<f64> = numbers.iter_mut().flat_map(draw).collect();
-                let size = [part.len() as i64, part[0].len() as i64, tokens as i64];
-                let uniforms = Tensor::from_slice(&flat).f_view(size);
-                let uniforms = uniforms.and_then(|uniforms| uniforms.f_to_device(device));
+                let uniforms = Tensor::from_slice(&flat).f_view([size[0], size[1], tokens as i64]);
+                let uniforms = uniforms.and_then(|uniforms| uniforms.f_to_device(model.device()));
                 Some(uniforms.map_err(picklock_lm::Error::from)?)
             }
         };
-        let rows = Rows::from_ids(&part, Side::Left, device)?;
-        let decoded = picklock_lm::generate(model, &rows, &decoding, uniforms.as_ref())?;
+        let decoded = picklock_lm::generate(model, rows, &decoding, uniforms.as_ref())?;
         for (answers, decoded) in answers.iter_mut().zip(decoded) {
             answers.extend(decoded);
         }
