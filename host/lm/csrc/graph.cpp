@@ -2,6 +2,7 @@
 
 #include "shim.h"
 
+#include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <ATen/ops/empty.h>
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -33,19 +34,31 @@ void begin(Captured& captured, at::cuda::MempoolId_t pool) {
     captured.graph.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
 }
 
+// The smallest graph there is.
+std::unique_ptr<Captured> smallest(int device) {
+    const auto options = at::TensorOptions().dtype(at::kByte).device(at::kCUDA, static_cast<c10::DeviceIndex>(device));
+    const Tensor something = at::empty({1}, options);
+    auto made = std::make_unique<Captured>();
+    made->device = device;
+    begin(*made, at::cuda::graph_pool_handle());
+    C10_CUDA_CHECK(cudaMemsetAsync(something.data_ptr(), 0, 1, c10::cuda::getCurrentCUDAStream(device)));
+    made->graph.capture_end();
+    return made;
+}
+
 at::cuda::MempoolId_t shared_pool(int device) {
     auto& kept = keeper(device);
-    if (!kept) {
-        const auto options = at::TensorOptions().dtype(at::kByte).device(at::kCUDA, static_cast<c10::DeviceIndex>(device));
-        const Tensor something = at::empty({1}, options);
-        auto made = std::make_unique<Captured>();
-        made->device = device;
-        begin(*made, at::cuda::graph_pool_handle());
-        C10_CUDA_CHECK(cudaMemsetAsync(something.data_ptr(), 0, 1, c10::cuda::getCurrentCUDAStream(device)));
-        made->graph.capture_end();
-        kept = std::move(made);
-    }
+    if (!kept) kept = smallest(device);
     return kept->graph.pool();
+}
+
+// Does each part of what a failed end has left undone; the end may have failed after any of them.
+template <typename F>
+void perhaps(F&& part) {
+    try {
+        part();
+    } catch (const std::exception&) {
+    }
 }
 
 }  // namespace
@@ -84,11 +97,22 @@ PICKLOCK picklock_capture_abort(void* graph) {
     try {
         captured->graph.capture_end();
     } catch (const std::exception&) {
-        // Where the stream refuses, the allocator has not been told yet that the capture is over.
-        allocator::endAllocateToPool(static_cast<c10::DeviceIndex>(captured->device), shared_pool(captured->device));
+        // Where the stream refuses, the allocators, of the device's memory and of pinned memory, have not been told yet
+        // that the capture is over: no other one could begin.
+        const auto device = static_cast<c10::DeviceIndex>(captured->device);
+        const auto pool = shared_pool(captured->device);
+        const auto pinned = at::getHostAllocator(at::kCUDA);
+        perhaps([&] { allocator::endAllocateToPool(device, pool); });
+        perhaps([&] { pinned->end_allocate_to_pool(pool); });
+        allocator::releasePool(device, pool);
+        pinned->release_pool(pool);
+        cudaGetLastError();
+        // Nor has the generator of random numbers, which would refuse to be used: a capture that succeeds tells it. The
+        // failed graph stays behind, since others still point to it.
+        smallest(captured->device);
+        return nullptr;
     }
-    cudaGetLastError();
-    // Its destructor would fail on a graph that never came to be.
+    delete captured;
     PICKLOCK_END
 }
 

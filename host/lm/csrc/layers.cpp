@@ -76,8 +76,8 @@ struct Norm : Function<Norm> {
         const Tensor slope = slopes.back().contiguous();
         const NormShape shape(x, weight);
         int rows_per_replica = shape.rows_per_replica;
-        // As many blocks as the device holds at once, and no more than there are rows for.
-        const int64_t most = std::max<int64_t>(1, 528 / shape.replicas);
+        // As many blocks as a large device holds at once, and no more than there are rows for.
+        const int64_t most = std::max<int64_t>(1, (shape.threads == 32 ? 528 : 264) / shape.replicas);
         const int64_t parts = std::min<int64_t>(blocks(rows_per_replica, shape.rows_a_block()), most);
         const auto options = x.options().dtype(at::kFloat);
         const Tensor weight_parts = at::empty({shape.replicas, parts, shape.width}, options);
@@ -209,12 +209,18 @@ struct Embedding : Function<Embedding> {
     static variable_list backward(AutogradContext* context, variable_list slopes) {
         const Tensor ids = context->get_saved_variables()[0], slope = slopes[0].contiguous();
         const auto sizes = context->saved_data["sizes"].toIntVector();
-        const Tensor to = at::zeros(sizes, slope.options());
+        const int64_t replicas = ids.size(0), entries = sizes[0] / replicas;
+        // A block an entry is enough of them in a stack alone.
+        const bool by_entry = replicas > 1 && entries <= ids.size(1);
+        const Tensor to = by_entry ? at::empty(sizes, slope.options()) : at::zeros(sizes, slope.options());
         const void *s = data<void>(slope), *i = data<void>(ids);
         void* out = data<void>(to);
         int tokens = ids.size(1);
-        launch({"embedding", "embedding_backward", {{"BF16", is_bfloat16(slope)}, {"V", 1}, {"D", sizes[1]}}},
-               {static_cast<unsigned>(tokens), static_cast<unsigned>(ids.size(0))}, {128}, {&s, &i, &out, &tokens});
+        launch({"embedding",
+                "embedding_backward",
+                {{"BF16", is_bfloat16(slope)}, {"V", 1}, {"D", sizes[1]}, {"BY_ENTRY", by_entry}}},
+               {static_cast<unsigned>(by_entry ? entries : tokens), static_cast<unsigned>(replicas)}, {128},
+               {&s, &i, &out, &tokens});
         return {to, Tensor()};
     }
 };
@@ -283,12 +289,13 @@ PICKLOCK picklock_attend(Tensor** out, const Tensor* q, const Tensor* keys, cons
     while (lanes < 32 && lanes * v < width) lanes *= 2;
     const long packs = blocks(width, lanes * v), group = queries / heads;
     const long warps = keys->size(2) <= 96 ? 1 : 4;
-    TORCH_CHECK(group * packs * v <= 128, "attention of ", group, " query heads of ", width, " numbers a key head");
+    // Query heads that go together: numbers of four are what a thread has registers for.
+    const long parts = blocks(group, std::max(1L, std::min(4L, 32 / (packs * v)))), together = blocks(group, parts);
     const Tensor to = at::empty({rows, queries * width}, q->options());
     const void *qs = data<void>(*q), *ks = data<void>(*keys), *vs = data<void>(*values), *n = data<void>(*newest),
                *f = data<void>(given(first));
     void* o = data<void>(to);
-    int64_t items = rows * heads;
+    int64_t items = rows * heads * parts;
     int head_count = heads, capacity = keys->size(2), near = window;
     float scale = 1.f / std::sqrt(static_cast<float>(width));
     launch({"attend",
@@ -296,7 +303,9 @@ PICKLOCK picklock_attend(Tensor** out, const Tensor* q, const Tensor* keys, cons
             {{"BF16", is_bfloat16(*q)},
              {"V", v},
              {"D", width},
-             {"GROUP", group},
+             {"GROUP", together},
+             {"PARTS", parts},
+             {"SHARING", group},
              {"WARPS", warps},
              {"LANES", lanes},
              {"PACKS", packs}}},

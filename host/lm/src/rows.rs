@@ -68,6 +68,24 @@ impl Rows {
         })
     }
 
+    /// Rows of the replicas at these places; shares storage where they are all, in order.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] for a place that isn't there.
+    pub fn select(self, places: &[usize]) -> Result<Self> {
+        let replicas = self.tokens.size()[0] as usize;
+        if places.iter().copied().eq(0..replicas) {
+            return Ok(self);
+        }
+        let index: Vec<i64> = places.iter().map(|place| *place as i64).collect();
+        let index = Tensor::f_from_slice(&index)?.f_to_device(self.tokens.device())?;
+        let select = |tensor: &Tensor| tensor.f_index_select(0, &index);
+        Ok(Self {
+            tokens: select(&self.tokens)?,
+            mask: self.mask.as_ref().map(select).transpose()?,
+        })
+    }
+
     /// Some of each replica's rows.
     pub(crate) fn narrow(&self, start: i64, count: i64) -> Result<Self> {
         let narrow = |tensor: &Tensor| tensor.f_narrow(1, start, count);

@@ -8,6 +8,7 @@ mod support;
 
 use std::ops::ControlFlow;
 
+use picklock_lm::cuda::Graph;
 use picklock_lm::{
     Batch, Decoding, Device, Float, Kind, Memory, Model, Optimizer, Precision, Recipe, Rows,
     Schedule, Side, Soft, Tensor, generate, gradients, logits, loss, runtime, token_log_probs,
@@ -317,4 +318,25 @@ fn memory_is_as_it_was() {
         let now = runtime::memory(GPU).unwrap().unwrap().allocated;
         assert_eq!(*before.get_or_insert(now), now);
     }
+}
+
+/// Reading a number waits for the device, which a capture forbids.
+#[test]
+fn a_failed_capture_is_forgotten() {
+    if !gpu() {
+        return;
+    }
+    let mut x = Tensor::ones([4], (Kind::Float, GPU));
+    let failed = Graph::capture(GPU, || Ok(x.f_sum(None)?.f_double_value(&[])?));
+    assert!(failed.is_err());
+    let (graph, ()) = Graph::capture(GPU, || {
+        let _ = x.f_add_scalar_(1)?;
+        Ok(())
+    })
+    .unwrap();
+    graph.replay().unwrap();
+    graph.replay().unwrap();
+    let random = Tensor::randn([4], (Kind::Float, GPU));
+    assert!(random.isfinite().all().int64_value(&[]) == 1);
+    assert_eq!(x.double_value(&[0]), 3.0);
 }

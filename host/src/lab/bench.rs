@@ -1,12 +1,12 @@
 //! The bench: every model of a block, and the operations on them, each done once and in stacks.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use picklock_lm::{Device, Model, runtime};
-use picklock_sdk::{ErrorKind, LabError};
+use picklock_sdk::{ErrorKind, LabError, Split};
 
 use super::evaluation::Asked;
 use super::noise::{distances, perturb};
@@ -15,7 +15,7 @@ use super::residence::Residence;
 use crate::error::{Error, Result};
 use crate::fault;
 use crate::organism::{Key, Maker, check_lock, padded};
-use crate::task::Task;
+use crate::task::{Problem, Task};
 
 /// A model on the bench: a stack of one.
 pub struct Held {
@@ -33,6 +33,8 @@ pub struct Held {
     model: RefCell<Model>,
     /// Whether they are on a GPU.
     here: Cell<bool>,
+    /// Their digest, made when first asked for.
+    digest: OnceCell<String>,
 }
 
 impl Held {
@@ -46,7 +48,20 @@ impl Held {
             bytes: model.bytes(),
             here: Cell::new(model.device() != Device::Cpu),
             model: RefCell::new(model),
+            digest: OnceCell::new(),
         })
+    }
+
+    /// The digest of the weights.
+    ///
+    /// # Errors
+    /// Where the device doesn't hand them over.
+    pub fn digest(&self) -> Result<String> {
+        if let Some(digest) = self.digest.get() {
+            return Ok(digest.clone());
+        }
+        let digest = self.model().digest()?;
+        Ok(self.digest.get_or_init(|| digest).clone())
     }
 
     /// Whether the weights are on a GPU.
@@ -77,6 +92,8 @@ pub struct Bench<'a> {
     /// Members and seeds of one stack as planned, before memory ran out.
     planned: (usize, usize),
     products: HashMap<Key, Product>,
+    /// The problems of each seed.
+    pub(super) problems: RefCell<HashMap<(u32, Split), Rc<Vec<Problem>>>>,
     /// What stacks are asked, by their seeds and the kind of questions.
     pub(super) questions: RefCell<HashMap<Key, Rc<Asked>>>,
     /// Where models are.
@@ -93,6 +110,7 @@ impl<'a> Bench<'a> {
             busy: Duration::ZERO,
             width,
             products: HashMap::new(),
+            problems: RefCell::default(),
             questions: RefCell::default(),
             residence: Residence::new(device),
         }
@@ -101,6 +119,7 @@ impl<'a> Bench<'a> {
     /// Forgets everything: the block has ended.
     pub fn clear(&mut self) {
         self.products.clear();
+        self.problems.borrow_mut().clear();
         self.questions.borrow_mut().clear();
         self.maker.cache.release();
     }

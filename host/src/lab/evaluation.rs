@@ -1,9 +1,8 @@
 //! Asking and grading: several models in one stack, each its own seed's problems.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
-use picklock_lm::Rows;
+use picklock_lm::{Device, Rows};
 use picklock_sdk::{Flag, LabError, LockSpec, Questions, Score, Split};
 
 use super::bench::{Bench, Held};
@@ -37,25 +36,29 @@ impl Bench<'_> {
         let asked = self.asked(&seeds, questions)?;
         let stack = self.residence.stack(&models)?;
         let answers = decode_rows(self.task(), &stack, &asked.rows, 0.0, None)?;
-        let graded = asked.problems.iter().zip(answers).map(|(problems, answers)| {
-            let grade = |(problem, answer): (&Problem, &Vec<u32>)| {
-                self.task().grade(&problem.answer, answer)
-            };
-            let grades: Vec<Grade> = problems.iter().zip(&answers).map(grade).collect();
-            let count = |wanted| grades.iter().filter(|grade| **grade == wanted).count() as u32;
-            let score = Score {
-                correct: count(Grade::Correct),
-                unparsed: count(Grade::Unparsed),
-                problems: grades.len() as u32,
-            };
-            let measure = Measure {
-                name: String::new(),
-                questions: questions.clone(),
-                grades: grades.iter().map(|grade| grade.letter()).collect(),
-                answers,
-            };
-            Product::Evaluation(Rc::new(measure), score)
-        });
+        let graded = asked
+            .problems
+            .iter()
+            .zip(answers)
+            .map(|(problems, answers)| {
+                let grade = |(problem, answer): (&Problem, &Vec<u32>)| {
+                    self.task().grade(&problem.answer, answer)
+                };
+                let grades: Vec<Grade> = problems.iter().zip(&answers).map(grade).collect();
+                let count = |wanted| grades.iter().filter(|grade| **grade == wanted).count() as u32;
+                let score = Score {
+                    correct: count(Grade::Correct),
+                    unparsed: count(Grade::Unparsed),
+                    problems: grades.len() as u32,
+                };
+                let measure = Measure {
+                    name: String::new(),
+                    questions: questions.clone(),
+                    grades: grades.iter().map(|grade| grade.letter()).collect(),
+                    answers,
+                };
+                Product::Evaluation(Rc::new(measure), score)
+            });
         Ok(graded.collect())
     }
 
@@ -65,26 +68,59 @@ impl Bench<'_> {
         if let Some(asked) = self.questions.borrow().get(&key) {
             return Ok(Rc::clone(asked));
         }
-        let mut drawn: HashMap<u32, Rc<Vec<Problem>>> = HashMap::new();
-        let mut draw = |seed: u32| {
-            let problems = || Rc::new(self.problems(seed, questions.split));
-            Rc::clone(drawn.entry(seed).or_insert_with(problems))
-        };
-        let problems: Vec<Rc<Vec<Problem>>> = seeds.iter().map(|seed| draw(*seed)).collect();
+        let mut distinct = seeds.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let drawn = self.problems(&distinct, questions.split);
         let prompt = |problem: &Problem| self.task().prompt(&problem.question, questions.flag);
-        let prompts: Vec<Vec<Vec<u32>>> = problems
+        let prompts: Vec<Vec<Vec<u32>>> = drawn
             .iter()
             .map(|problems| problems.iter().map(prompt).collect())
             .collect();
-        let rows = prompt_rows(&prompts, self.maker.device)?;
-        let asked = Rc::new(Asked { problems, rows });
+        let place = |seed: &u32| distinct.binary_search(seed).unwrap_or_default();
+        let places: Vec<usize> = seeds.iter().map(place).collect();
+        let rows = prompt_rows(&prompts, &places, self.maker.device)?;
+        let problems = places.iter().map(|place| Rc::clone(&drawn[*place]));
+        let asked = Rc::new(Asked {
+            problems: problems.collect(),
+            rows,
+        });
         self.questions.borrow_mut().insert(key, Rc::clone(&asked));
         Ok(asked)
     }
 
-    /// What a seed is asked.
-    fn problems(&self, seed: u32, split: Split) -> Vec<Problem> {
-        problems(self.maker.organism, self.maker.streams, seed, split)
+    /// What seeds are asked, each drawn once a block. A GPU's worker has the host's cores for itself,
+    /// and draws on all of them.
+    fn problems(&self, seeds: &[u32], split: Split) -> Vec<Rc<Vec<Problem>>> {
+        let mut known = self.problems.borrow_mut();
+        let missing = seeds.iter().copied();
+        let missing: Vec<u32> = missing
+            .filter(|seed| !known.contains_key(&(*seed, split)))
+            .collect();
+        let threads = match self.maker.device {
+            Device::Cpu => 1,
+            _ => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let (organism, streams) = (self.maker.organism, self.maker.streams);
+        let draw = |seeds: &[u32]| -> Vec<(u32, Vec<Problem>)> {
+            let draw = |seed: &u32| (*seed, problems(organism, streams, *seed, split));
+            seeds.iter().map(draw).collect()
+        };
+        let drawn: Vec<_> = std::thread::scope(|scope| {
+            let parts = missing.chunks(missing.len().div_ceil(threads).max(1));
+            let drawing: Vec<_> = parts.map(|part| scope.spawn(|| draw(part))).collect();
+            let drawn = drawing.into_iter().map(std::thread::ScopedJoinHandle::join);
+            drawn.flatten().flatten().collect()
+        });
+        let drawn = drawn.into_iter();
+        known.extend(drawn.map(|(seed, problems)| ((seed, split), Rc::new(problems))));
+        let of = |seed: &u32| {
+            known
+                .get(&(*seed, split))
+                .map(Rc::clone)
+                .unwrap_or_default()
+        };
+        seeds.iter().map(of).collect()
     }
 
     /// What the gate looks at, for locks of one specification.
@@ -120,7 +156,7 @@ impl Bench<'_> {
         let record = |(index, held): (usize, &Rc<Held>)| {
             Ok(LockRecord {
                 spec: Key::of(spec),
-                digest: held.model().digest()?,
+                digest: held.digest()?,
                 gate: GateRecord {
                     base: base[index],
                     weak: weak[index],

@@ -8,8 +8,8 @@ mod member;
 mod noise;
 mod operation;
 mod record;
-mod residence;
 mod rehearsal;
+mod residence;
 mod sampling;
 #[cfg(test)]
 mod schedules;

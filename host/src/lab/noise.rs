@@ -29,7 +29,12 @@ pub fn perturb(residence: &Residence, stack: &[Operation]) -> Result<Vec<Product
     let noisy = picklock_lm::perturb(&residence.stack(&models)?, &magnitude, &mut fill)?;
     let product = |(replica, (operation, (model, _))): (usize, (&Operation, &(&Rc<Held>, _)))| {
         let noisy = noisy.replica(replica as i64)?;
-        let held = Held::new(operation.key(), &model.shape, (Scope::Draw, model.seed), noisy);
+        let held = Held::new(
+            operation.key(),
+            &model.shape,
+            (Scope::Draw, model.seed),
+            noisy,
+        );
         Ok(Product::Models(vec![held]))
     };
     stack.iter().zip(&parts).enumerate().map(product).collect()

@@ -109,16 +109,27 @@ pub fn decode(
     numbers: Option<&mut [ChaCha8Rng]>,
     device: Device,
 ) -> Result<Vec<Vec<Vec<u32>>>> {
-    decode_rows(task, model, &prompt_rows(prompts, device)?, temperature, numbers)
+    let places: Vec<usize> = (0..prompts.len()).collect();
+    let rows = prompt_rows(prompts, &places, device)?;
+    decode_rows(task, model, &rows, temperature, numbers)
 }
 
-/// Prompts `[replica][prompt]` as rows on a device, in the parts that they are decoded in.
+/// Prompts as rows on a device, in the parts that they are decoded in. Replica r of the rows has the
+/// prompts `prompts[places[r]]`.
 ///
 /// # Errors
 /// Where the device refuses.
-pub fn prompt_rows(prompts: &[Vec<Vec<u32>>], device: Device) -> Result<Vec<Rows>> {
-    let rows = |part: Vec<Vec<Vec<u32>>>| Ok(Rows::from_ids(&part, Side::Left, device)?);
-    parts(prompts).into_iter().map(rows).collect()
+pub fn prompt_rows(
+    prompts: &[Vec<Vec<u32>>],
+    places: &[usize],
+    device: Device,
+) -> Result<Vec<Rows>> {
+    let rows = |part: Vec<Vec<Vec<u32>>>| {
+        let rows = Rows::from_ids(&part, Side::Left, device)?;
+        Ok(rows.select(places)?)
+    };
+    let parts = parts(prompts, places.len());
+    parts.into_iter().map(rows).collect()
 }
 
 /// As [`decode`], of prompts that lie on the device.
@@ -180,7 +191,7 @@ fn distributions(
         .collect();
     let length = answers[0][0].len() as i64;
     let mut all = Vec::new();
-    for part in parts(&rows) {
+    for part in parts(&rows, rows.len()) {
         let size = [part.len() as i64, part[0].len() as i64, length];
         let first = part[0][0].len() as i64 - length;
         let positions =
@@ -193,10 +204,11 @@ fn distributions(
     Ok(Tensor::f_cat(&all, 1).map_err(picklock_lm::Error::from)?)
 }
 
-/// Cuts `[replica][row]` along the rows into parts of a bounded number of sequences.
-fn parts(rows: &[Vec<Vec<u32>>]) -> Vec<Vec<Vec<Vec<u32>>>> {
+/// Cuts `[replica][row]` along the rows into parts of a bounded number of sequences over so many
+/// replicas.
+fn parts(rows: &[Vec<Vec<u32>>], replicas: usize) -> Vec<Vec<Vec<Vec<u32>>>> {
     let count = rows.first().map_or(0, Vec::len);
-    let size = (SEQUENCES / rows.len().max(1)).max(1);
+    let size = (SEQUENCES / replicas.max(1)).max(1);
     let part = |start: usize| {
         let end = (start + size).min(count);
         rows.iter().map(|rows| rows[start..end].to_vec()).collect()

@@ -121,7 +121,8 @@ fn step(
         precision: way.precision,
         memory: way.memory,
     };
-    let start = Model::noise(architecture, 1, way.precision.weights.kind(), device)?;
+    // As in a run, where a large model at rest is in host memory.
+    let start = Model::noise(architecture, 1, way.precision.weights.kind(), device)?.to_host()?;
     runtime::reset_peak(device)?;
     let mut trainer = Trainer::new(&start, &recipe, device)?;
     drop(start);

@@ -1,9 +1,10 @@
-// Attention of one query a row over the filled part of a key/value cache. GROUP query heads share a key head; WARPS warps
-// take turns with the keys of one row and key head, or with one warp, each of the block's warps has its own.
+// Attention of one query a row over the filled part of a key/value cache. SHARING query heads share a key head, and go in
+// PARTS parts of GROUP at most, for all of them would take too many registers. WARPS warps take turns with the keys of one
+// row and part, or with one warp, each of the block's warps has its own.
 // LANES threads hold a key, PACKS packs of V numbers each, and 32 / LANES keys go side by side.
 
 #define KEYS (32 / LANES)
-#define AHEAD (GROUP > 4 ? 2 : 4)
+#define AHEAD 4
 
 // q [row][query head][D]; caches [row][key head][capacity][D]; out as q. Keys first[row]..=*newest, the last `window`.
 extern "C" __global__ void __launch_bounds__(128)
@@ -13,12 +14,16 @@ extern "C" __global__ void __launch_bounds__(128)
     const int sub = lane / LANES, part = lane % LANES;
     const i64 item = WARPS == 1 ? (i64)blockIdx.x * 4 + warp : blockIdx.x;
     if (item >= items) return;
-    const i64 row = item / heads;
+    const i64 cache = item / PARTS, row = cache / heads;
+    const int before = item % PARTS * GROUP;
+    const int queries = min(GROUP, SHARING - before);
+    q += (cache * SHARING + before) * D;
+    out += (cache * SHARING + before) * D;
     const i64 last = *newest;
     i64 begin = first ? first[row] : 0;
     if (window > 0 && last - window + 1 > begin) begin = last - window + 1;
-    const T* own_keys = keys + item * capacity * D;
-    const T* own_values = values + item * capacity * D;
+    const T* own_keys = keys + cache * capacity * D;
+    const T* own_values = values + cache * capacity * D;
     float query[GROUP][PACKS * V], mixed[GROUP][PACKS * V], most[GROUP], sum[GROUP];
     for (int g = 0; g < GROUP; ++g) {
         most[g] = -INFINITY;
@@ -26,7 +31,7 @@ extern "C" __global__ void __launch_bounds__(128)
         for (int p = 0; p < PACKS; ++p)
             for (int i = 0; i < V; ++i) {
                 const int column = (p * LANES + part) * V + i;
-                query[g][p * V + i] = column < D ? to_float(q[(item * GROUP + g) * D + column]) * scale : 0.f;
+                query[g][p * V + i] = column < D && g < queries ? to_float(q[g * D + column]) * scale : 0.f;
                 mixed[g][p * V + i] = 0.f;
             }
     }
@@ -96,10 +101,10 @@ extern "C" __global__ void __launch_bounds__(128)
     for (int g = 0; g < GROUP; ++g)
         for (int p = 0; p < PACKS; ++p) {
             const int column = (p * LANES + part) * V;
-            if (column >= D) continue;
+            if (column >= D || g >= queries) continue;
             Pack<T, V> pack;
             for (int i = 0; i < V; ++i) set(pack.at[i], mixed[g][p * V + i] / sum[g]);
-            *(Pack<T, V>*)(out + (item * GROUP + g) * D + column) = pack;
+            *(Pack<T, V>*)(out + g * D + column) = pack;
         }
 #else
     // Then the warps.
@@ -117,7 +122,7 @@ extern "C" __global__ void __launch_bounds__(128)
                 }
         }
     __syncthreads();
-    for (int n = threadIdx.x; n < GROUP * D; n += 32 * WARPS) {
+    for (int n = threadIdx.x; n < queries * D; n += 32 * WARPS) {
         const int g = n / D, column = n % D;
         float highest = -INFINITY, total = 0.f, value = 0.f;
         for (int w = 0; w < WARPS; ++w) highest = fmaxf(highest, all_most[w][g]);
@@ -127,7 +132,7 @@ extern "C" __global__ void __launch_bounds__(128)
             total += all_sum[w][g] * share;
             value += all_mixed[w][g][column] * share;
         }
-        set(out[(item * GROUP + g) * D + column], value / total);
+        set(out[n], value / total);
     }
 #endif
 }

@@ -83,7 +83,8 @@ extern "C" __global__ void update(const __grid_constant__ Tensors tensors, Const
 #endif
         float values[V];
 #if MASTER
-        for (int i = 0; i < V; ++i) values[i] = tensors.master[tensor][index + i];
+        const Pack<float, V> before = *(const Pack<float, V>*)(tensors.master[tensor] + index);
+        for (int i = 0; i < V; ++i) values[i] = before.at[i];
 #else
         const Pack<T, V> before = *(const Pack<T, V>*)(tensors.weight[tensor] + index);
         for (int i = 0; i < V; ++i) values[i] = to_float(before.at[i]);
@@ -109,7 +110,9 @@ extern "C" __global__ void update(const __grid_constant__ Tensors tensors, Const
             set(after.at[i], value);
         }
 #if MASTER
-        for (int i = 0; i < V; ++i) tensors.master[tensor][index + i] = values[i];
+        Pack<float, V> exact;
+        for (int i = 0; i < V; ++i) exact.at[i] = values[i];
+        *(Pack<float, V>*)(tensors.master[tensor] + index) = exact;
 #endif
         *(Pack<T, V>*)(tensors.weight[tensor] + index) = after;
         *(Pack<S, V>*)(tensors.mean[tensor] + index) = m;

@@ -28,20 +28,12 @@ impl Graph {
         let mut graph = std::ptr::null_mut();
         // SAFETY: room for one pointer.
         called(unsafe { (library.capture_begin)(&raw mut graph, index as i32) })?;
-        let made = match work() {
-            Ok(made) => made,
-            Err(error) => {
-                // SAFETY: a graph that was begun.
-                called(unsafe { (library.capture_abort)(graph) })?;
-                return Err(error);
-            }
-        };
+        // SAFETY: a graph that was begun, and is not used again. What led here says more than what
+        // the clean-up may meet.
+        let abort = || drop(called(unsafe { (library.capture_abort)(graph) }));
+        let made = work().inspect_err(|_| abort())?;
         // SAFETY: as above.
-        if let Err(error) = called(unsafe { (library.capture_end)(graph) }) {
-            // SAFETY: as above.
-            called(unsafe { (library.capture_abort)(graph) })?;
-            return Err(error);
-        }
+        called(unsafe { (library.capture_end)(graph) }).inspect_err(|_| abort())?;
         Ok((Self(graph), made))
     }
 
