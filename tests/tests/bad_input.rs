@@ -83,6 +83,26 @@ fn missing_arguments_are_named() {
 }
 
 #[test]
+fn a_plugins_folder_that_is_not_there_is_named() {
+    let place = Place::new();
+    let expected = "expected one with plugins/, hypotheses/ and organisms/";
+    let line = format!("--plugins: nowhere: no such folder; {expected}");
+    refused(&place, &["plan", "core", "--plugins", "nowhere"], &line);
+    place.write("here/file", "something else");
+    let line = format!("--plugins: file: is no folder; {expected}");
+    refused(&place, &["status", "o", "--plugins", "file"], &line);
+    let run = |folders: &str| place.run_with(&[("PICKLOCK_PLUGINS", folders)], &["--dry-run"]);
+    run(":").ok();
+    let line = format!("PICKLOCK_PLUGINS: nowhere: no such folder; {expected}");
+    assert_eq!(
+        run("root:nowhere").refusal(),
+        line.replace("nowhere", "root")
+    );
+    let root = place.path("root").display().to_string();
+    assert_eq!(run(&format!("{root}:nowhere")).refusal(), line);
+}
+
+#[test]
 fn a_gpu_that_is_not_there_is_missed_before_anything_is_done() {
     if works(&mut Command::new("nvidia-smi")) {
         return skipped("there is a GPU");

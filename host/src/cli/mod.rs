@@ -58,7 +58,11 @@ pub fn main() -> Result<ExitCode> {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let roots = Roots::discover(&cli.roots);
+    let roots = match cli.command {
+        // It is told where its plugins lie.
+        Command::Worker => Roots::default(),
+        _ => Roots::discover(&cli.roots)?,
+    };
     match cli.command {
         Command::Run(run) => run.main(&roots),
         Command::Plan(plan) => plan.main(&roots),
