@@ -53,22 +53,52 @@ fn unknown_names_get_the_nearest_right_one() {
         &["rum"],
         "unrecognized subcommand 'rum'; did you mean `run`?",
     );
+    for (far, line) in [
+        (
+            "rest",
+            "unrecognized subcommand 'rest'; see picklock --help",
+        ),
+        (
+            "--jump",
+            "unexpected argument '--jump' found; see picklock --help",
+        ),
+    ] {
+        refused(&place, &[far], line);
+    }
 }
 
 #[test]
 fn numbers_out_of_range_are_named_with_their_range() {
     let place = Place::new();
-    for (flag, value) in [("--seeds", "0"), ("--draws", "0"), ("--seeds", "10001")] {
-        let line = format!(
-            "invalid value '{value}' for '{flag} <N>': {value} is not in 1..=10000; see picklock --help"
-        );
-        refused(&place, &["run", "core", "--no-build", flag, value], &line);
+    let invalid = |flag: &str, value: &str, name: &str, expected: &str| {
+        format!("invalid value '{value}' for '{flag} <{name}>': {expected}; see picklock --help")
+    };
+    for (flag, last) in [
+        ("--seeds", "10,000"),
+        ("--width", "10,000"),
+        ("--workers", "1,000"),
+    ] {
+        for value in ["0", "-5", "10001", "two", "1e3", "4294967297"] {
+            let expected = format!("expected a whole number from 1 to {last}");
+            let line = invalid(flag, value, "N", &expected);
+            refused(&place, &["run", "core", "--no-build", flag, value], &line);
+        }
     }
-    let done = place.picklock(&["run", "core", "--no-build", "--seeds", "two"]);
-    assert!(
-        done.refusal()
-            .starts_with("invalid value 'two' for '--seeds <N>': ")
+    let expected = "expected a whole number from 0 to 18,446,744,073,709,551,615";
+    let line = invalid("--root-seed", "-1", "N", expected);
+    refused(&place, &["plan", "--root-seed", "-1"], &line);
+    let line = invalid("--points", "-3", "N", "expected a number from 0 to 100");
+    refused(&place, &["power", "--points", "-3"], &line);
+    let line = invalid(
+        "--keep-gb",
+        "-1",
+        "N",
+        "expected a number from 0 to 1,000,000",
     );
+    refused(&place, &["cache", "prune", "--keep-gb", "-1"], &line);
+    let expected = "expected I/N, as in 2/3, with I from 1 to N";
+    let line = invalid("--shard", "-1/2", "I/N", expected);
+    refused(&place, &["run", "--shard", "-1/2"], &line);
 }
 
 #[test]

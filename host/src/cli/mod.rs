@@ -3,6 +3,7 @@
 mod cache;
 mod compare;
 mod new;
+mod number;
 mod plan;
 mod plugins;
 mod power;
@@ -15,10 +16,10 @@ mod table;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::plugins::Roots;
 
 /// The bench that finds out why a password-locked language model opens.
@@ -94,17 +95,28 @@ fn usage(error: &clap::Error) -> Result<ExitCode> {
     let problem = text.split("\n\n").next().unwrap_or_default();
     let problem = problem.strip_prefix("error: ").unwrap_or(problem);
     let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
-    let suggestion = [
-        ContextKind::SuggestedArg,
-        ContextKind::SuggestedSubcommand,
-        ContextKind::SuggestedValue,
-    ];
-    let suggested = suggestion
-        .into_iter()
-        .find_map(|kind| error.get(kind))
-        .map(ToString::to_string);
+    let suggested = suggestion(error);
     Err(Error::Usage(match suggested {
         Some(suggested) => format!("{problem}; did you mean `{suggested}`?"),
         None => format!("{problem}; see picklock --help"),
     }))
+}
+
+/// What a mistyped word most likely means: clap's suggestions go far, near ones count.
+fn suggestion(error: &clap::Error) -> Option<String> {
+    use ContextKind as Kind;
+    let pairs = [
+        (Kind::InvalidArg, Kind::SuggestedArg),
+        (Kind::InvalidSubcommand, Kind::SuggestedSubcommand),
+        (Kind::InvalidValue, Kind::SuggestedValue),
+    ];
+    pairs.into_iter().find_map(|(given, suggested)| {
+        let words = |kind| match error.get(kind) {
+            Some(ContextValue::String(word)) => vec![word.clone()],
+            Some(ContextValue::Strings(words)) => words.clone(),
+            _ => Vec::new(),
+        };
+        let (given, suggested) = (words(given).pop()?, words(suggested));
+        nearest(&given, suggested.iter().map(String::as_str)).map(str::to_string)
+    })
 }

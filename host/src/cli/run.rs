@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::number::{COUNT, whole};
 use crate::batch::{self, Event, Request, Shard};
 use crate::error::Result;
 use crate::plugins::Roots;
@@ -18,10 +19,10 @@ pub struct Run {
     #[arg(long, default_value = "tiny", value_name = "NAME")]
     organism: String,
     /// Replicates of the organism.
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = whole::<u32>(COUNT), allow_negative_numbers = true)]
     seeds: u32,
     /// Choices of weak samples within each seed.
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = whole::<u32>(COUNT), allow_negative_numbers = true)]
     draws: u32,
     /// Where models run: cpu, or GPUs as in cuda:0,cuda:1, each with a worker process.
     #[arg(
@@ -33,14 +34,19 @@ pub struct Run {
     )]
     devices: Vec<String>,
     /// Worker processes on a CPU. [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=1000), allow_negative_numbers = true)]
     workers: Option<u32>,
     /// Members (a seed and a draw each) that run side by side; fixed with the first trial.
     /// [default: about 8 on a CPU, 64 on a GPU]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(COUNT), allow_negative_numbers = true)]
     width: Option<u32>,
     /// Run one of N parts of the plan; all parts share the run's folder, and may run at once.
-    #[arg(long, value_name = "I/N", conflicts_with = "fresh")]
+    #[arg(
+        long,
+        value_name = "I/N",
+        conflicts_with = "fresh",
+        allow_hyphen_values = true
+    )]
     shard: Option<Shard>,
     /// Run failed trials again.
     #[arg(long)]
@@ -61,7 +67,7 @@ pub struct Run {
     #[arg(long)]
     dry_run: bool,
     /// The root of all random streams.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<u64>(0..=u64::MAX), allow_negative_numbers = true)]
     root_seed: u64,
 }
 
