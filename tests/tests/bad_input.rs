@@ -99,6 +99,17 @@ fn numbers_out_of_range_are_named_with_their_range() {
     let expected = "expected I/N, as in 2/3, with I from 1 to N";
     let line = invalid("--shard", "-1/2", "I/N", expected);
     refused(&place, &["run", "--shard", "-1/2"], &line);
+    let line = "seeds x draws is 100,000,000, expected 1 to 1,000,000";
+    let many = [
+        "plan",
+        "core",
+        "--organism",
+        "micro",
+        "--no-build",
+        "--seeds",
+        "10000",
+    ];
+    refused(&place, &[&many[..], &["--draws", "10000"]].concat(), line);
 }
 
 #[test]

@@ -116,6 +116,7 @@ impl Request<'_> {
             environment: environment(device),
             hypotheses: Vec::new(),
         };
+        manifest.check().map_err(Error::Usage)?;
         if !self.fresh && path.join("manifest.json").exists() {
             adopt(&path, &mut manifest, &chosen, &all)?;
             check_width(&path, self, manifest.geometry)?;

@@ -3,6 +3,7 @@
 
 mod manifest;
 mod segment;
+mod soundness;
 
 pub use manifest::{Environment, Geometry, Manifest, RunHypothesis, RunPlugin};
 pub use segment::{Segment, Trial, holds, read, segments, set_aside, write};
