@@ -16,7 +16,7 @@ use super::process::Heard;
 use super::progress::Progress;
 use super::protocol::{FromWorker, ToWorker, VERSION};
 use super::shard::Shard;
-use super::worker::{failed, write_records};
+use super::trials::{failed, write_records};
 use crate::error::{Error, Result};
 use crate::journal::{self, Manifest, RunHypothesis};
 use crate::lab::Member;
