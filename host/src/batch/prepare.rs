@@ -103,6 +103,7 @@ impl Request<'_> {
             None => default_folder(&organism.name, &chosen, &all),
         };
         let cuda = device != Device::Cpu;
+        let gpus = if cuda { devices.len() as u32 } else { 0 };
         let mut manifest = Manifest {
             format: Manifest::FORMAT,
             picklock: env!("CARGO_PKG_VERSION").to_string(),
@@ -112,7 +113,7 @@ impl Request<'_> {
             planned_seeds: self.seeds,
             seeds: self.seeds,
             draws: self.draws,
-            geometry: cut(self, cuda),
+            geometry: cut(self, gpus),
             environment: environment(device),
             hypotheses: Vec::new(),
         };
