@@ -78,7 +78,7 @@ impl Basis<'_> {
     /// What `plan` costs.
     pub fn costs(&self, plan: &Plan) -> Costs {
         let mut costs = Costs {
-            workers: self.workers.clamp(1, plan.blocks.len().max(1)) as f64,
+            workers: plan.workers(self.workers).max(1) as f64,
             ..Costs::default()
         };
         let environment = self.manifest.environment.numeric();

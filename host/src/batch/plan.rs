@@ -88,6 +88,11 @@ impl Plan {
     pub fn cohorts(&self) -> usize {
         self.blocks.iter().map(|block| block.cohorts.len()).sum()
     }
+
+    /// How many of so many workers have something to do.
+    pub fn workers(&self, workers: usize) -> usize {
+        workers.min(self.blocks.len())
+    }
 }
 
 /// Every arm that these hypotheses need, in order, `core`'s first.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::event::{End, Event};
 use super::folder::RunFolder;
+use super::outlook::Outlook;
 use super::prepare::{Planned, Prepared, Request};
 use super::progress::{Progress, readable};
 use super::retry::set_failed_aside;
@@ -121,16 +122,7 @@ impl Batch<'_> {
         } = planned;
         let shard = self.request.shard;
         if self.request.json {
-            return Event::Plan {
-                run,
-                shard: shard.map(|shard| shard.to_string()),
-                trials: plan.trials,
-                done: plan.done,
-                cohorts: plan.cohorts(),
-                devices,
-                expected_seconds: costs.total(),
-            }
-            .print();
+            return Event::Plan(&Outlook::new(self.prepared, planned, shard)).print();
         }
         let hypotheses = &manifest.hypotheses;
         let arms: usize = hypotheses
@@ -164,7 +156,7 @@ impl Batch<'_> {
                 "{open} to run in {} cohorts on {} ({} worker processes), about {}",
                 plan.cohorts(),
                 self.request.devices.join(" and "),
-                devices.len().clamp(1, plan.blocks.len()),
+                plan.workers(devices.len()),
                 readable(costs.total())
             ),
         }

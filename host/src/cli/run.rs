@@ -1,6 +1,6 @@
 //! `picklock run`: plan, say what it will cost, run what the journal lacks, report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -77,10 +77,22 @@ impl Run {
     /// # Errors
     /// Where the input is bad, or the run can't go on.
     pub fn main(&self, roots: &Roots) -> Result<bool> {
-        let done = match self.dry_run {
-            true => batch::outlook(&self.request(), None, roots),
-            false => batch::run(&self.request(), roots),
-        };
+        match self.dry_run {
+            true => self.outlook(None, roots),
+            false => self.told(batch::run(&self.request(), roots)),
+        }
+    }
+
+    /// Says what would be run and what it would cost; `true` where some plugin is refused.
+    ///
+    /// # Errors
+    /// Where the input is bad, or the folder belongs to another run.
+    pub fn outlook(&self, from: Option<&Path>, roots: &Roots) -> Result<bool> {
+        self.told(batch::outlook(&self.request(), from, roots))
+    }
+
+    /// Tells an error to machines too.
+    fn told(&self, done: Result<bool>) -> Result<bool> {
         if let (true, Err(error)) = (self.json, &done) {
             let message = &error.to_string();
             Event::Error { message }.print();
@@ -89,7 +101,7 @@ impl Run {
     }
 
     /// What is asked for.
-    pub fn request(&self) -> Request<'_> {
+    fn request(&self) -> Request<'_> {
         Request {
             hypotheses: &self.hypotheses,
             organism: &self.organism,

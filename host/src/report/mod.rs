@@ -26,7 +26,7 @@ use std::path::Path;
 
 pub use compare::{Form, compare};
 pub use evidence::Evidence;
-pub use power::{Power, Sizes, core_effect, size};
+pub use power::{Found, Power, Sizes, core_effect, size};
 pub use show::{Show, show};
 
 use crate::error::{Error, Result};
