@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of it is test code")]
 
-use picklock_tests::Place;
+use picklock_tests::{Place, skipped};
 use serde_json::Value;
 
 /// The cells of the table's row of this name.
@@ -164,6 +164,42 @@ fn a_shards_plan_counts_its_own_trials() {
     );
     assert_eq!(row(&text, "core")[..3], ["8", "16", "16"]);
     assert_eq!(row(&text, "in all")[..2], ["16", "16"]);
+}
+
+#[test]
+fn a_plan_says_that_its_folder_cannot_be_written() {
+    let place = Place::new();
+    place.write("here/file", "something else");
+    std::fs::create_dir(place.here("thesis")).unwrap();
+    place.write(
+        "here/thesis/chapter-1.txt",
+        "It was a dark and stormy night.",
+    );
+    for (out, problem) in [
+        ("file/o", "file/o: can't make the folder: not a directory"),
+        ("file", "file: can't write: not a directory"),
+        (
+            "thesis",
+            "thesis: not a run folder, and not empty; choose another one with --out",
+        ),
+    ] {
+        let done = place.run(&["core", "--dry-run", "--out", out]).ok();
+        assert_eq!(done.stderr, format!("a run would be refused: {problem}\n"));
+        assert!(done.stdout.starts_with("micro: 4 seeds"), "{done:?}");
+        assert_eq!(place.run(&["core", "--out", out]).refusal(), problem);
+        let done = place
+            .run(&["core", "--dry-run", "--json", "--out", out])
+            .ok();
+        let note = &events(&done.stdout)[1];
+        assert_eq!(note["text"], format!("a run would be refused: {problem}"));
+    }
+    let script = "mkdir ro && mount -t tmpfs -o ro none ro && exec \"$@\"";
+    let run = ["core", "--dry-run", "--out", "ro/o"];
+    let Some(done) = place.in_own_mounts(script, &run) else {
+        return skipped("this user may not mount");
+    };
+    let problem = "a run would be refused: ro/o: can't make the folder: read-only file system";
+    assert!(done.ok().stderr.starts_with(problem));
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::Access;
+
 use super::claim::Claim;
 use super::shard::Shard;
 use crate::error::{Error, Result};
@@ -42,9 +44,8 @@ impl RunFolder {
             std::fs::rename(&path, &aside).map_err(Error::io(&path, "move aside"))?;
             eprintln!("{} moved aside to {}", path.display(), aside.display());
         }
-        if path.is_dir() && !path.join("manifest.json").exists() && holds_something(&path) {
-            let problem = "not a run folder, and not empty; choose another one with --out";
-            return Err(Error::file(&path, problem));
+        if let Some(problem) = foreign(&path) {
+            return Err(problem);
         }
         let journal = path.join("journal");
         std::fs::create_dir_all(&journal).map_err(Error::io(&path, "make the folder"))?;
@@ -110,6 +111,46 @@ pub fn held(path: &Path, shard: Option<Shard>) -> Result<bool> {
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => Err(Error::io(&file, "lock")(error)),
     }
+}
+
+/// Why this folder can't be claimed, as far as that shows before anything is written. With `fresh` an
+/// old one makes room.
+pub fn obstacle(path: &Path, fresh: bool) -> Option<Error> {
+    if fresh && path.exists() {
+        let parent = path.parent().unwrap_or(Path::new(""));
+        return locked(parent).map(Error::io(path, "move aside"));
+    }
+    if let Some(problem) = foreign(path) {
+        return Some(problem);
+    }
+    let written = [path.to_path_buf(), path.join("journal")];
+    if let Some(problem) = written
+        .iter()
+        .filter(|folder| folder.exists())
+        .find_map(|f| locked(f))
+    {
+        return Some(Error::io(path, "write")(problem));
+    }
+    let there = path.ancestors().find(|folder| folder.exists());
+    let problem = locked(there.unwrap_or(Path::new("")));
+    problem.map(Error::io(path, "make the folder"))
+}
+
+/// Why nothing can be made in a folder.
+fn locked(folder: &Path) -> Option<std::io::Error> {
+    // The dot makes it an error where it is a file.
+    let inside = folder.join(".");
+    let access = rustix::fs::access(inside, Access::WRITE_OK | Access::EXEC_OK);
+    access.err().map(Into::into)
+}
+
+/// A folder that is there, and no run's.
+fn foreign(path: &Path) -> Option<Error> {
+    if !path.is_dir() || path.join("manifest.json").exists() || !holds_something(path) {
+        return None;
+    }
+    let problem = "not a run folder, and not empty; choose another one with --out";
+    Some(Error::file(path, problem))
 }
 
 /// A shard's own lock, or the whole folder's.

@@ -185,14 +185,22 @@ pub fn outlook(request: &Request, from: Option<&Path>, roots: &Roots) -> Result<
         size: size(&manifest.organism, manifest.seeds, manifest.draws),
         from,
     };
+    let obstacle = prepared.obstacle.as_ref().map(ToString::to_string);
+    let obstacle = obstacle.map(|problem| format!("a run would be refused: {problem}"));
     if request.json {
         Event::Plan(&outlook).print();
+        if let Some(text) = &obstacle {
+            Event::Note { text }.print();
+        }
         for found in power.each_detectable() {
             Event::Power(&found).print();
         }
     } else {
         say!("{}", outlook.text(&manifest.environment.device));
         say!("\n{}", power.detectable());
+        if let Some(text) = &obstacle {
+            eprintln!("{text}");
+        }
     }
     let mut hypotheses = manifest.hypotheses.iter();
     Ok(hypotheses.any(|hypothesis| hypothesis.refused.is_some()))

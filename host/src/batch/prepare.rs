@@ -11,6 +11,7 @@ use super::adopt::adopt;
 use super::describe::rehearse;
 use super::enlist::{Call, Enlisted};
 use super::estimate::{Basis, Costs, Rehearsed};
+use super::folder::obstacle;
 use super::plan::{Plan, needed_arms};
 use super::shard::Shard;
 use super::surroundings::{devices, environment, git_state};
@@ -53,6 +54,8 @@ pub struct Request<'a> {
     pub fresh: bool,
     /// Whether the workspace's plugins are built.
     pub build: bool,
+    /// Whether it is only looked at.
+    pub dry_run: bool,
     /// The root of all random streams.
     pub root_seed: u64,
 }
@@ -73,6 +76,8 @@ pub struct Prepared {
     pub cuda: bool,
     /// Where each worker runs.
     pub devices: Vec<String>,
+    /// Why its folder can't be written, where it is only looked at.
+    pub obstacle: Option<Error>,
 }
 
 /// What is left to run, and what it costs.
@@ -101,6 +106,10 @@ impl Request<'_> {
         let path = match &self.out {
             Some(path) => path.clone(),
             None => default_folder(&organism.name, &chosen, &all),
+        };
+        let obstacle = match obstacle(&path, self.fresh) {
+            Some(problem) if !self.dry_run => return Err(problem),
+            obstacle => obstacle,
         };
         let cuda = device != Device::Cpu;
         let gpus = if cuda { devices.len() as u32 } else { 0 };
@@ -142,6 +151,7 @@ impl Request<'_> {
             judged: chosen,
             cuda,
             devices,
+            obstacle,
         })
     }
 }

@@ -88,7 +88,11 @@ impl Run {
     /// # Errors
     /// Where the input is bad, or the folder belongs to another run.
     pub fn outlook(&self, from: Option<&Path>, roots: &Roots) -> Result<bool> {
-        self.told(batch::outlook(&self.request(), from, roots))
+        let request = Request {
+            dry_run: true,
+            ..self.request()
+        };
+        self.told(batch::outlook(&request, from, roots))
     }
 
     /// Tells an error to machines too.
@@ -116,6 +120,7 @@ impl Run {
             out: self.out.clone(),
             fresh: self.fresh,
             build: !self.no_build,
+            dry_run: self.dry_run,
             root_seed: self.root_seed,
         }
     }
