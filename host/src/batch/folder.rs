@@ -42,7 +42,7 @@ impl RunFolder {
             let _lock = whole(&path)?;
             let aside = free_name(&path);
             std::fs::rename(&path, &aside).map_err(Error::io(&path, "move aside"))?;
-            eprintln!("{} moved aside to {}", path.display(), aside.display());
+            tell!("{} moved aside to {}", path.display(), aside.display());
         }
         if let Some(problem) = foreign(&path) {
             return Err(problem);

@@ -199,7 +199,7 @@ pub fn outlook(request: &Request, from: Option<&Path>, roots: &Roots) -> Result<
         say!("{}", outlook.text(&manifest.environment.device));
         say!("\n{}", power.detectable());
         if let Some(text) = &obstacle {
-            eprintln!("{text}");
+            tell!("{text}");
         }
     }
     let mut hypotheses = manifest.hypotheses.iter();

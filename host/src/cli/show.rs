@@ -72,7 +72,7 @@ impl Show {
         };
         let (text, notes) = crate::report::show(&self.run, &what)?;
         for note in notes {
-            eprintln!("{note}");
+            tell!("{note}");
         }
         say!("{text}");
         Ok(false)

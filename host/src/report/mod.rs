@@ -57,7 +57,7 @@ pub fn write(run: &Path, roots: &Roots, quiet: bool) -> Result<Vec<String>> {
         return Ok(failures(&evidence));
     }
     for note in &view.notes {
-        eprintln!("{note}");
+        tell!("{note}");
     }
     say!("{}", render::tables(&view));
     Ok(failures(&evidence))
