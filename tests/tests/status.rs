@@ -104,6 +104,13 @@ fn failed_trials_run_again_when_asked_and_their_records_stay() {
         done.stderr
     );
     let before = snapshot(&place.here("o/journal"));
+    let looked = place
+        .run(&[&retry[..], &["--dry-run", "--json"]].concat())
+        .ok();
+    let plan: Value = serde_json::from_str(looked.stdout.lines().next().unwrap()).unwrap();
+    let open = plan["trials"].as_u64().unwrap() - plan["done"].as_u64().unwrap();
+    assert_eq!(open, failed, "{plan}");
+    assert!(snapshot(&place.here("o/journal")) == before);
     let done = place.run(&retry).with_code(1);
     let again = format!("{failed} failed trials are run again\n");
     assert!(done.stderr.contains(&again), "{}", done.stderr);

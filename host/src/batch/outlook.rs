@@ -177,7 +177,7 @@ impl<'a> Outlook<'a> {
 pub fn outlook(request: &Request, from: Option<&Path>, roots: &Roots) -> Result<bool> {
     let from = from.map(Evidence::read).transpose()?;
     let prepared = request.prepare(roots)?;
-    let planned = prepared.plan(request.shard, request.fresh)?;
+    let planned = prepared.plan(request)?;
     let outlook = Outlook::new(&prepared, &planned, request.shard);
     let manifest = &prepared.manifest;
     let power = Power {

@@ -18,7 +18,8 @@ use super::surroundings::{devices, environment, git_state};
 use super::width::{check_width, cut};
 use crate::error::{Error, Result};
 use crate::hypothesis::{self, Registration};
-use crate::journal::{self, Manifest};
+use crate::journal::{self, Brief, Manifest, Trial};
+use crate::lab::Outcome;
 use crate::organism::{self, Cache, Key, Rule};
 use crate::plugins::Roots;
 
@@ -157,15 +158,22 @@ impl Request<'_> {
 }
 
 impl Prepared {
-    /// Plans what the journal lacks, or a shard's part of that. With `fresh` that is everything.
+    /// Plans what the journal lacks, or a shard's part of that. With `fresh` that is everything; with
+    /// `retry_failed` failed trials are lacking.
     ///
     /// # Errors
     /// Where the journal can't be read.
-    pub fn plan(&self, shard: Option<Shard>, fresh: bool) -> Result<Planned> {
+    pub fn plan(&self, request: &Request) -> Result<Planned> {
+        let Request {
+            shard,
+            fresh,
+            retry_failed,
+            ..
+        } = *request;
         let journal = self.path.join("journal");
         let finished = match fresh || !journal.exists() {
             true => HashSet::new(),
-            false => finished(&journal)?,
+            false => finished(&journal, retry_failed)?,
         };
         let mut plan = Plan::new(&self.manifest, &finished);
         if let Some(shard) = shard {
@@ -226,12 +234,15 @@ impl Prepared {
     }
 }
 
-/// The trials that the journal holds in segments that are whole.
-fn finished(journal: &Path) -> Result<HashSet<Key>> {
+/// The trials that the journal holds in segments that are whole, `but_failed` ones.
+fn finished(journal: &Path, but_failed: bool) -> Result<HashSet<Key>> {
     let mut finished = HashSet::new();
     for path in journal::segments(journal)? {
-        if let Ok(segment) = journal::read::<serde::de::IgnoredAny>(&path)? {
-            finished.extend(segment.trials.into_iter().map(|trial| trial.id));
+        if let Ok(segment) = journal::read::<Brief>(&path)? {
+            let trials = segment.trials.into_iter();
+            let counts =
+                |trial: &Trial<Brief>| !but_failed || trial.record.outcome == Outcome::Done;
+            finished.extend(trials.filter(counts).map(|trial| trial.id));
         }
     }
     Ok(finished)

@@ -67,7 +67,7 @@ impl Batch<'_> {
             self.note(&format!("{count} failed trials are run again"));
         }
         self.mend(&journal)?;
-        let planned = self.prepared.plan(self.request.shard, false)?;
+        let planned = self.prepared.plan(self.request)?;
         self.announce(&planned);
         let Planned { plan, costs, .. } = planned;
         if plan.done == plan.trials {

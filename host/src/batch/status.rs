@@ -9,7 +9,7 @@ use super::claim::Claim;
 use super::folder::held;
 use super::shard::Shard;
 use crate::error::Result;
-use crate::journal::{self, Manifest, RunHypothesis};
+use crate::journal::{self, Brief, Manifest, RunHypothesis};
 use crate::lab::{Member, Outcome};
 use crate::organism::Key;
 
@@ -239,13 +239,6 @@ fn outcomes(journal: &Path) -> Result<Outcomes> {
         }
     }
     Ok(outcomes)
-}
-
-/// Of a trial's record, only how it ended.
-#[derive(serde::Deserialize)]
-struct Brief {
-    #[serde(flatten)]
-    outcome: Outcome,
 }
 
 fn processes(run: &Path) -> Result<Vec<Process>> {
