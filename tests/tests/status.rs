@@ -74,6 +74,36 @@ fn it_says_what_is_done_running_and_missing_and_what_is_next() {
 }
 
 #[test]
+fn an_organism_that_is_no_preset_is_named_by_its_file() {
+    let place = Place::new();
+    std::fs::create_dir(place.here("own")).unwrap();
+    std::fs::rename(
+        place.path("root/organisms/micro.toml"),
+        place.here("own/mine.toml"),
+    )
+    .unwrap();
+    let run = [
+        "core",
+        "--organism",
+        "own/mine.toml",
+        "--seeds",
+        "1",
+        "--draws",
+        "1",
+        "--out",
+        "o",
+    ];
+    place.run(&run).ok();
+    std::fs::remove_dir_all(place.here("o/journal")).unwrap();
+    std::fs::create_dir(place.here("o/journal")).unwrap();
+    let shown = place.picklock(&["status", "o"]).with_code(1).stdout;
+    assert!(
+        shown.contains(" --organism FOLDER/mine.toml --seeds 1 "),
+        "{shown}"
+    );
+}
+
+#[test]
 fn failed_trials_run_again_when_asked_and_their_records_stay() {
     let arms = ["wants-a-file", "gives-up", "steady"];
     let run = ["tests", "--seeds", "2", "--draws", "4", "--out", "o"];

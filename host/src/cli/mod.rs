@@ -71,7 +71,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Report(report) => report.main(&roots),
         Command::Show(show) => show.main(),
         Command::Compare(compare) => compare.main(),
-        Command::Status(status) => status.main(),
+        Command::Status(status) => status.main(&roots),
         Command::Cache(cache) => cache.main(),
         Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
