@@ -392,3 +392,21 @@ fn a_manifest_that_no_run_has_written_is_refused_at_once() {
     place.write("here/o/manifest.json", &manifest);
     place.run(&RUN).ok();
 }
+
+#[test]
+fn fresh_moves_nothing_aside_that_is_no_run() {
+    let place = Place::new();
+    std::fs::create_dir(place.here("thesis")).expect("a new place");
+    place.write(
+        "here/thesis/chapter-1.txt",
+        "It was a dark and stormy night.",
+    );
+    place.write("here/file", "something else");
+    let before = snapshot(&place.here(""));
+    let done = place.run(&["core", "--out", "thesis", "--fresh"]);
+    let expected = "thesis: not a run folder, and not empty; choose another one with --out";
+    assert_eq!(done.refusal(), expected);
+    let done = place.run(&["core", "--out", "file", "--fresh"]);
+    assert_eq!(done.refusal(), "file: can't write: not a directory");
+    assert!(snapshot(&place.here("")) == before);
+}

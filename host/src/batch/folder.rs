@@ -38,14 +38,14 @@ impl RunFolder {
     pub fn claim(path: &Path, fresh: bool, shard: Option<Shard>) -> Result<Self> {
         // Without a slash at its end, which would become part of the name to move aside to.
         let path: PathBuf = path.components().collect();
+        if let Some(problem) = foreign(&path) {
+            return Err(problem);
+        }
         if fresh && path.exists() {
             let _lock = whole(&path)?;
             let aside = free_name(&path);
             std::fs::rename(&path, &aside).map_err(Error::io(&path, "move aside"))?;
             tell!("{} moved aside to {}", path.display(), aside.display());
-        }
-        if let Some(problem) = foreign(&path) {
-            return Err(problem);
         }
         let journal = path.join("journal");
         std::fs::create_dir_all(&journal).map_err(Error::io(&path, "make the folder"))?;
@@ -116,24 +116,24 @@ pub fn held(path: &Path, shard: Option<Shard>) -> Result<bool> {
 /// Why this folder can't be claimed, as far as that shows before anything is written. With `fresh` an
 /// old one makes room.
 pub fn obstacle(path: &Path, fresh: bool) -> Option<Error> {
-    if fresh && path.exists() {
-        let parent = path.parent().unwrap_or(Path::new(""));
-        return locked(parent).map(Error::io(path, "move aside"));
-    }
     if let Some(problem) = foreign(path) {
         return Some(problem);
     }
     let written = [path.to_path_buf(), path.join("journal")];
-    if let Some(problem) = written
-        .iter()
-        .filter(|folder| folder.exists())
-        .find_map(|f| locked(f))
-    {
-        return Some(Error::io(path, "write")(problem));
+    for folder in written.iter().filter(|folder| folder.exists()) {
+        if let Some(problem) = locked(folder) {
+            return Some(Error::io(folder, "write")(problem));
+        }
     }
-    let there = path.ancestors().find(|folder| folder.exists());
-    let problem = locked(there.unwrap_or(Path::new("")));
-    problem.map(Error::io(path, "make the folder"))
+    let moved = fresh && path.exists();
+    let mut above = path.ancestors().skip(usize::from(moved));
+    let there = above.find(|folder| folder.exists());
+    let action = if moved {
+        "move aside"
+    } else {
+        "make the folder"
+    };
+    locked(there.unwrap_or(Path::new(""))).map(Error::io(path, action))
 }
 
 /// Why nothing can be made in a folder.
