@@ -185,7 +185,7 @@ fn advice(source: &std::io::Error) -> &'static str {
     match source.kind() {
         ErrorKind::StorageFull => "; free some space, then give the same command again",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "; choose another folder with --out, or change its permissions"
+            "; choose another folder with --out (PICKLOCK_CACHE for the cache), or change its permissions"
         }
         _ => "",
     }

@@ -337,7 +337,8 @@ fn a_results_folder_without_write_permission_is_named() {
         return skipped("permissions don't bind this user, and there is no setpriv");
     };
     let expected = "results/micro-core: can't make the folder: permission denied; \
-                    choose another folder with --out, or change its permissions";
+                    choose another folder with --out (PICKLOCK_CACHE for the cache), or change its \
+                    permissions";
     let line = done.refusal();
     assert!(line.starts_with("results/micro-core"), "{line}");
     assert_eq!(line.replace("/journal", ""), expected);
