@@ -130,13 +130,33 @@ impl Error {
     }
 }
 
-/// The known name that a mistyped one most likely means.
+/// The known name that a mistyped one most likely means: one or two slips away, rarely three, and
+/// more alike than not.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let slips = |known: &str| strsim::damerau_levenshtein(&name, &known.to_lowercase());
+    let forgiven = |known: &str| {
+        let letters = name.chars().count().min(known.chars().count());
+        (1 + letters / 5).min(letters / 2)
+    };
     known
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 3)
-        .min_by_key(|(distance, _)| *distance)
+        .map(|known| (slips(known), known))
+        .filter(|(slips, known)| *slips <= forgiven(known))
+        .min_by_key(|(slips, _)| *slips)
         .map(|(_, known)| known)
+}
+
+/// A whole number as people read it: `1,000,000`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn hint(nearest: Option<&str>, known: &[String]) -> String {
@@ -161,7 +181,7 @@ fn advice(source: &std::io::Error) -> &'static str {
     match source.kind() {
         ErrorKind::StorageFull => "; free some space, then give the same command again",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "; choose another folder with --out, or change its permissions"
+            "; choose another folder with --out (PICKLOCK_CACHE for the cache), or change its permissions"
         }
         _ => "",
     }
@@ -182,6 +202,38 @@ mod tests {
             error.to_string(),
             "unknown hypothesis `gravity`; there are core, weight-noise"
         );
+    }
+
+    #[test]
+    fn a_name_that_is_far_off_means_none() {
+        let mean = |name, known: &'static str| nearest(name, [known].into_iter());
+        for (name, known) in [
+            ("wait-noise", "weight-noise"),
+            ("Core", "core"),
+            ("lt", "lr"),
+            ("sedes", "seeds"),
+            ("n_emdb", "n_embd"),
+            ("low_temprature", "low-temperature"),
+        ] {
+            assert_eq!(mean(name, known), Some(known), "{name}");
+        }
+        for (name, known) in [
+            ("white-noise", "weight-noise"),
+            ("diversity", "density"),
+            ("mode", "core"),
+            ("rest", "report"),
+            ("mini", "tiny"),
+            ("x", "y"),
+            ("", "core"),
+        ] {
+            assert_eq!(mean(name, known), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn long_numbers_are_grouped() {
+        let grouped = [0, 999, 1000, 1_234_567].map(grouped);
+        assert_eq!(grouped, ["0", "999", "1,000", "1,234,567"]);
     }
 
     #[test]

@@ -14,6 +14,15 @@ macro_rules! sayln {
     ($($said:tt)*) => { say!("{}\n", format_args!($($said)*)) };
 }
 
+/// `eprintln!` to a standard error that may be closed, or whose terminal may be gone: a run goes on.
+macro_rules! tell {
+    ($($told:tt)*) => {{
+        let told = format_args!("{}\n", format_args!($($told)*));
+        // There is nobody else to tell.
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), told);
+    }};
+}
+
 mod batch;
 mod cli;
 mod error;
@@ -35,7 +44,7 @@ pub fn main() -> ExitCode {
     match cli::main() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("picklock: {error}");
+            tell!("picklock: {error}");
             ExitCode::from(error.exit_code())
         }
     }

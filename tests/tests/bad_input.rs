@@ -53,22 +53,63 @@ fn unknown_names_get_the_nearest_right_one() {
         &["rum"],
         "unrecognized subcommand 'rum'; did you mean `run`?",
     );
+    for (far, line) in [
+        (
+            "rest",
+            "unrecognized subcommand 'rest'; see picklock --help",
+        ),
+        (
+            "--jump",
+            "unexpected argument '--jump' found; see picklock --help",
+        ),
+    ] {
+        refused(&place, &[far], line);
+    }
 }
 
 #[test]
 fn numbers_out_of_range_are_named_with_their_range() {
     let place = Place::new();
-    for (flag, value) in [("--seeds", "0"), ("--draws", "0"), ("--seeds", "10001")] {
-        let line = format!(
-            "invalid value '{value}' for '{flag} <N>': {value} is not in 1..=10000; see picklock --help"
-        );
-        refused(&place, &["run", "core", "--no-build", flag, value], &line);
+    let invalid = |flag: &str, value: &str, name: &str, expected: &str| {
+        format!("invalid value '{value}' for '{flag} <{name}>': {expected}; see picklock --help")
+    };
+    for (flag, last) in [
+        ("--seeds", "10,000"),
+        ("--width", "10,000"),
+        ("--workers", "1,000"),
+    ] {
+        for value in ["0", "-5", "10001", "two", "1e3", "4294967297"] {
+            let expected = format!("expected a whole number from 1 to {last}");
+            let line = invalid(flag, value, "N", &expected);
+            refused(&place, &["run", "core", "--no-build", flag, value], &line);
+        }
     }
-    let done = place.picklock(&["run", "core", "--no-build", "--seeds", "two"]);
-    assert!(
-        done.refusal()
-            .starts_with("invalid value 'two' for '--seeds <N>': ")
+    let expected = "expected a whole number from 0 to 18,446,744,073,709,551,615";
+    let line = invalid("--root-seed", "-1", "N", expected);
+    refused(&place, &["plan", "--root-seed", "-1"], &line);
+    let line = invalid("--points", "-3", "N", "expected a number from 0 to 100");
+    refused(&place, &["power", "--points", "-3"], &line);
+    let line = invalid(
+        "--keep-gb",
+        "-1",
+        "N",
+        "expected a number from 0 to 1,000,000",
     );
+    refused(&place, &["cache", "prune", "--keep-gb", "-1"], &line);
+    let expected = "expected I/N, as in 2/3, with I from 1 to N";
+    let line = invalid("--shard", "-1/2", "I/N", expected);
+    refused(&place, &["run", "--shard", "-1/2"], &line);
+    let line = "seeds x draws is 100,000,000, expected 1 to 1,000,000";
+    let many = [
+        "plan",
+        "core",
+        "--organism",
+        "micro",
+        "--no-build",
+        "--seeds",
+        "10000",
+    ];
+    refused(&place, &[&many[..], &["--draws", "10000"]].concat(), line);
 }
 
 #[test]
@@ -80,6 +121,26 @@ fn missing_arguments_are_named() {
     }
     let done = place.picklock(&["plugins", "trust"]);
     assert!(done.refusal().contains("<FILES>"), "{}", done.stderr);
+}
+
+#[test]
+fn a_plugins_folder_that_is_not_there_is_named() {
+    let place = Place::new();
+    let expected = "expected one with plugins/, hypotheses/ and organisms/";
+    let line = format!("--plugins: nowhere: no such folder; {expected}");
+    refused(&place, &["plan", "core", "--plugins", "nowhere"], &line);
+    place.write("here/file", "something else");
+    let line = format!("--plugins: file: is no folder; {expected}");
+    refused(&place, &["status", "o", "--plugins", "file"], &line);
+    let run = |folders: &str| place.run_with(&[("PICKLOCK_PLUGINS", folders)], &["--dry-run"]);
+    run(":").ok();
+    let line = format!("PICKLOCK_PLUGINS: nowhere: no such folder; {expected}");
+    assert_eq!(
+        run("root:nowhere").refusal(),
+        line.replace("nowhere", "root")
+    );
+    let root = place.path("root").display().to_string();
+    assert_eq!(run(&format!("{root}:nowhere")).refusal(), line);
 }
 
 #[test]
@@ -276,7 +337,8 @@ fn a_results_folder_without_write_permission_is_named() {
         return skipped("permissions don't bind this user, and there is no setpriv");
     };
     let expected = "results/micro-core: can't make the folder: permission denied; \
-                    choose another folder with --out, or change its permissions";
+                    choose another folder with --out (PICKLOCK_CACHE for the cache), or change its \
+                    permissions";
     let line = done.refusal();
     assert!(line.starts_with("results/micro-core"), "{line}");
     assert_eq!(line.replace("/journal", ""), expected);

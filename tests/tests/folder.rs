@@ -260,3 +260,153 @@ fn a_changed_plugin_runs_its_own_trials_again() {
     );
     assert_eq!(std::fs::read(place.here("o/trials.csv")).unwrap(), core);
 }
+
+/// A manifest that was edited by hand, or damaged: each edit, and what is said of it.
+const DAMAGE: [(&str, &str, &str); 20] = [
+    (
+        "\"seeds\": 2",
+        "\"seeds\": 0",
+        "seeds is 0, expected 1 to 10,000",
+    ),
+    (
+        "\"seeds\": 2",
+        "\"seeds\": 4000000000",
+        "seeds is 4,000,000,000, expected 1 to 10,000",
+    ),
+    (
+        "\"seeds\": 2",
+        "\"seeds\": 5000000000",
+        "seeds: invalid value: integer `5000000000`, expected u32",
+    ),
+    (
+        "\"seeds\": 2",
+        "\"seeds\": -2",
+        "seeds: invalid value: integer `-2`, expected u32",
+    ),
+    (
+        "\"seeds\": 2",
+        "\"seeds\": \"two\"",
+        "seeds: invalid type: string \"two\", expected u32",
+    ),
+    ("\"seeds\": 2", "\"sedes\": 2", "missing field `seeds`"),
+    (
+        "\"seeds\": 2",
+        "\"seeds\": 2, \"sedes\": 2",
+        "unknown key `sedes`; did you mean `seeds`?",
+    ),
+    (
+        "\"planned_seeds\": 2",
+        "\"planned_seeds\": 0",
+        "planned_seeds is 0, expected 1 to 10,000",
+    ),
+    (
+        "\"draws\": 2",
+        "\"draws\": 0",
+        "draws is 0, expected 1 to 10,000",
+    ),
+    (
+        "\"width\": 4",
+        "\"width\": 5",
+        "geometry.width is 5, expected 1 to 4",
+    ),
+    (
+        "\"seeds_per_block\": 2",
+        "\"seeds_per_block\": 0",
+        "geometry.seeds_per_block is 0, expected 1 to 10,000",
+    ),
+    (
+        "\"threads\": 1",
+        "\"threads\": null",
+        "environment.threads: invalid type: null, expected u32",
+    ),
+    (
+        "\"held_out\": 16",
+        "\"held_out\": 0",
+        "organism.problems.held_out is 0, expected 1 to 1,000,000",
+    ),
+    (
+        "\"modulus\": 5",
+        "\"modulus\": 0",
+        "organism.task.chain.modulus is 0, expected 2 to 100",
+    ),
+    (
+        "\"beta1\": 0.9",
+        "\"beta_1\": 0.9",
+        "organism.base.train.optimizer.adamw: missing field `beta1`",
+    ),
+    (
+        "\"time_limit_s\": 600",
+        "\"time_limit_s\": 0",
+        "hypotheses[0].time_limit_s is 0, expected at least 1",
+    ),
+    (
+        "\"name\": \"weak\"",
+        "\"name\": \"base\"",
+        "hypotheses[0].arms[1].name is \"base\" once more",
+    ),
+    (
+        "\"name\": \"weak\"",
+        "\"name\": \"../weak\"",
+        "hypotheses[0].arms[1].name is \"../weak\", expected part of a file's name",
+    ),
+    (
+        "\"control\": \"locked\"",
+        "\"control\": \"locked\", \"colour\": \"red\"",
+        "unknown key `hypotheses[0].arms[3].colour`",
+    ),
+    (
+        "\"code\": \"",
+        "\"code\": \"g",
+        "hypotheses[0].plugin.code is `g",
+    ),
+];
+
+#[test]
+fn a_manifest_that_no_run_has_written_is_refused_at_once() {
+    let place = after_a_run();
+    let manifest = std::fs::read_to_string(place.here("o/manifest.json")).expect("a manifest");
+    let advice = "; the journal is unharmed: put the manifest back, or run afresh with --fresh";
+    let mut commands = ["status", "report", "run"].into_iter().cycle();
+    let mut refused = |what: &str| {
+        let before = snapshot(&place.here("o"));
+        let command = commands.next().expect("an endless cycle");
+        let done = match command {
+            "run" => place.run(&RUN),
+            _ => place.picklock(&[command, "o"]),
+        };
+        let line = done.refusal();
+        assert!(line.starts_with("o/manifest.json:"), "{command}: {line}");
+        assert!(line.contains(what), "{command}: {what}: {line}");
+        assert!(line.ends_with(advice), "{command}: {line}");
+        assert!(snapshot(&place.here("o")) == before, "{what}: it wrote");
+    };
+    for (from, to, what) in DAMAGE {
+        assert!(manifest.contains(from), "{from}");
+        place.write("here/o/manifest.json", manifest.replacen(from, to, 1));
+        refused(what);
+    }
+    place.write("here/o/manifest.json", &manifest[..manifest.len() / 2]);
+    refused("EOF while parsing");
+    place.write("here/o/manifest.json", "");
+    refused("EOF while parsing");
+    place.write("here/o/manifest.json", &manifest);
+    place.run(&RUN).ok();
+}
+
+#[test]
+fn fresh_moves_nothing_aside_that_is_no_run() {
+    let place = Place::new();
+    std::fs::create_dir(place.here("thesis")).expect("a new place");
+    place.write(
+        "here/thesis/chapter-1.txt",
+        "It was a dark and stormy night.",
+    );
+    place.write("here/file", "something else");
+    let before = snapshot(&place.here(""));
+    let done = place.run(&["core", "--out", "thesis", "--fresh"]);
+    let expected = "thesis: not a run folder, and not empty; choose another one with --out";
+    assert_eq!(done.refusal(), expected);
+    let done = place.run(&["core", "--out", "file", "--fresh"]);
+    assert_eq!(done.refusal(), "file: can't write: not a directory");
+    assert!(snapshot(&place.here("")) == before);
+}

@@ -364,3 +364,13 @@ fn an_equivalence_near_the_ends_is_exploratory() {
             .all(|row| !row["deviations"].contains(told))
     );
 }
+
+#[test]
+fn a_standard_error_that_is_closed_stops_nothing() {
+    let place = Place::new();
+    let run = ["core", "--seeds", "2", "--draws", "2", "--out", "o"];
+    let script = "{ \"$@\" 3>&1 >/dev/null 2>&3 3>&-; echo $? >code; } | :; cat code";
+    let done = place.wrapped(&["sh", "-c", script, "sh"], &run).ok();
+    assert_eq!(done.stdout, "0\n");
+    assert!(place.here("o/summary.csv").exists());
+}

@@ -74,6 +74,36 @@ fn it_says_what_is_done_running_and_missing_and_what_is_next() {
 }
 
 #[test]
+fn an_organism_that_is_no_preset_is_named_by_its_file() {
+    let place = Place::new();
+    std::fs::create_dir(place.here("own")).unwrap();
+    std::fs::rename(
+        place.path("root/organisms/micro.toml"),
+        place.here("own/mine.toml"),
+    )
+    .unwrap();
+    let run = [
+        "core",
+        "--organism",
+        "own/mine.toml",
+        "--seeds",
+        "1",
+        "--draws",
+        "1",
+        "--out",
+        "o",
+    ];
+    place.run(&run).ok();
+    std::fs::remove_dir_all(place.here("o/journal")).unwrap();
+    std::fs::create_dir(place.here("o/journal")).unwrap();
+    let shown = place.picklock(&["status", "o"]).with_code(1).stdout;
+    assert!(
+        shown.contains(" --organism FOLDER/mine.toml --seeds 1 "),
+        "{shown}"
+    );
+}
+
+#[test]
 fn failed_trials_run_again_when_asked_and_their_records_stay() {
     let arms = ["wants-a-file", "gives-up", "steady"];
     let run = ["tests", "--seeds", "2", "--draws", "4", "--out", "o"];
@@ -104,6 +134,13 @@ fn failed_trials_run_again_when_asked_and_their_records_stay() {
         done.stderr
     );
     let before = snapshot(&place.here("o/journal"));
+    let looked = place
+        .run(&[&retry[..], &["--dry-run", "--json"]].concat())
+        .ok();
+    let plan: Value = serde_json::from_str(looked.stdout.lines().next().unwrap()).unwrap();
+    let open = plan["trials"].as_u64().unwrap() - plan["done"].as_u64().unwrap();
+    assert_eq!(open, failed, "{plan}");
+    assert!(snapshot(&place.here("o/journal")) == before);
     let done = place.run(&retry).with_code(1);
     let again = format!("{failed} failed trials are run again\n");
     assert!(done.stderr.contains(&again), "{}", done.stderr);

@@ -64,7 +64,7 @@ impl Call<'_> {
             return Err(refusals.swap_remove(0));
         }
         for error in refusals {
-            eprintln!("refused: {error}; the others go on");
+            tell!("refused: {error}; the others go on");
         }
         Ok(enlisted)
     }

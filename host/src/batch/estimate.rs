@@ -1,7 +1,7 @@
 //! What a run will cost, before it starts: from what its arms ask of the lab in a rehearsal, and the
 //! arithmetic of training and decoding steps.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use picklock_sdk::{Recipe, Split};
 
@@ -54,7 +54,7 @@ pub struct Basis<'a> {
 /// Expected seconds of each cohort, models included, on one worker; and the memory of one.
 #[derive(Clone, Debug, Default)]
 pub struct Costs {
-    cohorts: HashMap<(String, String, u32), f64>,
+    cohorts: BTreeMap<(String, String, u32), f64>,
     workers: f64,
     /// Bytes that the models of a block and the training of a stack take in one worker, at most.
     pub memory: f64,
@@ -68,8 +68,6 @@ impl Costs {
 
     /// Seconds in all.
     pub fn total(&self) -> f64 {
-        // The sum of a map's values would depend on its order in the last digits only; it is shown
-        // in whole seconds.
         self.cohorts.values().sum::<f64>() / self.workers
     }
 }
@@ -78,7 +76,7 @@ impl Basis<'_> {
     /// What `plan` costs.
     pub fn costs(&self, plan: &Plan) -> Costs {
         let mut costs = Costs {
-            workers: self.workers.clamp(1, plan.blocks.len().max(1)) as f64,
+            workers: plan.workers(self.workers).max(1) as f64,
             ..Costs::default()
         };
         let environment = self.manifest.environment.numeric();

@@ -1,30 +1,18 @@
-//! Events: what `picklock run --json` prints, one JSON object a line. Keys are only ever added.
-
-use std::path::Path;
+//! Events: what `picklock run --json`, and `plan --json`, print, one JSON object a line. Keys are only ever added.
 
 use serde::Serialize;
+
+use super::outlook::Outlook;
+use crate::report::Found;
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum Event<'a> {
     /// What will be done; the first event.
-    Plan {
-        /// The run's folder.
-        run: &'a Path,
-        /// The shard, as in `2/3`; null where this is the whole run.
-        shard: Option<String>,
-        /// Trials in all, of the shard where this is one.
-        trials: usize,
-        /// Trials that the journal holds.
-        done: usize,
-        /// Cohorts that are left.
-        cohorts: usize,
-        /// The device of each worker.
-        devices: &'a [String],
-        /// How long it is expected to take.
-        expected_seconds: f64,
-    },
+    Plan(&'a Outlook<'a>),
+    /// What a prediction would find, of a plan that isn't run.
+    Power(&'a Found<'a>),
     /// A cohort is in the journal.
     Cohort {
         /// Its hypothesis.

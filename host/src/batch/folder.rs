@@ -8,6 +8,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::Access;
+
 use super::claim::Claim;
 use super::shard::Shard;
 use crate::error::{Error, Result};
@@ -36,15 +38,14 @@ impl RunFolder {
     pub fn claim(path: &Path, fresh: bool, shard: Option<Shard>) -> Result<Self> {
         // Without a slash at its end, which would become part of the name to move aside to.
         let path: PathBuf = path.components().collect();
+        if let Some(problem) = foreign(&path) {
+            return Err(problem);
+        }
         if fresh && path.exists() {
             let _lock = whole(&path)?;
             let aside = free_name(&path);
             std::fs::rename(&path, &aside).map_err(Error::io(&path, "move aside"))?;
-            eprintln!("{} moved aside to {}", path.display(), aside.display());
-        }
-        if path.is_dir() && !path.join("manifest.json").exists() && holds_something(&path) {
-            let problem = "not a run folder, and not empty; choose another one with --out";
-            return Err(Error::file(&path, problem));
+            tell!("{} moved aside to {}", path.display(), aside.display());
         }
         let journal = path.join("journal");
         std::fs::create_dir_all(&journal).map_err(Error::io(&path, "make the folder"))?;
@@ -110,6 +111,46 @@ pub fn held(path: &Path, shard: Option<Shard>) -> Result<bool> {
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => Err(Error::io(&file, "lock")(error)),
     }
+}
+
+/// Why this folder can't be claimed, as far as that shows before anything is written. With `fresh` an
+/// old one makes room.
+pub fn obstacle(path: &Path, fresh: bool) -> Option<Error> {
+    if let Some(problem) = foreign(path) {
+        return Some(problem);
+    }
+    let written = [path.to_path_buf(), path.join("journal")];
+    for folder in written.iter().filter(|folder| folder.exists()) {
+        if let Some(problem) = locked(folder) {
+            return Some(Error::io(folder, "write")(problem));
+        }
+    }
+    let moved = fresh && path.exists();
+    let mut above = path.ancestors().skip(usize::from(moved));
+    let there = above.find(|folder| folder.exists());
+    let action = if moved {
+        "move aside"
+    } else {
+        "make the folder"
+    };
+    locked(there.unwrap_or(Path::new(""))).map(Error::io(path, action))
+}
+
+/// Why nothing can be made in a folder.
+fn locked(folder: &Path) -> Option<std::io::Error> {
+    // The dot makes it an error where it is a file.
+    let inside = folder.join(".");
+    let access = rustix::fs::access(inside, Access::WRITE_OK | Access::EXEC_OK);
+    access.err().map(Into::into)
+}
+
+/// A folder that is there, and no run's.
+fn foreign(path: &Path) -> Option<Error> {
+    if !path.is_dir() || path.join("manifest.json").exists() || !holds_something(path) {
+        return None;
+    }
+    let problem = "not a run folder, and not empty; choose another one with --out";
+    Some(Error::file(path, problem))
 }
 
 /// A shard's own lock, or the whole folder's.

@@ -33,7 +33,9 @@ pub fn start() -> Result<()> {
         .with_max_level(level()?)
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        .with_target(false);
+        .with_target(false)
+        // A full disk must not end the worker, whose stderr is the log itself.
+        .log_internal_errors(false);
     // A second one can't be set; the first does the same.
     let _ = tracing::subscriber::set_global_default(log.finish());
     Ok(())

@@ -24,6 +24,7 @@ mod status;
 mod supervisor;
 mod surroundings;
 mod tally;
+mod trials;
 mod width;
 mod worker;
 

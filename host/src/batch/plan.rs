@@ -88,16 +88,10 @@ impl Plan {
     pub fn cohorts(&self) -> usize {
         self.blocks.iter().map(|block| block.cohorts.len()).sum()
     }
-}
 
-/// How a new run is cut: about 8 members side by side on a CPU, where more gain little, 64 on a
-/// GPU; always whole seeds, and never more than there are.
-pub fn geometry(cuda: bool, seeds: u32, draws: u32) -> Geometry {
-    let side_by_side = if cuda { 64 } else { 8 };
-    let seeds_per_block = (side_by_side / draws.max(1)).clamp(1, seeds.max(1));
-    Geometry {
-        seeds_per_block,
-        width: seeds_per_block * draws,
+    /// How many of so many workers have something to do.
+    pub fn workers(&self, workers: usize) -> usize {
+        workers.min(self.blocks.len())
     }
 }
 
@@ -130,41 +124,4 @@ pub fn needed_arms(chosen: &[Registration], all: &[Registration]) -> Result<Vec<
     };
     needed.sort_by_key(place);
     Ok(needed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_are_whole_seeds() {
-        assert_eq!(
-            geometry(false, 4, 4),
-            Geometry {
-                seeds_per_block: 2,
-                width: 8
-            }
-        );
-        assert_eq!(
-            geometry(false, 1, 4),
-            Geometry {
-                seeds_per_block: 1,
-                width: 4
-            }
-        );
-        assert_eq!(
-            geometry(false, 4, 32),
-            Geometry {
-                seeds_per_block: 1,
-                width: 32
-            }
-        );
-        assert_eq!(
-            geometry(true, 16, 4),
-            Geometry {
-                seeds_per_block: 16,
-                width: 64
-            }
-        );
-    }
 }

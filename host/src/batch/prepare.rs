@@ -11,13 +11,15 @@ use super::adopt::adopt;
 use super::describe::rehearse;
 use super::enlist::{Call, Enlisted};
 use super::estimate::{Basis, Costs, Rehearsed};
+use super::folder::obstacle;
 use super::plan::{Plan, needed_arms};
 use super::shard::Shard;
 use super::surroundings::{devices, environment, git_state};
 use super::width::{check_width, cut};
 use crate::error::{Error, Result};
 use crate::hypothesis::{self, Registration};
-use crate::journal::{self, Manifest};
+use crate::journal::{self, Brief, Manifest, Trial};
+use crate::lab::Outcome;
 use crate::organism::{self, Cache, Key, Rule};
 use crate::plugins::Roots;
 
@@ -53,6 +55,8 @@ pub struct Request<'a> {
     pub fresh: bool,
     /// Whether the workspace's plugins are built.
     pub build: bool,
+    /// Whether it is only looked at.
+    pub dry_run: bool,
     /// The root of all random streams.
     pub root_seed: u64,
 }
@@ -73,6 +77,8 @@ pub struct Prepared {
     pub cuda: bool,
     /// Where each worker runs.
     pub devices: Vec<String>,
+    /// Why its folder can't be written, where it is only looked at.
+    pub obstacle: Option<Error>,
 }
 
 /// What is left to run, and what it costs.
@@ -102,7 +108,12 @@ impl Request<'_> {
             Some(path) => path.clone(),
             None => default_folder(&organism.name, &chosen, &all),
         };
+        let obstacle = match obstacle(&path, self.fresh) {
+            Some(problem) if !self.dry_run => return Err(problem),
+            obstacle => obstacle,
+        };
         let cuda = device != Device::Cpu;
+        let gpus = if cuda { devices.len() as u32 } else { 0 };
         let mut manifest = Manifest {
             format: Manifest::FORMAT,
             picklock: env!("CARGO_PKG_VERSION").to_string(),
@@ -112,10 +123,11 @@ impl Request<'_> {
             planned_seeds: self.seeds,
             seeds: self.seeds,
             draws: self.draws,
-            geometry: cut(self, cuda),
+            geometry: cut(self, gpus),
             environment: environment(device),
             hypotheses: Vec::new(),
         };
+        manifest.check().map_err(Error::Usage)?;
         if !self.fresh && path.join("manifest.json").exists() {
             adopt(&path, &mut manifest, &chosen, &all)?;
             check_width(&path, self, manifest.geometry)?;
@@ -140,20 +152,28 @@ impl Request<'_> {
             judged: chosen,
             cuda,
             devices,
+            obstacle,
         })
     }
 }
 
 impl Prepared {
-    /// Plans what the journal lacks, or a shard's part of that. With `fresh` that is everything.
+    /// Plans what the journal lacks, or a shard's part of that. With `fresh` that is everything; with
+    /// `retry_failed` failed trials are lacking.
     ///
     /// # Errors
     /// Where the journal can't be read.
-    pub fn plan(&self, shard: Option<Shard>, fresh: bool) -> Result<Planned> {
+    pub fn plan(&self, request: &Request) -> Result<Planned> {
+        let Request {
+            shard,
+            fresh,
+            retry_failed,
+            ..
+        } = *request;
         let journal = self.path.join("journal");
         let finished = match fresh || !journal.exists() {
             true => HashSet::new(),
-            false => finished(&journal)?,
+            false => finished(&journal, retry_failed)?,
         };
         let mut plan = Plan::new(&self.manifest, &finished);
         if let Some(shard) = shard {
@@ -214,12 +234,15 @@ impl Prepared {
     }
 }
 
-/// The trials that the journal holds in segments that are whole.
-fn finished(journal: &Path) -> Result<HashSet<Key>> {
+/// The trials that the journal holds in segments that are whole, `but_failed` ones.
+fn finished(journal: &Path, but_failed: bool) -> Result<HashSet<Key>> {
     let mut finished = HashSet::new();
     for path in journal::segments(journal)? {
-        if let Ok(segment) = journal::read::<serde::de::IgnoredAny>(&path)? {
-            finished.extend(segment.trials.into_iter().map(|trial| trial.id));
+        if let Ok(segment) = journal::read::<Brief>(&path)? {
+            let trials = segment.trials.into_iter();
+            let counts =
+                |trial: &Trial<Brief>| !but_failed || trial.record.outcome == Outcome::Done;
+            finished.extend(trials.filter(counts).map(|trial| trial.id));
         }
     }
     Ok(finished)

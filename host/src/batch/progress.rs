@@ -132,7 +132,7 @@ impl Progress {
         match &self.voice {
             // A terminal that is gone has no reader.
             Voice::Bars(bars) => _ = bars.all.println(text),
-            Voice::Lines { .. } => eprintln!("{text}"),
+            Voice::Lines { .. } => tell!("{text}"),
             Voice::Json => Event::Note { text }.print(),
         }
     }
@@ -157,7 +157,7 @@ impl Progress {
         let all = &self.tallies.all;
         let elapsed = readable(self.tallies.elapsed().as_secs_f64());
         let (done, trials, left) = (all.done, all.trials, left(&self.tallies));
-        eprintln!("[{done}/{trials} trials, {elapsed}] {text}; {left}");
+        tell!("[{done}/{trials} trials, {elapsed}] {text}; {left}");
     }
 
     /// `core 16/64 (2.1/s, about 20 s left)`.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::event::{End, Event};
 use super::folder::RunFolder;
+use super::outlook::Outlook;
 use super::prepare::{Planned, Prepared, Request};
 use super::progress::{Progress, readable};
 use super::retry::set_failed_aside;
@@ -66,7 +67,7 @@ impl Batch<'_> {
             self.note(&format!("{count} failed trials are run again"));
         }
         self.mend(&journal)?;
-        let planned = self.prepared.plan(self.request.shard, false)?;
+        let planned = self.prepared.plan(self.request)?;
         self.announce(&planned);
         let Planned { plan, costs, .. } = planned;
         if plan.done == plan.trials {
@@ -87,7 +88,7 @@ impl Batch<'_> {
         let end = progress.end();
         result?;
         if !self.request.json {
-            eprintln!("{} trials in {}", end.trials, readable(end.seconds));
+            tell!("{} trials in {}", end.trials, readable(end.seconds));
         }
         Ok(end)
     }
@@ -121,16 +122,7 @@ impl Batch<'_> {
         } = planned;
         let shard = self.request.shard;
         if self.request.json {
-            return Event::Plan {
-                run,
-                shard: shard.map(|shard| shard.to_string()),
-                trials: plan.trials,
-                done: plan.done,
-                cohorts: plan.cohorts(),
-                devices,
-                expected_seconds: costs.total(),
-            }
-            .print();
+            return Event::Plan(&Outlook::new(self.prepared, planned, shard)).print();
         }
         let hypotheses = &manifest.hypotheses;
         let arms: usize = hypotheses
@@ -143,7 +135,7 @@ impl Batch<'_> {
             None => format!("{} trials", plan.trials),
             Some(shard) => format!("{all} trials, of which shard {shard} has {}", plan.trials),
         };
-        eprintln!(
+        tell!(
             "{}: {} ({arms} arms) x {} seeds x {} draws = {part}, into {}",
             manifest.organism.name,
             names.join(" + "),
@@ -152,24 +144,24 @@ impl Batch<'_> {
             run.display()
         );
         match plan.trials - plan.done {
-            0 if plan.trials == 0 => eprintln!(
+            0 if plan.trials == 0 => tell!(
                 "nothing for this shard: the plan has {} blocks; with fewer shards, or a smaller --width \
                  in a new folder, there is more for each",
                 manifest
                     .seeds
                     .div_ceil(manifest.geometry.seeds_per_block.max(1))
             ),
-            0 => eprintln!("all of them are in the journal"),
-            open => eprintln!(
+            0 => tell!("all of them are in the journal"),
+            open => tell!(
                 "{open} to run in {} cohorts on {} ({} worker processes), about {}",
                 plan.cohorts(),
                 self.request.devices.join(" and "),
-                devices.len().clamp(1, plan.blocks.len()),
+                plan.workers(devices.len()),
                 readable(costs.total())
             ),
         }
         for reason in guessed {
-            eprintln!("of that, a guess: {reason}");
+            tell!("of that, a guess: {reason}");
         }
     }
 
@@ -221,19 +213,20 @@ impl Batch<'_> {
         }
         sayln!("\nwritten to {}", run.display());
         for reason in failed.iter().take(5) {
-            eprintln!("failed: {reason}");
+            tell!("failed: {reason}");
         }
         if !failed.is_empty() {
-            eprintln!("{next}");
+            tell!("{next}");
         }
         Ok(some_failed)
     }
 
     /// Something that a reader should know.
     fn note(&self, text: &str) {
-        match self.request.json {
-            true => Event::Note { text }.print(),
-            false => eprintln!("{text}"),
+        if self.request.json {
+            Event::Note { text }.print();
+        } else {
+            tell!("{text}");
         }
     }
 }

@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::claim::Claim;
 use super::folder::held;
 use super::shard::Shard;
-use crate::error::Result;
-use crate::journal::{self, Manifest, RunHypothesis};
+use crate::error::{Error, Result};
+use crate::journal::{self, Brief, Manifest, RunHypothesis};
 use crate::lab::{Member, Outcome};
-use crate::organism::Key;
+use crate::organism::{self, Key};
+use crate::plugins::Roots;
 
 /// How a run is.
 #[derive(Clone, Debug, Serialize)]
@@ -80,7 +81,7 @@ impl Status {
     ///
     /// # Errors
     /// Where it holds no readable run.
-    pub fn of(run: &Path) -> Result<Self> {
+    pub fn of(run: &Path, roots: &Roots) -> Result<Self> {
         let manifest = Manifest::read(run)?;
         let outcomes = outcomes(&run.join("journal"))?;
         let processes = processes(run)?;
@@ -110,7 +111,7 @@ impl Status {
             status.count(&manifest, hypothesis, &outcomes, &at_work);
         }
         status.failures.sort();
-        status.next = status.advice(run, &manifest);
+        status.next = status.advice(run, &command(run, &manifest, roots));
         Ok(status)
     }
 
@@ -167,8 +168,7 @@ impl Status {
     }
 
     /// What to do next, with the command that does it.
-    fn advice(&self, run: &Path, manifest: &Manifest) -> String {
-        let command = command(run, manifest);
+    fn advice(&self, run: &Path, command: &str) -> String {
         let live: Vec<&Process> = self.processes.iter().filter(|p| p.alive).collect();
         let shards = live.iter().any(|process| process.claim.shard.is_some());
         let Counts {
@@ -200,8 +200,14 @@ impl Status {
     }
 }
 
-/// The command that goes on with a run, as far as the manifest knows it.
-fn command(run: &Path, manifest: &Manifest) -> String {
+/// The command that goes on with a run, as far as the manifest knows it: not where the file of an
+/// organism lies that is no preset.
+fn command(run: &Path, manifest: &Manifest, roots: &Roots) -> String {
+    let name = &manifest.organism.name;
+    let organism = match organism::find(name, roots) {
+        Err(Error::Unknown { .. }) => format!("FOLDER/{name}.toml"),
+        _ => name.clone(),
+    };
     let judged = manifest.hypotheses.iter().filter(|h| h.judged);
     let names: Vec<&str> = judged.map(|h| h.name.as_str()).collect();
     let root = match manifest.root_seed {
@@ -213,9 +219,8 @@ fn command(run: &Path, manifest: &Manifest) -> String {
         None => "",
     };
     format!(
-        "picklock run {} --organism {} --seeds {} --draws {}{root}{device} --out {}",
+        "picklock run {} --organism {organism} --seeds {} --draws {}{root}{device} --out {}",
         names.join(" "),
-        manifest.organism.name,
         manifest.seeds,
         manifest.draws,
         run.display()
@@ -239,13 +244,6 @@ fn outcomes(journal: &Path) -> Result<Outcomes> {
         }
     }
     Ok(outcomes)
-}
-
-/// Of a trial's record, only how it ended.
-#[derive(serde::Deserialize)]
-struct Brief {
-    #[serde(flatten)]
-    outcome: Outcome,
 }
 
 fn processes(run: &Path) -> Result<Vec<Process>> {

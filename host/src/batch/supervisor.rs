@@ -16,7 +16,7 @@ use super::process::Heard;
 use super::progress::Progress;
 use super::protocol::{FromWorker, ToWorker, VERSION};
 use super::shard::Shard;
-use super::worker::{failed, write_records};
+use super::trials::{failed, write_records};
 use crate::error::{Error, Result};
 use crate::journal::{self, Manifest, RunHypothesis};
 use crate::lab::Member;
@@ -70,7 +70,7 @@ impl Supervisor<'_> {
             idle_deaths: 0,
             sender,
         };
-        let count = self.devices.len().clamp(1, plan.blocks.len().max(1));
+        let count = plan.workers(self.devices.len());
         let mut workers = Vec::new();
         for index in 0..count {
             workers.push(self.spawn(index, &work.sender)?);

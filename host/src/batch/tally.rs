@@ -44,7 +44,7 @@ impl Tallies {
             all: Tally::default(),
             costs,
             started: Instant::now(),
-            workers: workers.clamp(1, plan.blocks.len().max(1)),
+            workers: plan.workers(workers).max(1),
         };
         for cohort in plan.blocks.iter().flat_map(|block| &block.cohorts) {
             let (trials, expected) = (cohort.members.len(), tallies.costs.of(cohort));

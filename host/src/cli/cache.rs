@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 
+use super::number::real;
 use super::table::table;
 use crate::error::Result;
 use crate::organism::{Cache, Entry, GIB, Rule, size};
@@ -23,10 +24,10 @@ enum Command {
     /// to the limit (`PICKLOCK_CACHE_LIMIT`, in GiB; 20 where it is not set).
     Prune {
         /// Keep at most so many GiB.
-        #[arg(long, value_name = "N", value_parser = not_negative)]
+        #[arg(long, value_name = "N", value_parser = real(0.0..=1e6), allow_negative_numbers = true)]
         keep_gb: Option<f64>,
         /// Remove what has not been used for so many days.
-        #[arg(long, value_name = "DAYS", value_parser = not_negative)]
+        #[arg(long, value_name = "DAYS", value_parser = real(0.0..=1e6), allow_negative_numbers = true)]
         older_than: Option<f64>,
     },
 }
@@ -57,14 +58,6 @@ impl CacheOf {
         }
         Ok(false)
     }
-}
-
-fn not_negative(text: &str) -> std::result::Result<f64, String> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| (0.0..=1e6).contains(number));
-    number.ok_or_else(|| "expected a number from 0 to 1,000,000".to_string())
 }
 
 fn list(cache: &Cache) -> Result<()> {

@@ -35,7 +35,7 @@ impl Compare {
         };
         let comparison = crate::report::compare([&self.first, &self.second], form)?;
         for note in &comparison.notes {
-            eprintln!("{note}");
+            tell!("{note}");
         }
         say!("{}", comparison.text);
         Ok(false)

@@ -4,6 +4,7 @@ mod bench;
 mod cache;
 mod compare;
 mod new;
+mod number;
 mod plan;
 mod plugins;
 mod power;
@@ -16,10 +17,10 @@ mod table;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::plugins::Roots;
 
 /// The bench that finds out why a password-locked language model opens.
@@ -60,7 +61,11 @@ pub fn main() -> Result<ExitCode> {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let roots = Roots::discover(&cli.roots);
+    let roots = match cli.command {
+        // It is told where its plugins lie.
+        Command::Worker => Roots::default(),
+        _ => Roots::discover(&cli.roots)?,
+    };
     match cli.command {
         Command::Run(run) => run.main(&roots),
         Command::Plan(plan) => plan.main(&roots),
@@ -68,7 +73,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Report(report) => report.main(&roots),
         Command::Show(show) => show.main(),
         Command::Compare(compare) => compare.main(),
-        Command::Status(status) => status.main(),
+        Command::Status(status) => status.main(&roots),
         Command::Cache(cache) => cache.main(),
         Command::Bench(bench) => bench.main(&roots),
         Command::New(new) => new.main(&roots),
@@ -93,17 +98,28 @@ fn usage(error: &clap::Error) -> Result<ExitCode> {
     let problem = text.split("\n\n").next().unwrap_or_default();
     let problem = problem.strip_prefix("error: ").unwrap_or(problem);
     let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
-    let suggestion = [
-        ContextKind::SuggestedArg,
-        ContextKind::SuggestedSubcommand,
-        ContextKind::SuggestedValue,
-    ];
-    let suggested = suggestion
-        .into_iter()
-        .find_map(|kind| error.get(kind))
-        .map(ToString::to_string);
+    let suggested = suggestion(error);
     Err(Error::Usage(match suggested {
         Some(suggested) => format!("{problem}; did you mean `{suggested}`?"),
         None => format!("{problem}; see picklock --help"),
     }))
+}
+
+/// What a mistyped word most likely means: clap's suggestions go far, near ones count.
+fn suggestion(error: &clap::Error) -> Option<String> {
+    use ContextKind as Kind;
+    let pairs = [
+        (Kind::InvalidArg, Kind::SuggestedArg),
+        (Kind::InvalidSubcommand, Kind::SuggestedSubcommand),
+        (Kind::InvalidValue, Kind::SuggestedValue),
+    ];
+    pairs.into_iter().find_map(|(given, suggested)| {
+        let words = |kind| match error.get(kind) {
+            Some(ContextValue::String(word)) => vec![word.clone()],
+            Some(ContextValue::Strings(words)) => words.clone(),
+            _ => Vec::new(),
+        };
+        let (given, suggested) = (words(given).pop()?, words(suggested));
+        nearest(&given, suggested.iter().map(String::as_str)).map(str::to_string)
+    })
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::run::Run;
-use crate::batch;
 use crate::error::Result;
 use crate::plugins::Roots;
 
@@ -25,6 +24,6 @@ impl Plan {
     /// # Errors
     /// Where the input is bad, or the folder belongs to another run.
     pub fn main(&self, roots: &Roots) -> Result<bool> {
-        batch::outlook(&self.run.request(), self.from.as_deref(), roots)
+        self.run.outlook(self.from.as_deref(), roots)
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::number::{COUNT, real, whole};
 use crate::error::{Error, Result};
 use crate::hypothesis;
 use crate::organism;
@@ -16,11 +17,11 @@ pub struct Power {
     /// Hypotheses. [default: all]
     hypotheses: Vec<String>,
     /// The effect to find, or the margin around 0, in percentage points.
-    #[arg(long, default_value_t = 10.0, value_name = "N")]
+    #[arg(long, default_value_t = 10.0, value_name = "N", value_parser = real(0.0..=100.0), allow_negative_numbers = true)]
     points: f64,
     /// Core's effect in percentage points, of which other margins and ratios are shares. [default:
     /// that of the run given by --from, else 25]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = real(0.0..=100.0), allow_negative_numbers = true)]
     core: Option<f64>,
     /// A run whose noise is taken instead of an assumed one.
     #[arg(long, value_name = "RUN")]
@@ -29,7 +30,7 @@ pub struct Power {
     #[arg(long, default_value = "tiny", value_name = "NAME")]
     organism: String,
     /// Choices of weak samples within each seed.
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = whole::<u32>(COUNT), allow_negative_numbers = true)]
     draws: u32,
 }
 

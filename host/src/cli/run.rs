@@ -1,9 +1,10 @@
 //! `picklock run`: plan, say what it will cost, run what the journal lacks, report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::number::{COUNT, whole};
 use crate::batch::{self, Event, Request, Shard};
 use crate::error::Result;
 use crate::plugins::Roots;
@@ -18,10 +19,10 @@ pub struct Run {
     #[arg(long, default_value = "tiny", value_name = "NAME")]
     organism: String,
     /// Replicates of the organism.
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = whole::<u32>(COUNT), allow_negative_numbers = true)]
     seeds: u32,
     /// Choices of weak samples within each seed.
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = whole::<u32>(COUNT), allow_negative_numbers = true)]
     draws: u32,
     /// Where models run: cpu, or GPUs as in cuda:0,cuda:1, each with a worker process.
     #[arg(
@@ -33,14 +34,19 @@ pub struct Run {
     )]
     devices: Vec<String>,
     /// Worker processes on a CPU. [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(1..=1000), allow_negative_numbers = true)]
     workers: Option<u32>,
     /// Members (a seed and a draw each) that run side by side; fixed with the first trial.
     /// [default: about 8 on a CPU, 64 on a GPU]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(COUNT), allow_negative_numbers = true)]
     width: Option<u32>,
     /// Run one of N parts of the plan; all parts share the run's folder, and may run at once.
-    #[arg(long, value_name = "I/N", conflicts_with = "fresh")]
+    #[arg(
+        long,
+        value_name = "I/N",
+        conflicts_with = "fresh",
+        allow_hyphen_values = true
+    )]
     shard: Option<Shard>,
     /// Run failed trials again.
     #[arg(long)]
@@ -61,7 +67,7 @@ pub struct Run {
     #[arg(long)]
     dry_run: bool,
     /// The root of all random streams.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<u64>(0..=u64::MAX), allow_negative_numbers = true)]
     root_seed: u64,
 }
 
@@ -71,10 +77,26 @@ impl Run {
     /// # Errors
     /// Where the input is bad, or the run can't go on.
     pub fn main(&self, roots: &Roots) -> Result<bool> {
-        let done = match self.dry_run {
-            true => batch::outlook(&self.request(), None, roots),
-            false => batch::run(&self.request(), roots),
+        match self.dry_run {
+            true => self.outlook(None, roots),
+            false => self.told(batch::run(&self.request(), roots)),
+        }
+    }
+
+    /// Says what would be run and what it would cost; `true` where some plugin is refused.
+    ///
+    /// # Errors
+    /// Where the input is bad, or the folder belongs to another run.
+    pub fn outlook(&self, from: Option<&Path>, roots: &Roots) -> Result<bool> {
+        let request = Request {
+            dry_run: true,
+            ..self.request()
         };
+        self.told(batch::outlook(&request, from, roots))
+    }
+
+    /// Tells an error to machines too.
+    fn told(&self, done: Result<bool>) -> Result<bool> {
         if let (true, Err(error)) = (self.json, &done) {
             let message = &error.to_string();
             Event::Error { message }.print();
@@ -83,7 +105,7 @@ impl Run {
     }
 
     /// What is asked for.
-    pub fn request(&self) -> Request<'_> {
+    fn request(&self) -> Request<'_> {
         Request {
             hypotheses: &self.hypotheses,
             organism: &self.organism,
@@ -98,6 +120,7 @@ impl Run {
             out: self.out.clone(),
             fresh: self.fresh,
             build: !self.no_build,
+            dry_run: self.dry_run,
             root_seed: self.root_seed,
         }
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::number::whole;
 use crate::error::Result;
 use crate::hypothesis::{ArmRef, core_arms};
 use crate::lab::Member;
@@ -21,10 +22,10 @@ pub struct Show {
     #[arg(long, value_name = "NAME")]
     measure: Option<String>,
     /// The seed.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<u32>(0..=9999), allow_negative_numbers = true)]
     seed: u32,
     /// The draw.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<u32>(0..=9999), allow_negative_numbers = true)]
     draw: u32,
     /// Only problems that the last arm got wrong.
     #[arg(long, conflicts_with = "unparsed")]
@@ -33,7 +34,7 @@ pub struct Show {
     #[arg(long)]
     unparsed: bool,
     /// How many at most.
-    #[arg(long, default_value_t = 10, value_name = "N")]
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = whole::<usize>(0..=1_000_000), allow_negative_numbers = true)]
     limit: usize,
 }
 
@@ -71,7 +72,7 @@ impl Show {
         };
         let (text, notes) = crate::report::show(&self.run, &what)?;
         for note in notes {
-            eprintln!("{note}");
+            tell!("{note}");
         }
         say!("{text}");
         Ok(false)

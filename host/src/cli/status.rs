@@ -7,6 +7,7 @@ use clap::Args;
 use super::table::table;
 use crate::batch::{AtWork, Counts, Failure, Process, Status, now};
 use crate::error::{Error, Result};
+use crate::plugins::Roots;
 
 /// Reasons of failures that are shown.
 const REASONS: usize = 5;
@@ -26,8 +27,8 @@ impl StatusOf {
     ///
     /// # Errors
     /// Where the folder holds no readable run.
-    pub fn main(&self) -> Result<bool> {
-        let status = Status::of(&self.run)?;
+    pub fn main(&self, roots: &Roots) -> Result<bool> {
+        let status = Status::of(&self.run, roots)?;
         if self.json {
             let text = serde_json::to_string_pretty(&status);
             sayln!("{}", text.map_err(|error| Error::Usage(error.to_string()))?);

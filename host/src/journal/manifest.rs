@@ -5,7 +5,7 @@ use std::path::Path;
 use picklock_sdk::Arm;
 use serde::{Deserialize, Serialize};
 
-use super::{write_atomically, write_first};
+use super::{soundness, write_atomically, write_first};
 use crate::error::{Error, Result};
 use crate::lab::Member;
 use crate::organism::{Key, Organism};
@@ -118,7 +118,8 @@ impl Manifest {
     /// Reads a run's manifest.
     ///
     /// # Errors
-    /// Where there is none, or it has another format.
+    /// Where there is none, it has another format, or no run can have written it: which key, what was
+    /// expected there, and what to do.
     pub fn read(run: &Path) -> Result<Self> {
         let path = run.join("manifest.json");
         let text = std::fs::read(&path).map_err(|error| match error.kind() {
@@ -127,20 +128,7 @@ impl Manifest {
             }
             _ => Error::io(&path, "read")(error),
         })?;
-        let damaged = |error: serde_json::Error| {
-            Error::file(
-                &path,
-                format!(
-                    "{error}; the journal is unharmed: put the manifest back, or run afresh with --fresh"
-                ),
-            )
-        };
-        let value: serde_json::Value = serde_json::from_slice(&text).map_err(damaged)?;
-        if value["format"] != FORMAT {
-            let problem = format!("format {}, this picklock reads {FORMAT}", value["format"]);
-            return Err(Error::file(&path, problem));
-        }
-        serde_json::from_value(value).map_err(damaged)
+        soundness::parse(&path, &text)
     }
 
     /// Writes a run's manifest.

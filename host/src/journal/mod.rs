@@ -3,9 +3,10 @@
 
 mod manifest;
 mod segment;
+mod soundness;
 
 pub use manifest::{Environment, Geometry, Manifest, RunHypothesis, RunPlugin};
-pub use segment::{Segment, Trial, holds, read, segments, set_aside, write};
+pub use segment::{Brief, Segment, Trial, holds, read, segments, set_aside, write};
 
 use std::io::{BufWriter, Write};
 use std::path::Path;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::write_atomically;
 use crate::error::{Error, Result};
-use crate::lab::TrialRecord;
+use crate::lab::{Outcome, TrialRecord};
 use crate::organism::Key;
 
 /// The version of the segments' format.
@@ -41,6 +41,14 @@ pub struct Trial<R = TrialRecord> {
     pub id: Key,
     /// What it left behind.
     pub record: R,
+}
+
+/// Of a trial's record, only how it ended.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Brief {
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
 }
 
 /// A segment whose bytes are not what was written.
@@ -180,7 +188,7 @@ pub fn set_aside(path: &Path, why: &str) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::{Member, Outcome};
+    use crate::lab::Member;
 
     fn segment(seed: u32) -> Segment {
         let record = TrialRecord::new(Member { seed, draw: 0 }, Outcome::Done);

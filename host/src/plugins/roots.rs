@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::{Error, Result};
+
 /// A folder with `plugins/`, `hypotheses/` and `organisms/`.
 #[derive(Clone, Debug)]
 pub struct Root {
@@ -63,7 +65,7 @@ impl Root {
 }
 
 /// All roots, the first to be looked at first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Roots {
     roots: Vec<Root>,
 }
@@ -71,19 +73,18 @@ pub struct Roots {
 impl Roots {
     /// `given` (`--plugins`), then `PICKLOCK_PLUGINS`, the workspace around the current folder, and
     /// `../share/picklock` beside the executable.
-    pub fn discover(given: &[PathBuf]) -> Self {
+    ///
+    /// # Errors
+    /// Where one that was named is no folder.
+    pub fn discover(given: &[PathBuf]) -> Result<Self> {
         let environment = std::env::var_os("PICKLOCK_PLUGINS").unwrap_or_default();
-        let named = given
-            .iter()
-            .cloned()
-            .chain(std::env::split_paths(&environment));
-        let named = named.filter(|folder| !folder.as_os_str().is_empty());
-        let mut roots: Vec<Root> = named
-            .map(|folder| Root {
-                folder,
-                workspace: false,
-            })
-            .collect();
+        let set = std::env::split_paths(&environment);
+        // As in PATH, nothing between two colons names nothing.
+        let set = set.filter(|folder| !folder.as_os_str().is_empty());
+        let given = given.iter().cloned().map(|folder| (folder, "--plugins"));
+        let named = given.chain(set.map(|folder| (folder, "PICKLOCK_PLUGINS")));
+        let named = named.map(|(folder, source)| named_root(folder, source));
+        let mut roots: Vec<Root> = named.collect::<Result<_>>()?;
         if let Some(folder) = std::env::current_dir()
             .ok()
             .and_then(|here| workspace_around(&here))
@@ -101,7 +102,7 @@ impl Roots {
             folder,
             workspace: false,
         }));
-        Self { roots }
+        Ok(Self { roots })
     }
 
     /// The workspace's folder, where the current folder is in one.
@@ -156,6 +157,25 @@ impl Roots {
     pub fn iter(&self) -> impl Iterator<Item = &Root> {
         self.roots.iter()
     }
+}
+
+/// The root that `source` names.
+fn named_root(folder: PathBuf, source: &str) -> Result<Root> {
+    let problem = match std::fs::metadata(&folder) {
+        Ok(data) if data.is_dir() => {
+            return Ok(Root {
+                folder,
+                workspace: false,
+            });
+        }
+        Ok(_) => "is no folder",
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "no such folder",
+        Err(error) => return Err(Error::io(&folder, "look into it")(error)),
+    };
+    Err(Error::Usage(format!(
+        "{source}: {}: {problem}; expected one with plugins/, hypotheses/ and organisms/",
+        folder.display()
+    )))
 }
 
 /// The nearest folder upwards that holds a picklock workspace.

@@ -107,7 +107,7 @@ pub fn check_permissions(path: &Path) -> Result<()> {
     check_writers(path)?;
     let metadata = std::fs::metadata(path).map_err(Error::io(path, "read"))?;
     if metadata.mode() & 0o020 != 0 {
-        eprintln!("picklock: {} can be written by its group", path.display());
+        tell!("picklock: {} can be written by its group", path.display());
     }
     Ok(())
 }

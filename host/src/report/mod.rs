@@ -26,7 +26,7 @@ use std::path::Path;
 
 pub use compare::{Form, compare};
 pub use evidence::Evidence;
-pub use power::{Power, Sizes, core_effect, size};
+pub use power::{Found, Power, Sizes, core_effect, size};
 pub use show::{Show, show};
 
 use crate::error::{Error, Result};
@@ -57,7 +57,7 @@ pub fn write(run: &Path, roots: &Roots, quiet: bool) -> Result<Vec<String>> {
         return Ok(failures(&evidence));
     }
     for note in &view.notes {
-        eprintln!("{note}");
+        tell!("{note}");
     }
     say!("{}", render::tables(&view));
     Ok(failures(&evidence))

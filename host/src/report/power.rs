@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use picklock_stats::{Expectation, Margin, Plan, VarianceComponents};
+use serde::Serialize;
 
 use super::evidence::{Evidence, mean};
 use crate::hypothesis::{Prediction, Registration, core_arms};
@@ -27,6 +28,21 @@ pub struct Sizes {
     pub core: f64,
 }
 
+/// The least size that a prediction finds with 80% power.
+#[derive(Clone, Debug, Serialize)]
+pub struct Found<'a> {
+    /// The hypothesis.
+    pub hypothesis: &'a str,
+    /// The prediction.
+    pub prediction: &'a str,
+    /// Percentage points; none where nothing can be found.
+    pub points: Option<f64>,
+    /// Of what; or why nothing can be found.
+    pub text: String,
+    /// What noise is expected.
+    pub noise: String,
+}
+
 /// The size of a run of this organism.
 pub fn size(organism: &Organism, seeds: u32, draws: u32) -> Plan {
     Plan {
@@ -41,13 +57,34 @@ impl Power<'_> {
     /// The least size that each prediction would find with 80% power, a line each.
     pub fn detectable(&self) -> String {
         let mut text = format!("found with 80% power, {}:\n", self.source());
-        self.each(&mut text, |registration, prediction| {
-            let noise = self.noise(registration, prediction);
-            let alpha = registration.alpha;
-            let found = noise.detectable(&self.size, &prediction.expectation(), alpha);
-            found.map_or_else(|reason| reason.to_string(), |found| found.to_string())
-        });
+        for found in self.each_detectable() {
+            let Found {
+                hypothesis,
+                prediction,
+                text: said,
+                ..
+            } = found;
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "  {hypothesis}, {prediction}: {said}");
+        }
         text
+    }
+
+    /// The least size that each prediction would find with 80% power.
+    pub fn each_detectable(&self) -> Vec<Found<'_>> {
+        let found = self.predictions().map(|(registration, prediction)| {
+            let noise = self.noise(registration, prediction);
+            let expectation = prediction.expectation();
+            let found = noise.detectable(&self.size, &expectation, registration.alpha);
+            Found {
+                hypothesis: &registration.name,
+                prediction: &prediction.name,
+                points: found.as_ref().ok().map(|found| found.points),
+                text: found.map_or_else(|reason| reason.to_string(), |found| found.to_string()),
+                noise: self.source(),
+            }
+        });
+        found.collect()
     }
 
     /// The seeds that each prediction takes to find a true size with 80% power, a line each.
@@ -59,28 +96,28 @@ impl Power<'_> {
             "seeds for 80% power with {draws} draws and {problems} problems each, {}:\n",
             self.source()
         );
-        self.each(&mut text, |registration, prediction| {
+        for (registration, prediction) in self.predictions() {
             let expectation = prediction.expectation();
             let (size, what) = sizes.of(&expectation);
             let noise = self.noise(registration, prediction);
-            match noise.seeds_for(size, &self.size, &expectation, registration.alpha) {
+            let said = match noise.seeds_for(size, &self.size, &expectation, registration.alpha) {
                 Ok(Some(seeds)) => format!("{seeds} seeds for {what}"),
                 Ok(None) => format!("no number of seeds for {what}"),
                 Err(reason) => reason.to_string(),
-            }
-        });
+            };
+            let (name, prediction) = (&registration.name, &prediction.name);
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "  {name}, {prediction}: {said}");
+        }
         text
     }
 
-    fn each(&self, text: &mut String, say: impl Fn(&Registration, &Prediction) -> String) {
-        for registration in self.registrations {
-            for prediction in &registration.predictions {
-                let said = say(registration, prediction);
-                let (name, prediction) = (&registration.name, &prediction.name);
-                // Writing to a string can't fail.
-                let _ = writeln!(text, "  {name}, {prediction}: {said}");
-            }
-        }
+    /// Every hypothesis with each of its predictions.
+    fn predictions(&self) -> impl Iterator<Item = (&Registration, &Prediction)> {
+        self.registrations.iter().flat_map(|registration| {
+            let predictions = registration.predictions.iter();
+            predictions.map(move |prediction| (registration, prediction))
+        })
     }
 
     /// How much a prediction's effect varies: as the earlier run measured it, where it did.

@@ -93,7 +93,7 @@ fn peak() -> u64 {
 /// Time and memory of a report.
 fn measured(run: &Path) -> (Duration, u64) {
     let (before, started) = (peak(), Instant::now());
-    super::write(run, &Roots::discover(&[]), true).unwrap();
+    super::write(run, &Roots::discover(&[]).unwrap(), true).unwrap();
     (started.elapsed(), peak() - before)
 }
 
