@@ -2,6 +2,7 @@
 
 #include "shim.h"
 
+#include <ATen/Context.h>
 #include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <ATen/ops/empty.h>
@@ -66,6 +67,7 @@ void perhaps(F&& part) {
 // Makes a device this thread's own, with a stream that can be captured.
 PICKLOCK picklock_enter(int device) {
     PICKLOCK_TRY
+    at::globalContext().lazyInitDevice(at::kCUDA);
     c10::cuda::set_device(static_cast<c10::DeviceIndex>(device));
     if (c10::cuda::getCurrentCUDAStream(device) == c10::cuda::getDefaultCUDAStream(device)) {
         C10_CUDA_CHECK(cudaDeviceSynchronize());
@@ -138,6 +140,7 @@ PICKLOCK picklock_synchronize(int device) {
 // numbers: bytes allocated, reserved, most allocated so far, free on the device, of all.
 PICKLOCK picklock_memory(uint64_t* numbers, int device) {
     PICKLOCK_TRY
+    at::globalContext().lazyInitDevice(at::kCUDA);  // before which the allocator knows no device
     const auto stats = allocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
     numbers[0] = stats.allocated_bytes[0].current;
     numbers[1] = stats.reserved_bytes[0].current;
@@ -152,6 +155,7 @@ PICKLOCK picklock_memory(uint64_t* numbers, int device) {
 
 PICKLOCK picklock_reset_peak(int device) {
     PICKLOCK_TRY
+    at::globalContext().lazyInitDevice(at::kCUDA);
     allocator::resetPeakStats(static_cast<c10::DeviceIndex>(device));
     PICKLOCK_END
 }

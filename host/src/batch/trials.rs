@@ -93,7 +93,13 @@ pub fn work(
                     });
                 }
             },
-            ToWorker::EndBlock => bench.clear(),
+            ToWorker::EndBlock => {
+                bench.clear();
+                if let Some(memory) = runtime::memory(device)? {
+                    let (allocated, reserved) = (memory.allocated, memory.reserved);
+                    tracing::info!(allocated, reserved, "block ends");
+                }
+            }
             _ => return Err(Error::Worker("started twice".into())),
         }
     }
