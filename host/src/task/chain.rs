@@ -175,7 +175,12 @@ impl Task for Chain {
 
     fn question(&self, rng: &mut ChaCha8Rng) -> (Vec<u32>, Vec<u32>) {
         let mut state = rng.random_range(0..self.modulus);
-        let (mut question, mut answer) = (vec![state], Vec::new());
+        let length = self.length as usize;
+        let (mut question, mut answer) = (
+            Vec::with_capacity(2 * length + 1),
+            Vec::with_capacity(length),
+        );
+        question.push(state);
         for _ in 0..self.length {
             let index = rng.random_range(0..self.operations.len());
             let argument = rng.random_range(0..self.modulus);
