@@ -81,6 +81,9 @@ impl Held {
     }
 }
 
+/// Problems by seed and split.
+type Drawn = HashMap<(u32, Split), Rc<Vec<Problem>>>;
+
 /// The models of a block and what has been found out about them.
 pub struct Bench<'a> {
     /// Makes base, weak and locked models.
@@ -93,7 +96,7 @@ pub struct Bench<'a> {
     planned: (usize, usize),
     products: HashMap<Key, Product>,
     /// The problems of each seed.
-    pub(super) problems: RefCell<HashMap<(u32, Split), Rc<Vec<Problem>>>>,
+    pub(super) problems: RefCell<Drawn>,
     /// What stacks are asked, by their seeds and the kind of questions.
     pub(super) questions: RefCell<HashMap<Key, Rc<Asked>>>,
     /// Where models are.
