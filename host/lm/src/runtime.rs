@@ -24,6 +24,25 @@ pub fn start(threads: Option<usize>) {
     }
 }
 
+/// Runs work on models, and turns a panic in it into an error.
+///
+/// tch 0.24 panics where an operation with a scalar among its arguments fails, out of memory for
+/// one: dropping the scalar finds the error before the operation's own result is looked at.
+///
+/// # Errors
+/// What `work` fails with, or [`Error::Torch`] with the panic's message.
+pub fn caught<T, E: From<Error>>(
+    work: impl FnOnce() -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    done.unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref().map(|text: &&str| (*text).to_owned()));
+        let text = text.unwrap_or_else(|| "a panic without words".to_owned());
+        Err(E::from(Error::Torch(tch::TchError::Torch(text))))
+    })
+}
+
 /// The version of libtorch that this crate is built for.
 pub fn libtorch_version() -> &'static str {
     "2.11.0"
@@ -151,6 +170,19 @@ mod tests {
             "{missing}"
         );
         assert!(missing.ends_with("use --device cpu"), "{missing}");
+    }
+
+    #[test]
+    fn a_failure_with_a_scalar_is_an_error() {
+        let failed: Result<()> = caught(|| {
+            let whole = crate::Tensor::f_ones([3], (crate::Kind::Int64, Device::Cpu))?;
+            let _inverse = whole.f_pow_tensor_scalar(-1)?;
+            Ok(())
+        });
+        let message = failed.unwrap_err().to_string();
+        assert!(message.contains("negative integer powers"), "{message}");
+        let panicked: Result<()> = caught(|| panic!("CUDA out of memory"));
+        assert!(panicked.unwrap_err().is_out_of_memory());
     }
 
     #[test]

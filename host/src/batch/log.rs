@@ -48,7 +48,7 @@ pub fn last_words(log: &str) -> Option<&str> {
         line.starts_with("20") && level.is_some_and(|level| LEVELS.contains(&level))
     };
     let mut lines = log.lines().rev().map(str::trim);
-    lines.find(|line| !line.is_empty() && !ours(line))
+    lines.find(|line| !line.is_empty() && !line.starts_with("note: ") && !ours(line))
 }
 
 #[cfg(test)]
@@ -59,6 +59,8 @@ mod tests {
     fn the_logs_own_lines_are_nobodys_last_words() {
         let log = "thread main panicked\n2026-11-23T03:51:15.000000Z  INFO cohort begins\n\n";
         assert_eq!(last_words(log), Some("thread main panicked"));
+        let log = "out of memory\nnote: run with `RUST_BACKTRACE=1`\n";
+        assert_eq!(last_words(log), Some("out of memory"));
         assert_eq!(last_words("2026-11-23T03:51:15Z  WARN slow\n"), None);
     }
 }

@@ -221,7 +221,7 @@ impl<'a> Bench<'a> {
             return parts.flat_map(|part| self.attempt(part)).collect();
         }
         let started = Instant::now();
-        let done = self.execute(operations);
+        let done = runtime::caught(|| self.execute(operations));
         let (operation, members) = (operations[0].name(), operations.len());
         let seconds = started.elapsed().as_secs_f64();
         tracing::debug!(operation, members, seconds, "executed");

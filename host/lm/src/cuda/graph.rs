@@ -31,7 +31,7 @@ impl Graph {
         // SAFETY: a graph that was begun, and is not used again. What led here says more than what
         // the clean-up may meet.
         let abort = || drop(called(unsafe { (library.capture_abort)(graph) }));
-        let made = work().inspect_err(|_| abort())?;
+        let made = crate::runtime::caught(work).inspect_err(|_| abort())?;
         // SAFETY: as above.
         called(unsafe { (library.capture_end)(graph) }).inspect_err(|_| abort())?;
         Ok((Self(graph), made))
