@@ -64,6 +64,8 @@ pub fn main() -> Result<ExitCode> {
     let roots = match cli.command {
         // It is told where its plugins lie.
         Command::Worker => Roots::default(),
+        // A report rebuilds from the journal alone, also where the plugins are gone.
+        Command::Report(_) => Roots::discover(&cli.roots).unwrap_or_default(),
         _ => Roots::discover(&cli.roots)?,
     };
     match cli.command {
