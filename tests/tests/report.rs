@@ -48,7 +48,8 @@ fn what_is_no_run_has_no_report() {
     place.write("here/broken/manifest.json", "{ \"format\": 1");
     let done = place.picklock(&["report", "broken"]);
     assert!(
-        done.refusal().starts_with("broken/manifest.json: "),
+        done.refusal()
+            .starts_with("broken/manifest.json:1:13: EOF while parsing an object; "),
         "{}",
         done.stderr
     );
