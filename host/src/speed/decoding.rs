@@ -6,6 +6,7 @@ use std::time::Instant;
 use picklock_lm::{Decoding, Device, Kind, Model, Rows, Side, generate, runtime};
 
 use super::ceiling::Ceilings;
+use super::figure::peak_gib;
 use super::{Figure, Shape, Tell};
 use crate::error::Result;
 
@@ -41,7 +42,7 @@ pub fn measure(
             Err(error) if error.is_out_of_memory() => break,
             Err(error) => return Err(error),
         };
-        let peak = runtime::memory(device)?;
+        let peak = peak_gib(device)?;
         let tokens_per_s = (batch * NEW) as f64 / time;
         if batch == BATCHES[0] {
             let (floor, note) = floor(&model, batch, ceilings);
@@ -49,7 +50,7 @@ pub fn measure(
             let figure = Figure::new(shape.name(), &name, per_step * 1e3, "ms");
             let figure = Figure {
                 precision: format!("{kind:?}").to_lowercase(),
-                peak_gib: peak.map(|memory| memory.peak_allocated as f64 / (1_u64 << 30) as f64),
+                peak_gib: peak,
                 ..figure.over(floor * 1e3, note)
             };
             if tell(&figure).is_break()

@@ -1,6 +1,9 @@
 //! One measured number, as one JSON line.
 
+use picklock_lm::{Device, runtime};
 use serde::Serialize;
+
+use crate::error::Result;
 
 /// A figure, with what it was measured on.
 #[derive(Clone, Debug, Serialize)]
@@ -55,4 +58,10 @@ impl Figure {
         self.note = note;
         self
     }
+}
+
+/// The most memory in use on a GPU since its peak was reset, in GiB.
+pub fn peak_gib(device: Device) -> Result<Option<f64>> {
+    let memory = runtime::memory(device)?;
+    Ok(memory.map(|memory| memory.peak_allocated as f64 / (1_u64 << 30) as f64))
 }

@@ -8,6 +8,7 @@ use picklock_lm::{
 };
 
 use super::ceiling::{Ceilings, seconds};
+use super::figure::peak_gib;
 use super::{Figure, Shape, Tell};
 use crate::error::Result;
 
@@ -134,12 +135,12 @@ fn step(
         let _loss = trainer.again(next)?;
         Ok(())
     })?;
-    let peak = runtime::memory(device)?;
+    let peak = peak_gib(device)?;
     let (floor, note) = floor(way, architecture, ceilings);
     let figure = Figure::new(shape.name(), way.name, time * 1e3, "ms").over(floor * 1e3, note);
     Ok(Figure {
         precision: words(way),
-        peak_gib: peak.map(|memory| memory.peak_allocated as f64 / (1_u64 << 30) as f64),
+        peak_gib: peak,
         ..figure
     })
 }
