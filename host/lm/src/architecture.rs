@@ -202,6 +202,14 @@ impl Architecture {
             .then(|| [plan.embedding, plan.head].map(|name| format!("{name}.weight")))
     }
 
+    /// Parameters with a row for each token id: the embedding and, where it is another, the head.
+    pub(crate) fn vocabulary_names(&self) -> Vec<String> {
+        let plan = self.family().plan();
+        let names = [Some(plan.embedding), (!plan.tied).then_some(plan.head)];
+        let names = names.into_iter().flatten();
+        names.map(|name| format!("{name}.weight")).collect()
+    }
+
     /// Sizes of the key/value cache: layers, heads, numbers per head.
     pub(crate) fn cache_shape(&self) -> (i64, i64, i64) {
         self.family().plan().cache_shape()

@@ -18,6 +18,20 @@ const WEIGHTS: &str = "model.safetensors";
 /// The longest configuration or index that is believed, in bytes.
 const LONGEST_JSON: u64 = 1 << 26;
 
+impl Architecture {
+    /// Reads what the model of a Hugging Face folder is, without its weights.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where `config.json` can't be read, else [`Error::File`] with what is wrong in it.
+    pub fn of_directory(directory: &Path) -> Result<Self> {
+        let config = directory.join(CONFIG);
+        read_small(&config)
+            .and_then(|text| Ok(serde_json::from_slice(&text)?))
+            .and_then(|value| Self::from_config(&value))
+            .map_err(|error| error.in_file(&config))
+    }
+}
+
 impl Model {
     /// Reads a Hugging Face folder; float16 and bfloat16 weights become float32. Besides the model,
     /// a few megabytes are in memory at a time.
@@ -27,10 +41,7 @@ impl Model {
     /// wrong in it. Everything but the numbers is checked before any are read.
     pub fn load(directory: &Path, device: Device) -> Result<Self> {
         let config = directory.join(CONFIG);
-        let architecture = read_small(&config)
-            .and_then(|text| Ok(serde_json::from_slice(&text)?))
-            .and_then(|value| Architecture::from_config(&value))
-            .map_err(|error| error.in_file(&config))?;
+        let architecture = Architecture::of_directory(directory)?;
         let shards = Shards::open(directory)?;
         let sources =
             Sources::new(&architecture, &shards).map_err(|error| error.in_file(shards.path()))?;

@@ -31,6 +31,7 @@ pub mod runtime;
 mod safetensors_file;
 mod targets;
 mod training;
+mod vocabulary;
 mod weights;
 
 pub use architecture::gpt_neox::GptNeoXConfig;
