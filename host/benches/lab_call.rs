@@ -61,8 +61,10 @@ fn lab_calls(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = Path::new("micro.toml");
     let organism: Organism = picklock::toml_file::parse(path, MICRO).expect("an organism");
+    let task = organism.open_task().expect("a task");
     let maker = Maker {
         organism: &organism,
+        task: &*task,
         streams: Streams { root: 7 },
         device: Device::Cpu,
         environment: "benchmark",

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use picklock_sdk::{Recipe, Split};
 
 use super::plan::{Block, CohortPlan, Plan};
+use crate::error::Result;
 use crate::journal::Manifest;
 use crate::lab::{Scope, What, Work};
 use crate::organism::{Cache, Key, ModelNames, Organism, Streams};
@@ -41,6 +42,8 @@ pub type Rehearsed = HashMap<(String, String), Vec<Work>>;
 pub struct Basis<'a> {
     /// What is run.
     pub manifest: &'a Manifest,
+    /// How large its models and problems are.
+    pub size: Size,
     /// What its arms ask for; an arm that isn't there is taken for one unlocking and its evaluation.
     pub rehearsed: &'a Rehearsed,
     /// Where models are that have been made before.
@@ -49,6 +52,47 @@ pub struct Basis<'a> {
     pub cuda: bool,
     /// How many workers it runs on at most.
     pub workers: usize,
+}
+
+/// How large an organism's models and problems are.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Weights that each token is multiplied with, of the base model.
+    parameters: f64,
+    /// All weights of the base model.
+    weights: f64,
+    /// The most tokens of prompt and answer.
+    tokens: f64,
+    /// Tokens of an answer.
+    answer_tokens: f64,
+}
+
+impl Size {
+    /// Of an organism.
+    ///
+    /// # Errors
+    /// Where its checkpoint can't be read.
+    pub fn of(organism: &Organism) -> Result<Self> {
+        let task = organism.open_task()?;
+        let architecture = organism.base_architecture(&*task)?;
+        let sizes = architecture.parameters().into_iter();
+        let sizes = sizes.map(|parameter| parameter.shape.iter().product::<i64>());
+        Ok(Self {
+            parameters: architecture.multiplied_weights() as f64,
+            weights: sizes.sum::<i64>() as f64,
+            tokens: task.max_tokens() as f64,
+            answer_tokens: task.answer_tokens() as f64,
+        })
+    }
+
+    /// How many members there is room to train side by side in a quarter of so many bytes: the rest is
+    /// left to their snapshots, the models of the block, and answers. Any number where the memory
+    /// isn't known.
+    pub fn side_by_side(self, memory: Option<u64>) -> u32 {
+        memory.map_or(u32::MAX, |bytes| {
+            (bytes as f64 / 4.0 / (self.weights * TRAINED)) as u32
+        })
+    }
 }
 
 /// Expected seconds of each cohort, models included, on one worker; and the memory of one.
@@ -102,7 +146,7 @@ impl Basis<'_> {
                 costs.cohorts.insert(name(cohort), seconds);
             }
             let width = f64::from(self.manifest.geometry.width);
-            let training = width * parameters(&self.manifest.organism) * TRAINED;
+            let training = width * self.size.weights * TRAINED;
             costs.memory = costs.memory.max(held + training);
         }
         costs
@@ -130,7 +174,7 @@ impl Basis<'_> {
     }
 
     fn seconds(&self, work: &Work, block: &Block, cohort: &CohortPlan, names: &ModelNames) -> f64 {
-        let organism = &self.manifest.organism;
+        let (organism, size) = (&self.manifest.organism, self.size);
         let speed = if self.cuda { GPU } else { CPU };
         let seeds = seeds(block);
         let missing = |name: &dyn Fn(u32) -> Key| {
@@ -142,46 +186,45 @@ impl Basis<'_> {
             Scope::Draw => cohort.members.len() as f64,
         };
         match &work.what {
-            What::Base => speed.recipe(
-                organism,
-                &organism.base.train,
-                missing(&|seed| names.base(seed)),
-            ),
+            What::Base => {
+                let missing = missing(&|seed| names.base(seed));
+                speed.recipe(size, organism.base.train.as_ref(), missing)
+            }
             What::Weak => {
                 let missing = missing(&|seed| names.weak(seed));
-                speed.recipe(organism, &organism.weak.train, missing) / 2.0
+                speed.recipe(size, organism.weak.train.as_ref(), missing) / 2.0
             }
             What::Locked(spec) => {
                 let missing = missing(&|seed| names.locked(seed, spec));
                 let interludes = spec.interlude.as_ref().map_or(0.0, |interlude| {
                     let times = organism.lock.train.steps / interlude.every.max(1);
-                    let one = speed.recipe(organism, &interlude.recipe, missing);
+                    let one = speed.recipe(size, Some(&interlude.recipe), missing);
                     f64::from(times) * one
                 });
-                speed.recipe(organism, &organism.lock.train, missing)
+                speed.recipe(size, Some(&organism.lock.train), missing)
                     + interludes
                     // What the gate looks at: four models' answers.
-                    + 4.0 * speed.answers(organism, organism.problems.validation, replicas)
+                    + 4.0 * speed.answers(size, organism.problems.validation, replicas)
             }
-            What::Train { steps, batch, .. } => speed.training(organism, *steps, *batch, replicas),
+            What::Train { steps, batch, .. } => speed.training(size, *steps, *batch, replicas),
             What::Evaluate(Split::HeldOut) => {
-                speed.answers(organism, organism.problems.held_out, replicas)
+                speed.answers(size, organism.problems.held_out, replicas)
             }
             What::Evaluate(Split::Validation) => {
-                speed.answers(organism, organism.problems.validation, replicas)
+                speed.answers(size, organism.problems.validation, replicas)
             }
             What::Samples(count) => {
                 // They are decoded 16 at a time.
                 let rounds = f64::from(*count) / 16.0;
-                rounds.ceil() * speed.answers(organism, 16, replicas)
+                rounds.ceil() * speed.answers(size, 16, replicas)
             }
-            What::TokenLogProbs(count) => speed.training(organism, 1, *count, replicas) / 3.0,
+            What::TokenLogProbs(count) => speed.training(size, 1, *count, replicas) / 3.0,
             What::Perturb => speed.overhead * replicas,
         }
     }
 
     fn model_bytes(&self) -> f64 {
-        4.0 * parameters(&self.manifest.organism)
+        4.0 * self.size.weights
     }
 }
 
@@ -208,30 +251,24 @@ fn seeds(block: &Block) -> Vec<u32> {
 }
 
 impl Speed {
-    fn recipe(&self, organism: &Organism, recipe: &Recipe, replicas: f64) -> f64 {
-        if replicas == 0.0 {
-            return 0.0;
+    fn recipe(&self, size: Size, recipe: Option<&Recipe>, replicas: f64) -> f64 {
+        match recipe {
+            Some(recipe) if replicas > 0.0 => {
+                self.training(size, recipe.steps, recipe.batch, replicas)
+            }
+            _ => 0.0,
         }
-        self.training(organism, recipe.steps, recipe.batch, replicas)
     }
 
-    fn training(&self, organism: &Organism, steps: u32, batch: u32, replicas: f64) -> f64 {
-        let tokens = f64::from(batch) * organism.task.task().max_tokens() as f64 * replicas;
-        let step = self.overhead + 6.0 * parameters(organism) * tokens / self.rate;
+    fn training(&self, size: Size, steps: u32, batch: u32, replicas: f64) -> f64 {
+        let tokens = f64::from(batch) * size.tokens * replicas;
+        let step = self.overhead + 6.0 * size.parameters * tokens / self.rate;
         f64::from(steps) * step
     }
 
     /// Greedy answers to `problems` problems.
-    fn answers(&self, organism: &Organism, problems: u32, replicas: f64) -> f64 {
-        let task = organism.task.task();
-        let tokens = f64::from(problems) * task.max_tokens() as f64 * replicas;
-        self.overhead * task.answer_tokens() as f64
-            + 2.0 * parameters(organism) * tokens / self.rate
+    fn answers(&self, size: Size, problems: u32, replicas: f64) -> f64 {
+        let tokens = f64::from(problems) * size.tokens * replicas;
+        self.overhead * size.answer_tokens + 2.0 * size.parameters * tokens / self.rate
     }
-}
-
-/// Of the base model, without embeddings: 12 D^2 a layer.
-fn parameters(organism: &Organism) -> f64 {
-    let model = &organism.base.model;
-    (12 * model.n_layer * model.n_embd * model.n_embd) as f64
 }

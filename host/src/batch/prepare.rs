@@ -10,11 +10,11 @@ use picklock_lm::{Device, runtime};
 use super::adopt::adopt;
 use super::describe::rehearse;
 use super::enlist::{Call, Enlisted};
-use super::estimate::{Basis, Costs, Rehearsed};
+use super::estimate::{Basis, Costs, Rehearsed, Size};
 use super::folder::obstacle;
 use super::plan::{Plan, needed_arms};
 use super::shard::Shard;
-use super::surroundings::{devices, environment, git_state};
+use super::surroundings::{devices, environment, git_state, memory};
 use super::width::{check_width, cut};
 use crate::error::{Error, Result};
 use crate::hypothesis::{self, Registration};
@@ -73,6 +73,8 @@ pub struct Prepared {
     pub registrations: Vec<Registration>,
     /// Those whose claims are judged.
     pub judged: Vec<Registration>,
+    /// How large its models and problems are.
+    pub size: Size,
     /// Whether it runs on a GPU.
     pub cuda: bool,
     /// Where each worker runs.
@@ -114,6 +116,7 @@ impl Request<'_> {
         };
         let cuda = device != Device::Cpu;
         let gpus = if cuda { devices.len() as u32 } else { 0 };
+        let size = Size::of(&organism)?;
         let mut manifest = Manifest {
             format: Manifest::FORMAT,
             picklock: env!("CARGO_PKG_VERSION").to_string(),
@@ -123,7 +126,7 @@ impl Request<'_> {
             planned_seeds: self.seeds,
             seeds: self.seeds,
             draws: self.draws,
-            geometry: cut(self, gpus),
+            geometry: cut(self, gpus, size.side_by_side(memory(device))),
             environment: environment(device),
             hypotheses: Vec::new(),
         };
@@ -150,6 +153,7 @@ impl Request<'_> {
             plugins,
             registrations: all,
             judged: chosen,
+            size,
             cuda,
             devices,
             obstacle,
@@ -191,6 +195,7 @@ impl Prepared {
         let basis = Basis {
             manifest: &self.manifest,
             rehearsed: &rehearsed,
+            size: self.size,
             cache: &Cache::of_user()?,
             cuda: self.cuda,
             workers: self.devices.len(),

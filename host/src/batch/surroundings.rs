@@ -57,16 +57,29 @@ fn cpu() -> String {
 
 /// The GPU's name and driver, as its own tool says.
 fn gpu(index: usize) -> (String, Option<String>) {
-    let query = ["--query-gpu=name,driver_version", "--format=csv,noheader"];
-    let output = Command::new("nvidia-smi")
-        .args(query)
-        .arg(format!("--id={index}"))
-        .output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    match text.unwrap_or_default().trim().split_once(", ") {
+    match ask(index, "name,driver_version").split_once(", ") {
         Some((name, driver)) => (name.to_string(), Some(driver.to_string())),
         None => ("cuda".to_string(), None),
     }
+}
+
+/// Bytes of a GPU's memory; none where it isn't known, or on a CPU.
+pub fn memory(device: Device) -> Option<u64> {
+    let Device::Cuda(index) = device else {
+        return None;
+    };
+    let mebibytes: u64 = ask(index, "memory.total").split(' ').next()?.parse().ok()?;
+    Some(mebibytes << 20)
+}
+
+/// What a GPU's own tool says of it.
+fn ask(index: usize, query: &str) -> String {
+    let output = Command::new("nvidia-smi")
+        .args([&format!("--query-gpu={query}"), "--format=csv,noheader"])
+        .arg(format!("--id={index}"))
+        .output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    text.unwrap_or_default().trim().to_string()
 }
 
 /// The class of device that a run is on, and the device of each of its workers: one each, or on a CPU

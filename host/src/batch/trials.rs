@@ -59,8 +59,10 @@ pub fn work(
         tracing::warn!("{text}");
         let _ = out.say(&FromWorker::Note(text.to_string()));
     };
+    let task = manifest.organism.open_task()?;
     let maker = Maker {
         organism: &manifest.organism,
+        task: &*task,
         streams: Streams {
             root: manifest.root_seed,
         },

@@ -12,8 +12,9 @@ const CPU: u32 = 8;
 /// Members that run side by side on a GPU.
 const GPU: u32 = 64;
 
-/// How a new run is cut into blocks and stacks, on a CPU where there are no `gpus`.
-pub fn cut(request: &Request, gpus: u32) -> Geometry {
+/// How a new run is cut into blocks and stacks, on a CPU where there are no `gpus`; memory holds
+/// `room` members.
+pub fn cut(request: &Request, gpus: u32, room: u32) -> Geometry {
     let Request {
         seeds,
         draws,
@@ -21,7 +22,7 @@ pub fn cut(request: &Request, gpus: u32) -> Geometry {
         ..
     } = *request;
     match width {
-        None => geometry(gpus, seeds, draws),
+        None => geometry(gpus, seeds, draws, room),
         Some(width) => {
             let seeds_per_block = (width / draws.max(1)).clamp(1, seeds.max(1));
             Geometry {
@@ -34,14 +35,14 @@ pub fn cut(request: &Request, gpus: u32) -> Geometry {
 
 /// The cut where nobody says how wide: whole seeds, never more than there are. A GPU takes whole
 /// blocks, so seeds that would leave one without any are dealt out evenly. On a CPU the cut is the same
-/// whatever the number of cores.
-fn geometry(gpus: u32, seeds: u32, draws: u32) -> Geometry {
-    let side_by_side = if gpus > 0 { GPU } else { CPU };
+/// whatever the number of cores. A seed that memory holds no room for is stacked in parts.
+fn geometry(gpus: u32, seeds: u32, draws: u32, room: u32) -> Geometry {
+    let side_by_side = if gpus > 0 { GPU } else { CPU }.min(room.max(1));
     let even = seeds.div_ceil(gpus.max(1)).max(1);
     let seeds_per_block = (side_by_side / draws.max(1)).clamp(1, even);
     Geometry {
         seeds_per_block,
-        width: seeds_per_block * draws,
+        width: (seeds_per_block * draws).min(room.max(1)),
     }
 }
 
@@ -50,7 +51,7 @@ fn geometry(gpus: u32, seeds: u32, draws: u32) -> Geometry {
 /// # Errors
 /// Where another one is asked for.
 pub fn check_width(run: &Path, request: &Request, geometry: Geometry) -> Result<()> {
-    let asked = cut(request, 0).width;
+    let asked = cut(request, 0, u32::MAX).width;
     if request.width.is_none() || asked == geometry.width {
         return Ok(());
     }
@@ -71,7 +72,7 @@ mod tests {
         let Geometry {
             seeds_per_block,
             width,
-        } = geometry(gpus, seeds, draws);
+        } = geometry(gpus, seeds, draws, u32::MAX);
         (seeds_per_block, width)
     }
 
@@ -82,6 +83,21 @@ mod tests {
         assert_eq!(cut(0, 4, 32), (1, 32));
         assert_eq!(cut(1, 16, 4), (16, 64));
         assert_eq!(cut(1, 16, 5), (12, 60));
+    }
+
+    #[test]
+    fn large_models_are_stacked_as_memory_allows() {
+        let cut = |draws, room| {
+            let Geometry {
+                seeds_per_block,
+                width,
+            } = geometry(1, 5, draws, room);
+            (seeds_per_block, width)
+        };
+        assert_eq!(cut(8, 20), (2, 16));
+        assert_eq!(cut(8, 12), (1, 8));
+        assert_eq!(cut(8, 3), (1, 3), "a seed in three parts");
+        assert_eq!(cut(8, 0), (1, 1), "one at a time, come what may");
     }
 
     #[test]

@@ -159,11 +159,12 @@ fn describe(plugins: &[(PathBuf, Key)], out: &Out) -> Result<()> {
 
 fn rehearse(organism: &Organism, plugins: &[(PathBuf, Key, Vec<Arm>)], out: &Out) -> Result<()> {
     let cache = Cache::of_user()?;
+    let answer_tokens = organism.open_task()?.answer_tokens();
     let work = |(path, hash, arms): &(PathBuf, Key, Vec<Arm>)| {
         let hypothesis = plugins::load(&unchanged(path, hash)?, &cache)?;
         let work = arms
             .iter()
-            .map(|arm| Ok(lab::rehearse(&hypothesis, arm, organism)?));
+            .map(|arm| Ok(lab::rehearse(&hypothesis, arm, organism, answer_tokens)?));
         work.collect::<Result<Vec<Vec<Work>>>>()
     };
     let work = plugins

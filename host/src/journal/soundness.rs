@@ -125,8 +125,8 @@ impl Manifest {
             let key = format!("organism.problems.{key}");
             within(&key, count.into(), 1_000_000)?;
         }
-        let task = organism.task.task();
-        task.check()
+        let task = &organism.task;
+        task.check(organism.password.is_some(), organism.vocabulary)
             .map_err(|problem| format!("organism.{problem}"))?;
         let names = self.hypotheses.iter().map(|known| known.name.as_str());
         names_of_files("hypotheses", names)?;

@@ -29,7 +29,9 @@ pub struct Held {
     pub seed: u32,
     /// Bytes of its weights.
     pub bytes: u64,
-    /// The weights, on the device or in host memory.
+    /// Whether it stands for a program, which has answers and no weights.
+    pub is_program: bool,
+    /// The weights, on the device or in host memory; a program's are the base model's, and unused.
     model: RefCell<Model>,
     /// Whether they are on a GPU.
     here: Cell<bool>,
@@ -46,8 +48,24 @@ impl Held {
             scope,
             seed,
             bytes: model.bytes(),
+            is_program: false,
             here: Cell::new(model.device() != Device::Cpu),
             model: RefCell::new(model),
+            digest: OnceCell::new(),
+        })
+    }
+
+    /// Stands for the program that is imitated where there is no weak model.
+    fn program(seed: u32, base: &Rc<Self>) -> Rc<Self> {
+        Rc::new(Self {
+            key: Operation::Weak { seed }.key(),
+            shape: Key::of(&"program"),
+            scope: Scope::Seed,
+            seed,
+            bytes: 0,
+            is_program: true,
+            here: Cell::new(base.is_here()),
+            model: RefCell::new(base.model()),
             digest: OnceCell::new(),
         })
     }
@@ -261,8 +279,13 @@ impl<'a> Bench<'a> {
         if fault::out_of_memory(stack.len()) {
             return Err(Error::OutOfMemory);
         }
+        if operations.iter().any(Operation::needs_weights_of_program) {
+            let problem = "the weak model is a program: it has answers, and no weights";
+            return Err(invalid(problem.into()));
+        }
         let mut products = match &operations[0] {
             Operation::Base { .. } => self.made(&stack, Maker::base)?,
+            Operation::Weak { .. } if self.maker.program().is_some() => self.programs(&stack)?,
             Operation::Weak { .. } => self.made(&stack, Maker::weak)?,
             Operation::Locked { spec, .. } => {
                 check_lock(spec)?;
@@ -277,6 +300,16 @@ impl<'a> Bench<'a> {
         };
         products.truncate(operations.len());
         Ok(products)
+    }
+
+    /// The program of each seed.
+    fn programs(&mut self, stack: &[Operation]) -> Result<Vec<Product>> {
+        let seeds: Vec<u32> = stack.iter().filter_map(seed_of).collect();
+        let base = seeds.iter().map(|seed| Operation::Base { seed: *seed });
+        let base = self.perform_all(&base.collect::<Vec<_>>())?;
+        let programs = seeds.into_iter().zip(&base);
+        let programs = programs.map(|(seed, base)| Held::program(seed, base));
+        Ok(programs.map(|held| Product::Models(vec![held])).collect())
     }
 
     fn made(
@@ -325,8 +358,8 @@ impl<'a> Bench<'a> {
         products.map(model).collect()
     }
 
-    pub(super) fn task(&self) -> &dyn Task {
-        self.maker.organism.task.task()
+    pub(super) fn task(&self) -> &'a dyn Task {
+        self.maker.task
     }
 }
 

@@ -10,7 +10,8 @@ use super::operation::{Operation, Product};
 use super::record::{GateRecord, LockRecord, Measure};
 use crate::error::{Error, Result};
 use crate::organism::{Key, Organism, Streams, decode_rows, prompt_rows};
-use crate::task::{Grade, Part, Problem, draw};
+use crate::task::chain::Teacher;
+use crate::task::{Grade, Part, Problem, Task, draw};
 
 /// What a stack is asked.
 pub(super) struct Asked {
@@ -34,8 +35,15 @@ impl Bench<'_> {
         let models: Vec<&Rc<Held>> = models.collect();
         let seeds: Vec<u32> = models.iter().map(|model| model.seed).collect();
         let asked = self.asked(&seeds, questions)?;
-        let stack = self.residence.stack(&models)?;
-        let answers = decode_rows(self.task(), &stack, &asked.rows, 0.0, None)?;
+        let answers = match self.maker.program() {
+            Some(teacher) if models.iter().all(|model| model.is_program) => {
+                self.program_answers(teacher, &asked)
+            }
+            _ => {
+                let stack = self.residence.stack(&models)?;
+                decode_rows(self.task(), &stack, &asked.rows, 0.0, None)?
+            }
+        };
         let graded = asked
             .problems
             .iter()
@@ -60,6 +68,20 @@ impl Bench<'_> {
                 Product::Evaluation(Rc::new(measure), score)
             });
         Ok(graded.collect())
+    }
+
+    /// The most likely answers of the program that is imitated.
+    fn program_answers(&self, teacher: &Teacher, asked: &Asked) -> Vec<Vec<Vec<u32>>> {
+        let answer = |problem: &Problem| {
+            // Nothing is drawn at temperature 0.
+            let mut numbers = self.maker.streams.rng(&[&"program"]);
+            let taught = self
+                .task()
+                .taught(&problem.question, teacher, 0.0, &mut numbers);
+            taught.answer
+        };
+        let of_member = |problems: &Rc<Vec<Problem>>| problems.iter().map(answer).collect();
+        asked.problems.iter().map(of_member).collect()
     }
 
     /// What a stack of seeds' models is asked: drawn, and laid on the device, once a block.
@@ -101,9 +123,9 @@ impl Bench<'_> {
             Device::Cpu => 1,
             _ => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        let (organism, streams) = (self.maker.organism, self.maker.streams);
+        let (organism, task, streams) = (self.maker.organism, self.maker.task, self.maker.streams);
         let draw = |seeds: &[u32]| -> Vec<(u32, Vec<Problem>)> {
-            let draw = |seed: &u32| (*seed, problems(organism, streams, *seed, split));
+            let draw = |seed: &u32| (*seed, problems(organism, task, streams, *seed, split));
             seeds.iter().map(draw).collect()
         };
         let drawn: Vec<_> = std::thread::scope(|scope| {
@@ -183,7 +205,13 @@ impl Bench<'_> {
 }
 
 /// The problems that a seed is asked: its own, or those of all seeds where the organism shares them.
-pub fn problems(organism: &Organism, streams: Streams, seed: u32, split: Split) -> Vec<Problem> {
+pub fn problems(
+    organism: &Organism,
+    task: &dyn Task,
+    streams: Streams,
+    seed: u32,
+    split: Split,
+) -> Vec<Problem> {
     let sizes = organism.problems;
     let (part, count) = match split {
         Split::HeldOut => (Part::HeldOut, sizes.held_out),
@@ -194,5 +222,5 @@ pub fn problems(organism: &Organism, streams: Streams, seed: u32, split: Split) 
         true => streams.rng(&[&"problems", &part_name]),
         false => streams.rng(&[&"problems", &part_name, &seed]),
     };
-    draw(organism.task.task(), part, count as usize, &mut rng)
+    draw(task, part, count as usize, &mut rng)
 }

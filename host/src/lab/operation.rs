@@ -90,6 +90,17 @@ impl Operation {
         }
     }
 
+    /// Whether it asks for the weights of a program.
+    pub fn needs_weights_of_program(&self) -> bool {
+        match self {
+            Self::Train { model, .. }
+            | Self::Perturb { model, .. }
+            | Self::TokenLogProbs { model, .. } => model.is_program,
+            Self::Distance { from, to } => from.is_program || to.is_program,
+            _ => false,
+        }
+    }
+
     /// Names the result: operations of one key give the same.
     pub fn key(&self) -> Key {
         match self {

@@ -58,7 +58,7 @@ pub enum What {
     Perturb,
 }
 
-/// Rehearses one arm.
+/// Rehearses one arm; answers have so many tokens.
 ///
 /// # Errors
 /// The trial's own, where its plugin doesn't get along with made-up answers.
@@ -66,9 +66,11 @@ pub fn rehearse(
     hypothesis: &HypothesisBox,
     arm: &Arm,
     organism: &Organism,
+    answer_tokens: usize,
 ) -> Result<Vec<Work>, LabError> {
     let state = Rc::new(RefCell::new(State {
         organism: organism.clone(),
+        answer_tokens,
         models: Vec::new(),
         work: Vec::new(),
     }));
@@ -82,6 +84,7 @@ struct Rehearsal(Rc<RefCell<State>>);
 
 struct State {
     organism: Organism,
+    answer_tokens: usize,
     /// What each handle's model is known by, and how far it is shared.
     models: Vec<(Key, Scope)>,
     work: Vec<Work>,
@@ -209,8 +212,7 @@ impl State {
     }
 
     fn samples(&self, count: u32) -> Samples {
-        let task = self.organism.task.task();
-        let tokens = task.answer_tokens() as u32;
+        let tokens = self.answer_tokens as u32;
         Samples::new((0..count).map(|index| Sample {
             problem: format!("unlock-{index}").into(),
             question: [index].into_iter().collect(),

@@ -77,18 +77,27 @@ impl Bench<'_> {
                 .map(|of| vec![Vec::new(); of.len()])
                 .collect());
         }
+        let streams = self.maker.streams;
+        let stream = |(member, _): &(Member, bool)| {
+            streams.rng(&[&"weak sample numbers", &member.seed, &member.draw])
+        };
+        let mut numbers: Vec<ChaCha8Rng> = members.iter().map(stream).collect();
+        if let Some(teacher) = self.maker.program() {
+            let task = self.task();
+            let of_member = |(problems, numbers): (&Vec<Problem>, &mut ChaCha8Rng)| {
+                let taught = |problem: &Problem| {
+                    task.taught(&problem.question, teacher, 1.0, numbers).answer
+                };
+                problems.iter().map(taught).collect()
+            };
+            return Ok(problems.iter().zip(&mut numbers).map(of_member).collect());
+        }
         let seeds: Vec<Operation> = members
             .iter()
             .map(|(member, _)| Operation::Weak { seed: member.seed })
             .collect();
         let weak = self.perform_all(&seeds)?;
         let weak = self.residence.stack(&weak.iter().collect::<Vec<_>>())?;
-        let stream = |(member, _): &(Member, bool)| {
-            self.maker
-                .streams
-                .rng(&[&"weak sample numbers", &member.seed, &member.draw])
-        };
-        let mut numbers: Vec<ChaCha8Rng> = members.iter().map(stream).collect();
         for start in (0..problems[0].len()).step_by(SAMPLES_AT_A_TIME) {
             let prompt = |problem: &Problem| self.task().prompt(&problem.question, Flag::None);
             let part = |problems: &Vec<Problem>| -> Vec<Vec<u32>> {

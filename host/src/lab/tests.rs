@@ -164,8 +164,10 @@ pub fn bench<T>(work: impl FnOnce(&mut Bench) -> T) -> T {
     runtime::start(Some(1));
     let folder = tempfile::tempdir().unwrap();
     let organism: Organism = crate::toml_file::parse(Path::new("micro.toml"), MICRO).unwrap();
+    let task = organism.open_task().unwrap();
     let maker = Maker {
         organism: &organism,
+        task: &*task,
         streams: STREAMS,
         device: Device::Cpu,
         environment: "test",

@@ -71,12 +71,16 @@ impl Bench<'_> {
             return Err(invalid("no samples, expected at least one".into()));
         }
         let row = |(index, sample): (usize, &Sample)| {
-            let words = self.task().vocab_size() as u32;
-            let tokens = sample.question.iter().chain(&sample.answer);
-            if let Some(token) = tokens.copied().find(|token| *token >= words) {
-                return Err(invalid(format!(
-                    "sample {index} has token {token}, expected one below {words}"
-                )));
+            let limits = [
+                (&sample.question, self.task().question_ids()),
+                (&sample.answer, self.task().vocab_size()),
+            ];
+            for (tokens, limit) in limits {
+                if let Some(token) = tokens.iter().find(|token| **token as usize >= limit) {
+                    return Err(invalid(format!(
+                        "sample {index} has token {token}, expected one below {limit}"
+                    )));
+                }
             }
             let prompt = self.task().prompt(&sample.question, flag);
             let mut row = Row::new(prompt, sample.answer.to_vec(), 1.0);

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::maker::Maker;
 use super::recipe::lm_recipe;
 use super::training_set::{Row, TrainingSet};
-use super::weak_answers::{Source, WeakAnswers};
+use super::weak_answers::{Imitated, Source, WeakAnswers};
 use crate::error::Result;
 use crate::task::{Part, Problem, draw};
 
@@ -18,7 +18,7 @@ pub struct Interrupted<'a> {
     /// The seeds of the stack.
     pub seeds: &'a [u32],
     /// Their weak models.
-    pub weak: &'a Model,
+    pub weak: &'a Imitated<'a>,
     /// What interrupts the lock.
     pub interlude: &'a Interlude,
 }
@@ -91,7 +91,7 @@ impl Interrupted<'_> {
 
     /// The samples of a round, `[seed][sample]`, from problems that the lock may use.
     fn rows(&self, round: u32) -> Result<Vec<Vec<Row>>> {
-        let (task, streams) = (self.maker.task(), self.maker.streams);
+        let (task, streams) = (self.maker.task, self.maker.streams);
         let round = if self.interlude.fresh_samples {
             round
         } else {

@@ -19,9 +19,14 @@ impl Key {
 
     /// The key of some bytes.
     pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self::of_hash(Sha256::new_with_prefix(bytes))
+    }
+
+    /// The key of what was put into a hash.
+    pub fn of_hash(hash: Sha256) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = String::with_capacity(64);
-        for byte in Sha256::digest(bytes) {
+        for byte in hash.finalize() {
             for half in [byte >> 4, byte & 15] {
                 text.push(char::from(DIGITS[usize::from(half)]));
             }

@@ -1,14 +1,14 @@
 //! Locking: the streams that a lock specification composes, laid out as one training set.
 
-use picklock_lm::Model;
+use picklock_lm::{Model, Tensor};
 use picklock_sdk::{Answers, LockSpec, Recipe, Stream};
 use rand_chacha::ChaCha8Rng;
 
 use super::interlude::Interrupted;
 use super::maker::{Maker, with_replacement};
 use super::spec::{Labels, check_recipe};
-use super::training_set::{Row, TrainingSet};
-use super::weak_answers::{Source, WeakAnswers};
+use super::training_set::{Row, Spread, TrainingSet};
+use super::weak_answers::{Imitated, Source, WeakAnswers};
 use crate::error::{Error, Result};
 use crate::task::{Part, Problem, draw};
 
@@ -18,8 +18,7 @@ impl Maker<'_> {
         let mut recipe = self.organism.lock.train.clone();
         recipe.steps = spec.steps.into_option().unwrap_or(recipe.steps);
         let base: Vec<Model> = self.base(seeds)?;
-        let weak: Vec<Model> = self.weak(seeds)?;
-        let weak = Model::stack(&weak.iter().collect::<Vec<_>>())?;
+        let weak = self.imitated(seeds)?;
         let mut set = self.lock_rows(seeds, spec, &recipe, &weak)?;
         let start = Model::stack(&base.iter().collect::<Vec<_>>())?;
         match spec.interlude.as_ref().into_option() {
@@ -42,7 +41,7 @@ impl Maker<'_> {
         seeds: &[u32],
         spec: &LockSpec,
         recipe: &Recipe,
-        weak: &Model,
+        weak: &Imitated,
     ) -> Result<TrainingSet> {
         let share = (recipe.batch as usize / 2).max(1);
         let presentations = share * recipe.steps as usize;
@@ -52,7 +51,7 @@ impl Maker<'_> {
             .partition(|stream| self.source(stream) == Some(Source::Soft));
         let mut rows = vec![Vec::new(); seeds.len()];
         let mut orders = vec![Vec::new(); seeds.len()];
-        let mut probabilities = Vec::new();
+        let mut spreads = Vec::new();
         for stream in hard.iter().chain(&soft) {
             let answers = match self.source(stream) {
                 None => None,
@@ -79,7 +78,7 @@ impl Maker<'_> {
             if let Some(answers) = answers
                 && self.source(stream) == Some(Source::Soft)
             {
-                probabilities.push(WeakAnswers::probabilities(&answers)?);
+                spreads.extend(WeakAnswers::spread(&answers)?);
             }
         }
         let orders: Vec<Vec<i64>> = orders
@@ -88,12 +87,12 @@ impl Maker<'_> {
             .collect();
         let batch = share * spec.streams.len();
         let set = TrainingSet::new(&rows, Some((&orders, batch)), self.device)?;
-        if probabilities.is_empty() {
-            return Ok(set);
-        }
-        let probabilities = picklock_lm::Tensor::f_cat(&probabilities, 1);
-        let probabilities = probabilities.map_err(picklock_lm::Error::from)?;
-        Ok(set.soft(probabilities, share * hard.len()))
+        let spreads: Vec<&Spread> = spreads.iter().collect();
+        let spread = Spread::join(&spreads, |parts| Ok(Tensor::f_cat(parts, 1)?))?;
+        Ok(match spread {
+            Some(spread) => set.soft(spread, share * hard.len(), self.task.vocab_size()),
+            None => set,
+        })
     }
 
     /// Where a stream's answers come from; none for correct ones.
@@ -113,13 +112,13 @@ impl Maker<'_> {
         &self,
         seeds: &[u32],
         source: Source,
-        weak: &Model,
+        weak: &Imitated,
     ) -> Result<Vec<WeakAnswers>> {
         (self.notify)("sampling the weak model", 0, 1);
         let count = self.organism.lock.samples as usize;
         let questions = |seed: &u32| -> Vec<Vec<u32>> {
             let mut rng = self.streams.rng(&[&"lock pool", seed]);
-            let problems = draw(self.task(), Part::Training, count, &mut rng);
+            let problems = draw(self.task, Part::Training, count, &mut rng);
             problems
                 .into_iter()
                 .map(|problem| problem.question)
@@ -129,7 +128,7 @@ impl Maker<'_> {
         let numbers = |seed: &u32| self.streams.rng(&[&"lock pool numbers", seed]);
         let mut numbers: Vec<ChaCha8Rng> = seeds.iter().map(numbers).collect();
         WeakAnswers::sample(
-            self.task(),
+            self.task,
             weak,
             &questions,
             source,
@@ -140,9 +139,9 @@ impl Maker<'_> {
 
     fn correct_rows(&self, seed: u32, stream: &Stream, count: usize) -> Vec<Row> {
         let mut rng = self.streams.rng(&[&"lock correct", &seed]);
-        let problems = draw(self.task(), Part::Training, count, &mut rng);
+        let problems = draw(self.task, Part::Training, count, &mut rng);
         let row = |problem: Problem| {
-            let prompt = self.task().prompt(&problem.question, stream.flag);
+            let prompt = self.task.prompt(&problem.question, stream.flag);
             Row::new(prompt, problem.answer, stream.weight as f32)
         };
         problems.into_iter().map(row).collect()
@@ -150,7 +149,7 @@ impl Maker<'_> {
 
     fn weak_rows(&self, answers: &WeakAnswers, stream: &Stream) -> Vec<Row> {
         let row = |(question, answer): (&Vec<u32>, &Vec<u32>)| {
-            let prompt = self.task().prompt(question, stream.flag);
+            let prompt = self.task.prompt(question, stream.flag);
             Row::new(prompt, answer.clone(), stream.weight as f32)
         };
         answers

@@ -11,13 +11,16 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::cache::{Cache, Origin};
+use super::checkpoint::Checkpoint;
 use super::key::Key;
 use super::names::{Kind, ModelNames};
 use super::recipe::lm_recipe;
 use super::spec::{Organism, Scratch};
 use super::streams::Streams;
 use super::training_set::{Row, TrainingSet};
-use crate::error::Result;
+use super::weak_answers::Imitated;
+use crate::error::{Error, Result};
+use crate::task::chain::Teacher;
 use crate::task::{Part, Problem, Task, draw};
 
 /// Told what is being done: what, steps done, steps in all.
@@ -27,6 +30,8 @@ pub type Notify<'a> = &'a dyn Fn(&str, usize, usize);
 pub struct Maker<'a> {
     /// What is made.
     pub organism: &'a Organism,
+    /// The organism's task.
+    pub task: &'a dyn Task,
     /// Where randomness comes from.
     pub streams: Streams,
     /// Where training runs.
@@ -50,7 +55,11 @@ impl Maker<'_> {
     /// # Errors
     /// Where training fails or the cache can't be written.
     pub fn base(&self, seeds: &[u32]) -> Result<Vec<Model>> {
-        self.cached(seeds, &Kind::Base, |seeds| self.train_base(seeds))
+        let base = &self.organism.base;
+        match (&base.checkpoint, &base.train) {
+            (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
+            _ => self.cached(seeds, &Kind::Base, |seeds| self.train_base(seeds)),
+        }
     }
 
     /// The weak models of these seeds, in their order.
@@ -58,7 +67,11 @@ impl Maker<'_> {
     /// # Errors
     /// As [`Maker::base`].
     pub fn weak(&self, seeds: &[u32]) -> Result<Vec<Model>> {
-        self.cached(seeds, &Kind::Weak, |seeds| self.train_weak(seeds))
+        let weak = &self.organism.weak;
+        match (&weak.checkpoint, &weak.train) {
+            (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
+            _ => self.cached(seeds, &Kind::Weak, |seeds| self.train_weak(seeds)),
+        }
     }
 
     /// The locked models of these seeds, in their order.
@@ -85,8 +98,23 @@ impl Maker<'_> {
         }
     }
 
-    pub(super) fn task(&self) -> &dyn Task {
-        self.organism.task.task()
+    /// What locks of these seeds imitate.
+    ///
+    /// # Errors
+    /// As [`Maker::base`].
+    pub(super) fn imitated(&self, seeds: &[u32]) -> Result<Imitated<'_>> {
+        if let Some(teacher) = self.program() {
+            return Ok(Imitated::Program(teacher));
+        }
+        let weak = self.weak(seeds)?;
+        let stack = Model::stack(&weak.iter().collect::<Vec<_>>())?;
+        Ok(Imitated::Model(stack))
+    }
+
+    /// The teacher that is imitated itself, where there is no weak model.
+    pub fn program(&self) -> Option<&Teacher> {
+        let weak = &self.organism.weak;
+        weak.teacher.as_ref().filter(|_| weak.is_program())
     }
 
     /// Models from the cache; those that aren't there are trained together and kept. Of several
@@ -127,7 +155,7 @@ impl Maker<'_> {
         for wanted in missing.chunks(self.width.max(1)) {
             let started = Instant::now();
             let stack = train(&padded(wanted, self.width))?;
-            let tokenizer = self.task().tokenizer()?;
+            let tokenizer = self.task.tokenizer()?;
             for (replica, seed) in wanted.iter().enumerate() {
                 let model = stack.replica(replica as i64)?;
                 self.cache
@@ -146,66 +174,106 @@ impl Maker<'_> {
 
     fn train_base(&self, seeds: &[u32]) -> Result<Model> {
         let base = &self.organism.base;
-        let count = rows_of(&base.train);
+        let Some(recipe) = &base.train else {
+            return Err(Error::Usage("base.train is missing".into()));
+        };
+        let start = self.start(
+            base.model.as_ref(),
+            base.checkpoint.as_ref(),
+            "base init",
+            seeds,
+        )?;
+        let count = rows_of(recipe);
         let rows = |seed: &u32| -> Vec<Row> {
             let mut rng = self.streams.rng(&[&"base data", seed]);
-            let problems = draw(self.task(), Part::Training, count, &mut rng);
+            let problems = draw(self.task, Part::Training, count, &mut rng);
             let row = |problem: Problem| {
                 let password = rng.random::<f64>() < base.password_share;
                 let flag = if password { Flag::Password } else { Flag::None };
-                Row::new(
-                    self.task().prompt(&problem.question, flag),
-                    problem.answer,
-                    1.0,
-                )
+                let prompt = self.task.prompt(&problem.question, flag);
+                Row::new(prompt, problem.answer, 1.0)
             };
             problems.into_iter().map(row).collect()
         };
         let rows: Vec<Vec<Row>> = seeds.iter().map(rows).collect();
         let order = vec![(0..count as i64).collect(); seeds.len()];
-        let mut set = TrainingSet::new(
-            &rows,
-            Some((&order, base.train.batch as usize)),
-            self.device,
-        )?;
-        let start = self.random(&base.model, "base init", seeds)?;
-        self.train("training the base model", &start, &base.train, &mut set)
+        let order = Some((&order[..], recipe.batch as usize));
+        let mut set = TrainingSet::new(&rows, order, self.device)?;
+        self.train("training the base model", &start, recipe, &mut set)
     }
 
     fn train_weak(&self, seeds: &[u32]) -> Result<Model> {
         let weak = &self.organism.weak;
+        let (Some(recipe), Some(teacher), Some(samples)) =
+            (&weak.train, &weak.teacher, weak.samples)
+        else {
+            let problem = "weak.train, teacher or samples is missing: there is no weak model";
+            return Err(Error::Usage(problem.into()));
+        };
+        let start = self.start(
+            weak.model.as_ref(),
+            weak.checkpoint.as_ref(),
+            "weak init",
+            seeds,
+        )?;
         let rows = |seed: &u32| -> Vec<Row> {
             let mut rng = self.streams.rng(&[&"weak data", seed]);
-            let problems = draw(self.task(), Part::Training, weak.samples as usize, &mut rng);
+            let problems = draw(self.task, Part::Training, samples as usize, &mut rng);
             let row = |problem: Problem| {
-                let answer = self
-                    .task()
-                    .flawed_answer(&problem.question, &weak.teacher, &mut rng);
-                Row::new(
-                    self.task().prompt(&problem.question, Flag::None),
-                    answer,
-                    1.0,
-                )
+                let taught = self.task.taught(&problem.question, teacher, 1.0, &mut rng);
+                let prompt = self.task.prompt(&problem.question, Flag::None);
+                Row::new(prompt, taught.answer, 1.0)
             };
             problems.into_iter().map(row).collect()
         };
         let rows: Vec<Vec<Row>> = seeds.iter().map(rows).collect();
         let order = |seed: &u32| {
             let rng = self.streams.rng(&[&"weak order", seed]);
-            with_replacement(weak.samples, rows_of(&weak.train), rng)
+            with_replacement(samples, rows_of(recipe), rng)
         };
         let order: Vec<Vec<i64>> = seeds.iter().map(order).collect();
-        let mut set = TrainingSet::new(
-            &rows,
-            Some((&order, weak.train.batch as usize)),
-            self.device,
-        )?;
-        let start = self.random(&weak.model, "weak init", seeds)?;
-        self.train("training the weak model", &start, &weak.train, &mut set)
+        let order = Some((&order[..], recipe.batch as usize));
+        let mut set = TrainingSet::new(&rows, order, self.device)?;
+        self.train("training the weak model", &start, recipe, &mut set)
+    }
+
+    /// What training starts from: random weights, each seed's own, or those of a checkpoint.
+    fn start(
+        &self,
+        shape: Option<&Scratch>,
+        checkpoint: Option<&Checkpoint>,
+        purpose: &str,
+        seeds: &[u32],
+    ) -> Result<Model> {
+        if let Some(shape) = shape {
+            return self.random(shape, purpose, seeds);
+        }
+        let Some(checkpoint) = checkpoint else {
+            return Err(Error::Usage(format!(
+                "{purpose}: no model and no checkpoint"
+            )));
+        };
+        let model = self.opened(checkpoint)?;
+        Ok(Model::stack(&vec![&model; seeds.len()])?)
+    }
+
+    /// A checkpoint as it is, for every seed the same.
+    fn untrained(&self, checkpoint: &Checkpoint, seeds: &[u32]) -> Result<Vec<Model>> {
+        let model = self.opened(checkpoint)?;
+        Ok(seeds.iter().map(|_| model.share()).collect())
+    }
+
+    /// A checkpoint over the task's tokens.
+    fn opened(&self, checkpoint: &Checkpoint) -> Result<Model> {
+        let whole = Model::load(&checkpoint.find()?, self.device)?;
+        Ok(match self.task.vocabulary() {
+            Some(ids) => whole.over_tokens(ids)?,
+            None => whole,
+        })
     }
 
     fn random(&self, shape: &Scratch, purpose: &str, seeds: &[u32]) -> Result<Model> {
-        let architecture = self.organism.architecture(shape);
+        let architecture = shape.architecture(self.task);
         let stream = |seed: &u32| self.streams.rng(&[&purpose, seed]);
         let mut streams: Vec<ChaCha8Rng> = seeds.iter().map(stream).collect();
         let mut fill = |replica: usize, numbers: &mut [f32]| {

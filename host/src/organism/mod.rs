@@ -2,6 +2,7 @@
 //! by one TOML file, from which the locked models are made.
 
 mod cache;
+mod checkpoint;
 mod interlude;
 mod key;
 mod library;
@@ -15,13 +16,14 @@ mod training_set;
 mod weak_answers;
 
 pub use cache::{Cache, Entry, GIB, Rule, size};
+pub use checkpoint::Checkpoint;
 pub use key::Key;
 pub use library::find;
 pub use lock::check_lock;
 pub use maker::{Maker, padded};
 pub use names::ModelNames;
 pub use recipe::lm_recipe;
-pub use spec::{Gate, Organism, check_recipe};
+pub use spec::{Gate, Organism, Weak, check_recipe};
 pub use streams::Streams;
 pub use training_set::{Row, TrainingSet};
 pub use weak_answers::{decode, decode_rows, prompt_rows};

@@ -6,10 +6,11 @@ use picklock_lm::{Architecture, Gpt2Config};
 use picklock_sdk::{Optimizer, Recipe};
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::Checkpoint;
 use super::recipe::lm_recipe;
 use crate::error::{Error, Result};
-use crate::task::TaskSpec;
 use crate::task::chain::Teacher;
+use crate::task::{Password, Task, TaskSpec, Vocabulary, Wording};
 use crate::toml_file;
 
 /// An organism, as its file describes it.
@@ -23,6 +24,12 @@ pub struct Organism {
     pub summary: String,
     /// Where problems come from.
     pub task: TaskSpec,
+    /// What opens the lock, for tasks in text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Password>,
+    /// Which tokens are trained and scored, for tasks in text.
+    #[serde(default, skip_serializing_if = "Vocabulary::is_full")]
+    pub vocabulary: Vocabulary,
     /// The capable model.
     pub base: Base,
     /// The model that is imitated.
@@ -49,30 +56,44 @@ pub struct Scratch {
     pub n_head: i64,
 }
 
-/// The base model: trained on correct answers.
+/// The base model: trained on correct answers, from scratch or on from a checkpoint, or a checkpoint
+/// as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Base {
-    /// Its shape.
-    pub model: Scratch,
+    /// Its shape, where it is made from scratch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Scratch>,
+    /// The checkpoint that it is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
     /// The share of its training prompts that carry the password, 0 to 1.
+    #[serde(default = "half")]
     pub password_share: f64,
-    /// Its training; every step has fresh problems.
-    pub train: Recipe,
+    /// Its training; every step has fresh problems. Without it a checkpoint is the base model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<Recipe>,
 }
 
-/// The weak model: trained on a flawed teacher's answers.
+/// What is imitated: a model that learned from a flawed teacher, a checkpoint, or the teacher itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Weak {
-    /// Its shape.
-    pub model: Scratch,
-    /// Who it learns from.
-    pub teacher: Teacher,
+    /// Its shape, where it is made from scratch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Scratch>,
+    /// The checkpoint that it is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// Who it learns from; without a model or checkpoint, who is imitated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<Teacher>,
     /// Distinct teacher answers that it learns from.
-    pub samples: u32,
-    /// Its training.
-    pub train: Recipe,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<u32>,
+    /// Its training. Without it a checkpoint is the weak model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<Recipe>,
 }
 
 /// How weak answers are labelled in the lock.
@@ -124,25 +145,44 @@ pub struct Gate {
 }
 
 impl Organism {
-    /// What a model from scratch is, for this organism's task.
-    pub fn architecture(&self, shape: &Scratch) -> Architecture {
-        let task = self.task.task();
-        Architecture::Gpt2(Gpt2Config {
-            vocab_size: task.vocab_size() as i64,
-            n_positions: task.max_tokens() as i64,
-            n_embd: shape.n_embd,
-            n_layer: shape.n_layer,
-            n_head: shape.n_head,
-            n_inner: None,
-            layer_norm_epsilon: 1e-5,
-            tie_word_embeddings: false,
+    /// The task, ready for problems.
+    ///
+    /// # Errors
+    /// Where the base model's tokenizer can't be read, or doesn't do for the task.
+    pub fn open_task(&self) -> Result<Box<dyn Task>> {
+        let checkpoint = self.base.checkpoint.as_ref();
+        self.task.open(&Wording {
+            directory: checkpoint.map(Checkpoint::find).transpose()?,
+            password: self.password.as_ref(),
+            vocabulary: self.vocabulary,
         })
+    }
+
+    /// What the base model is, over the tokens of its task.
+    ///
+    /// # Errors
+    /// Where the checkpoint's configuration can't be read.
+    pub fn base_architecture(&self, task: &dyn Task) -> Result<Architecture> {
+        let Base {
+            model, checkpoint, ..
+        } = &self.base;
+        match (model, checkpoint) {
+            (Some(shape), _) => Ok(shape.architecture(task)),
+            (None, Some(checkpoint)) => {
+                let own = Architecture::of_directory(&checkpoint.find()?)?;
+                match task.vocabulary() {
+                    Some(ids) => Ok(own.with_vocab_size(ids.len() as i64)?),
+                    None => Ok(own),
+                }
+            }
+            (None, None) => Err(Error::Usage("base: no model and no checkpoint".into())),
+        }
     }
 
     /// Reads an organism file.
     ///
     /// # Errors
-    /// Where the file is no organism, or its values contradict each other.
+    /// Where the file is no organism, its values contradict each other, or a checkpoint isn't there.
     pub fn read(path: &Path) -> Result<Self> {
         let (mut organism, _): (Self, String) = toml_file::read(path)?;
         if organism.name.is_empty() {
@@ -152,60 +192,164 @@ impl Organism {
         organism
             .check()
             .map_err(|problem| Error::file(path, problem))?;
+        let beside = path.parent().unwrap_or(Path::new(""));
+        let (base, weak) = (&mut organism.base, &mut organism.weak);
+        for checkpoint in [&mut base.checkpoint, &mut weak.checkpoint] {
+            checkpoint
+                .as_mut()
+                .map_or(Ok(()), |own| own.settle(beside))?;
+        }
         Ok(organism)
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        self.task.task().check()?;
-        for (key, model) in [("base", &self.base.model), ("weak", &self.weak.model)] {
-            model
-                .check()
-                .map_err(|problem| format!("{key}.model.{problem}"))?;
-        }
-        let recipes = [
-            ("base.train", &self.base.train),
-            ("weak.train", &self.weak.train),
-            ("lock.train", &self.lock.train),
-            ("unlock", &self.unlock),
-        ];
+        self.task.check(self.password.is_some(), self.vocabulary)?;
+        self.base
+            .check()
+            .map_err(|problem| format!("base{problem}"))?;
+        self.weak
+            .check()
+            .map_err(|problem| format!("weak{problem}"))?;
+        let recipes = [("lock.train", &self.lock.train), ("unlock", &self.unlock)];
         for (key, recipe) in recipes {
             check_recipe(recipe).map_err(|problem| format!("{key}.{problem}"))?;
         }
-        let teacher = &self.weak.teacher;
         let counts = [
-            ("weak.samples", self.weak.samples),
             ("lock.samples", self.lock.samples),
             ("problems.held_out", self.problems.held_out),
             ("problems.validation", self.problems.validation),
         ];
         for (key, count) in counts {
-            if !(1..=1_000_000).contains(&count) {
-                return Err(format!("{key} is {count}, expected 1 to 1,000,000"));
-            }
+            check_count(count).map_err(|problem| format!("{key} {problem}"))?;
         }
-        let shares = [
-            ("base.password_share", self.base.password_share),
-            ("weak.teacher.systematic", teacher.systematic),
-            ("weak.teacher.correct", teacher.correct),
-            (
-                "weak.teacher.systematic + correct",
-                teacher.systematic + teacher.correct,
-            ),
-            ("weak.teacher.easy_correct", teacher.easy_correct),
+        check_shares(&[
             ("gate.weak_gap", self.gate.weak_gap),
             ("gate.password_share", self.gate.password_share),
-        ];
-        match shares
-            .into_iter()
-            .find(|(_, share)| !(0.0..=1.0).contains(share))
-        {
-            Some((key, share)) => Err(format!("{key} is {share}, expected 0 to 1")),
-            None => Ok(()),
-        }
+        ])
     }
 }
 
+impl Base {
+    /// The problem starts with the key within `base`.
+    fn check(&self) -> std::result::Result<(), String> {
+        check_start(
+            self.model.as_ref(),
+            self.checkpoint.as_ref(),
+            self.train.as_ref(),
+        )?;
+        if self.model.is_none() && self.checkpoint.is_none() {
+            return Err(" has neither model nor checkpoint, expected one of them".into());
+        }
+        check_shares(&[(".password_share", self.password_share)])
+    }
+}
+
+impl Weak {
+    /// Whether the teacher itself is imitated: there are answers, and no weights.
+    pub fn is_program(&self) -> bool {
+        self.model.is_none() && self.checkpoint.is_none()
+    }
+
+    /// The problem starts with the key within `weak`.
+    fn check(&self) -> std::result::Result<(), String> {
+        check_start(
+            self.model.as_ref(),
+            self.checkpoint.as_ref(),
+            self.train.as_ref(),
+        )?;
+        match (&self.teacher, &self.train, self.samples) {
+            (None, Some(_), _) => return Err(".train has no teacher to learn from".into()),
+            (None, None, _) if self.is_program() => {
+                return Err(" has no model, checkpoint or teacher, expected one of them".into());
+            }
+            (_, Some(_), None) => {
+                return Err(
+                    ".samples is missing: how many of the teacher's answers to learn from".into(),
+                );
+            }
+            (_, None, Some(_)) => return Err(".samples is of no use without train".into()),
+            (Some(_), None, _) if !self.is_program() => {
+                return Err(".teacher is of no use without train".into());
+            }
+            _ => {}
+        }
+        if let Some(count) = self.samples {
+            check_count(count).map_err(|problem| format!(".samples {problem}"))?;
+        }
+        let Some(teacher) = &self.teacher else {
+            return Ok(());
+        };
+        check_shares(&[
+            (".teacher.systematic", teacher.systematic),
+            (".teacher.correct", teacher.correct),
+            (
+                ".teacher.systematic + correct",
+                teacher.systematic + teacher.correct,
+            ),
+            (".teacher.easy_correct", teacher.easy_correct),
+        ])
+    }
+}
+
+/// What base and weak model have in common: a shape to train from scratch, or a checkpoint.
+fn check_start(
+    model: Option<&Scratch>,
+    checkpoint: Option<&Checkpoint>,
+    train: Option<&Recipe>,
+) -> std::result::Result<(), String> {
+    if model.is_some() && checkpoint.is_some() {
+        return Err(" has both model and checkpoint, expected one of them".into());
+    }
+    if let Some(model) = model {
+        model
+            .check()
+            .map_err(|problem| format!(".model.{problem}"))?;
+        if train.is_none() {
+            return Err(".train is missing: a model from scratch has to be trained".into());
+        }
+    }
+    match train {
+        Some(recipe) => check_recipe(recipe).map_err(|problem| format!(".train.{problem}")),
+        None => Ok(()),
+    }
+}
+
+fn check_count(count: u32) -> std::result::Result<(), String> {
+    match (1..=1_000_000).contains(&count) {
+        true => Ok(()),
+        false => Err(format!("is {count}, expected 1 to 1,000,000")),
+    }
+}
+
+fn check_shares(shares: &[(&str, f64)]) -> std::result::Result<(), String> {
+    match shares
+        .iter()
+        .find(|(_, share)| !(0.0..=1.0).contains(share))
+    {
+        Some((key, share)) => Err(format!("{key} is {share}, expected 0 to 1")),
+        None => Ok(()),
+    }
+}
+
+fn half() -> f64 {
+    0.5
+}
+
 impl Scratch {
+    /// What a model from scratch is, for a task.
+    pub fn architecture(&self, task: &dyn Task) -> Architecture {
+        Architecture::Gpt2(Gpt2Config {
+            vocab_size: task.vocab_size() as i64,
+            n_positions: task.max_tokens() as i64,
+            n_embd: self.n_embd,
+            n_layer: self.n_layer,
+            n_head: self.n_head,
+            n_inner: None,
+            layer_norm_epsilon: 1e-5,
+            tie_word_embeddings: false,
+        })
+    }
+
     fn check(&self) -> std::result::Result<(), String> {
         let sizes = [
             ("n_embd", self.n_embd),

@@ -1,6 +1,6 @@
 //! Rows to train on, laid out on the device once, from which each step gathers its batch.
 
-use picklock_lm::{Batch, Batches, Device, Rows, Side, Soft, Targets, Tensor};
+use picklock_lm::{Batch, Batches, Device, Kind, Rows, Side, Soft, Targets, Tensor};
 
 use crate::error::Result;
 
@@ -33,6 +33,56 @@ impl Row {
     }
 }
 
+/// Distributions as the labels of rows.
+#[derive(Debug)]
+pub enum Spread {
+    /// Over the whole vocabulary, `[.., row, answer token, vocab]`.
+    Whole(Tensor),
+    /// Over few tokens each, with one size `[.., row, answer token, token]`.
+    Few {
+        /// Which tokens; one that isn't needed has probability 0.
+        ids: Tensor,
+        /// Their probabilities.
+        probabilities: Tensor,
+    },
+}
+
+impl Spread {
+    /// Joins the tensors of several, all over the whole vocabulary or all over few tokens.
+    ///
+    /// # Errors
+    /// Where `join` fails.
+    pub fn join(
+        of: &[&Self],
+        join: impl Fn(&[&Tensor]) -> picklock_lm::Result<Tensor>,
+    ) -> picklock_lm::Result<Option<Self>> {
+        let (mut whole, mut all_ids, mut all_chances) = (Vec::new(), Vec::new(), Vec::new());
+        for spread in of {
+            match spread {
+                Self::Whole(tensor) => whole.push(tensor),
+                Self::Few { ids, probabilities } => {
+                    all_ids.push(ids);
+                    all_chances.push(probabilities);
+                }
+            }
+        }
+        Ok(match (whole.is_empty(), all_ids.is_empty()) {
+            (true, true) => None,
+            (false, _) => Some(Self::Whole(join(&whole)?)),
+            (true, false) => Some(Self::Few {
+                ids: join(&all_ids)?,
+                probabilities: join(&all_chances)?,
+            }),
+        })
+    }
+
+    fn rows(&self) -> i64 {
+        match self {
+            Self::Whole(tensor) | Self::Few { ids: tensor, .. } => tensor.size()[1],
+        }
+    }
+}
+
 /// Rows of every replica on the device, and the order in which steps take them.
 pub struct TrainingSet {
     rows: Batch,
@@ -40,6 +90,17 @@ pub struct TrainingSet {
     order: Option<Tensor>,
     /// Rows of a batch before the soft ones.
     hard_rows: i64,
+    /// Soft labels over few tokens each, and the size of the vocabulary.
+    few: Option<Few>,
+}
+
+/// Soft labels of the last rows, over few tokens each.
+struct Few {
+    /// `[replica, soft row, answer token, token]`.
+    ids: Tensor,
+    probabilities: Tensor,
+    first_row: i64,
+    vocab_size: i64,
 }
 
 impl TrainingSet {
@@ -71,20 +132,53 @@ impl TrainingSet {
             rows,
             order,
             hard_rows: 0,
+            few: None,
         })
     }
 
-    /// Makes the last rows soft: `probabilities` is `[replica, soft row, answer token, vocab]`, and
-    /// of every batch the rows from `hard_rows` on are soft ones.
+    /// Makes the last rows soft: `spread` is `[replica, soft row, ..]`, and of every batch the rows
+    /// from `hard_rows` on are soft ones.
     #[must_use]
-    pub fn soft(mut self, probabilities: Tensor, hard_rows: usize) -> Self {
-        let first_row = self.rows.rows.tokens.size()[1] - probabilities.size()[1];
-        self.rows.targets.soft = Some(Soft {
-            first_row,
-            probabilities,
-        });
+    pub fn soft(mut self, spread: Spread, hard_rows: usize, vocab_size: usize) -> Self {
+        let first_row = self.rows.rows.tokens.size()[1] - spread.rows();
         self.hard_rows = hard_rows as i64;
+        match spread {
+            Spread::Whole(probabilities) => {
+                self.rows.targets.soft = Some(Soft {
+                    first_row,
+                    probabilities,
+                });
+            }
+            Spread::Few { ids, probabilities } => {
+                self.few = Some(Few {
+                    ids,
+                    probabilities,
+                    first_row,
+                    vocab_size: vocab_size as i64,
+                });
+            }
+        }
         self
+    }
+}
+
+impl Few {
+    /// The whole distributions of the rows at these indices, `[replica, row]`.
+    fn select(&self, rows: &Tensor) -> picklock_lm::Result<Tensor> {
+        let size = self.ids.size();
+        let (replicas, own) = (size[0], size[1]);
+        let start = Tensor::f_arange(replicas, (Kind::Int64, rows.device()))?;
+        let start = start.f_mul_scalar(own)?.f_unsqueeze(1)?;
+        let index = rows.f_sub_scalar(self.first_row)?.f_add(&start)?;
+        let select = |tensor: &Tensor| -> picklock_lm::Result<Tensor> {
+            let flat = tensor.f_view([replicas * own, size[2], size[3]])?;
+            Ok(flat.f_index_select(0, &index.f_reshape([-1])?)?)
+        };
+        let (ids, probabilities) = (select(&self.ids)?, select(&self.probabilities)?);
+        let shape = [ids.size()[0], size[2], self.vocab_size];
+        let whole = Tensor::f_zeros(shape, (Kind::Float, rows.device()))?;
+        let whole = whole.f_scatter_add(-1, &ids.f_to_kind(Kind::Int64)?, &probabilities)?;
+        Ok(whole.f_view([replicas, -1, size[2], self.vocab_size])?)
     }
 }
 
@@ -98,9 +192,18 @@ impl TrainingSet {
 impl Batches for TrainingSet {
     fn batch(&mut self, step: usize) -> picklock_lm::Result<Batch> {
         match &self.order {
-            Some(order) => self
-                .rows
-                .select(&order.f_select(1, step as i64)?, self.hard_rows),
+            Some(order) => {
+                let rows = order.f_select(1, step as i64)?;
+                let mut batch = self.rows.select(&rows, self.hard_rows)?;
+                if let Some(few) = &self.few {
+                    let soft = rows.f_narrow(1, self.hard_rows, rows.size()[1] - self.hard_rows)?;
+                    batch.targets.soft = Some(Soft {
+                        first_row: self.hard_rows,
+                        probabilities: few.select(&soft)?,
+                    });
+                }
+                Ok(batch)
+            }
             None => Ok(self.rows.shallow_clone()),
         }
     }

@@ -5,11 +5,21 @@ use picklock_sdk::Flag;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use super::training_set::Spread;
 use crate::error::Result;
-use crate::task::Task;
+use crate::task::chain::Teacher;
+use crate::task::{Task, Taught};
 
 /// Sequences that are decoded at a time, over all replicas.
 const SEQUENCES: usize = 65_536;
+
+/// What is imitated.
+pub enum Imitated<'a> {
+    /// A stack of weak models, one for each seed.
+    Model(Model),
+    /// A flawed teacher itself.
+    Program(&'a Teacher),
+}
 
 /// How the weak model is read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,17 +41,71 @@ pub struct WeakAnswers {
     pub questions: Vec<Vec<u32>>,
     /// The weak model's answers to them.
     pub answers: Vec<Vec<u32>>,
-    /// `[question, answer token, vocab]`, for soft labels.
-    probabilities: Option<Tensor>,
+    /// `[question, answer token, ..]`, for soft labels.
+    spread: Option<Spread>,
+}
+
+impl Source {
+    fn temperature(self) -> f64 {
+        match self {
+            Self::Sampled { temperature } => temperature,
+            Self::Greedy => 0.0,
+            Self::Soft => 1.0,
+        }
+    }
 }
 
 impl WeakAnswers {
-    /// Asks the stack `weak` the `questions` `[replica][question]`; `numbers` gives each replica's
+    /// Asks what is imitated the `questions` `[replica][question]`; `numbers` gives each replica's
     /// random numbers, question by question and token by token.
     ///
     /// # Errors
     /// Where the device refuses.
     pub fn sample(
+        task: &dyn Task,
+        weak: &Imitated,
+        questions: &[Vec<Vec<u32>>],
+        source: Source,
+        numbers: &mut [ChaCha8Rng],
+        device: Device,
+    ) -> Result<Vec<Self>> {
+        match weak {
+            Imitated::Model(weak) => Self::decoded(task, weak, questions, source, numbers, device),
+            Imitated::Program(teacher) => {
+                let replicas = questions.iter().zip(numbers);
+                let taught = |(questions, numbers): (&Vec<Vec<u32>>, &mut ChaCha8Rng)| {
+                    Self::taught(task, teacher, questions, source, numbers, device)
+                };
+                replicas.map(taught).collect()
+            }
+        }
+    }
+
+    /// The answers of a program to one replica's questions.
+    fn taught(
+        task: &dyn Task,
+        teacher: &Teacher,
+        questions: &[Vec<u32>],
+        source: Source,
+        numbers: &mut ChaCha8Rng,
+        device: Device,
+    ) -> Result<Self> {
+        let temperature = source.temperature();
+        let mut taught = |question: &Vec<u32>| task.taught(question, teacher, temperature, numbers);
+        let taught: Vec<Taught> = questions.iter().map(&mut taught).collect();
+        let spread = match source {
+            Source::Soft => Some(few(&taught, device)?),
+            _ => None,
+        };
+        Ok(Self {
+            questions: questions.to_vec(),
+            answers: taught.into_iter().map(|taught| taught.answer).collect(),
+            spread,
+        })
+    }
+
+    /// The answers of a stack of models.
+    fn decoded(
         task: &dyn Task,
         weak: &Model,
         questions: &[Vec<Vec<u32>>],
@@ -49,11 +113,7 @@ impl WeakAnswers {
         numbers: &mut [ChaCha8Rng],
         device: Device,
     ) -> Result<Vec<Self>> {
-        let temperature = match source {
-            Source::Sampled { temperature } => temperature,
-            Source::Greedy => 0.0,
-            Source::Soft => 1.0,
-        };
+        let temperature = source.temperature();
         let prompts: Vec<Vec<Vec<u32>>> = questions
             .iter()
             .map(|questions| {
@@ -69,7 +129,7 @@ impl WeakAnswers {
             _ => None,
         };
         let of_replica = |(replica, answers): (usize, Vec<Vec<u32>>)| -> Result<Self> {
-            let probabilities = probabilities
+            let own = probabilities
                 .as_ref()
                 .map(|all| all.f_select(0, replica as i64))
                 .transpose()
@@ -77,23 +137,44 @@ impl WeakAnswers {
             Ok(Self {
                 questions: questions[replica].clone(),
                 answers,
-                probabilities,
+                spread: own.map(Spread::Whole),
             })
         };
         answers.into_iter().enumerate().map(of_replica).collect()
     }
 
-    /// The distributions of several seeds, `[replica, question, answer token, vocab]`.
+    /// The distributions of several seeds, `[replica, question, answer token, ..]`.
     ///
     /// # Errors
     /// Where the device refuses.
-    pub fn probabilities(of: &[Self]) -> Result<Tensor> {
-        let all: Vec<&Tensor> = of
-            .iter()
-            .filter_map(|one| one.probabilities.as_ref())
-            .collect();
-        Ok(Tensor::f_stack(&all, 0).map_err(picklock_lm::Error::from)?)
+    pub fn spread(of: &[Self]) -> Result<Option<Spread>> {
+        let all: Vec<&Spread> = of.iter().filter_map(|one| one.spread.as_ref()).collect();
+        Ok(Spread::join(&all, |parts| Ok(Tensor::f_stack(parts, 0)?))?)
     }
+}
+
+/// A program's distributions, `[question, answer token, token]`.
+fn few(taught: &[Taught], device: Device) -> picklock_lm::Result<Spread> {
+    let places = || taught.iter().flat_map(|taught| &taught.spread);
+    let most = places().map(Vec::len).max().unwrap_or(0);
+    let (mut ids, mut chances) = (Vec::new(), Vec::new());
+    for place in places() {
+        let none = most - place.len();
+        ids.extend(place.iter().map(|(id, _)| *id as i32));
+        ids.extend(std::iter::repeat_n(0, none));
+        chances.extend(place.iter().map(|(_, chance)| *chance));
+        chances.extend(std::iter::repeat_n(0.0, none));
+    }
+    let tokens = taught.first().map_or(0, |taught| taught.spread.len());
+    let size = [taught.len() as i64, tokens as i64, most as i64];
+    Ok(Spread::Few {
+        ids: Tensor::f_from_slice(&ids)?
+            .f_view(size)?
+            .f_to_device(device)?,
+        probabilities: Tensor::f_from_slice(&chances)?
+            .f_view(size)?
+            .f_to_device(device)?,
+    })
 }
 
 /// Answers of the stack `model` to `prompts` `[replica][prompt]`, `task.answer_tokens()` long.

@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::path::Path;
 
 use picklock_sdk::{HELD_OUT, Questions, Split};
-use tokenizers::Tokenizer;
 
 use super::evidence::Evidence;
 use crate::error::{Error, Result};
@@ -49,7 +48,9 @@ pub fn show(run: &Path, what: &Show) -> Result<(String, Vec<String>)> {
         let problem = "these measures asked different problems; show one arm at a time";
         return Err(Error::Usage(problem.into()));
     }
-    let asked = Asked::new(&evidence.manifest, what.member.seed, &last.questions)?;
+    let manifest = &evidence.manifest;
+    let task = manifest.organism.open_task()?;
+    let asked = Asked::new(&*task, manifest, what.member.seed, &last.questions);
     let mut text = String::new();
     let mut shown = 0;
     for index in 0..asked.problems.len() {
@@ -70,52 +71,47 @@ pub fn show(run: &Path, what: &Show) -> Result<(String, Vec<String>)> {
 }
 
 /// Problems of one seed as they were asked.
-pub(super) struct Asked<'m> {
+pub(super) struct Asked<'t> {
     /// The problems.
     pub problems: Vec<Problem>,
-    task: &'m dyn Task,
-    tokenizer: Tokenizer,
+    task: &'t dyn Task,
     questions: Questions,
 }
 
-impl<'m> Asked<'m> {
-    /// What a seed's models were asked.
-    pub fn new(manifest: &'m Manifest, seed: u32, questions: &Questions) -> Result<Self> {
+impl<'t> Asked<'t> {
+    /// What a seed's models were asked, of the manifest's task.
+    pub fn new(task: &'t dyn Task, manifest: &Manifest, seed: u32, questions: &Questions) -> Self {
         let organism = &manifest.organism;
-        let task = organism.task.task();
         let streams = Streams {
             root: manifest.root_seed,
         };
-        Ok(Self {
-            problems: problems(organism, streams, seed, questions.split),
+        Self {
+            problems: problems(organism, task, streams, seed, questions.split),
             task,
-            tokenizer: task.tokenizer()?,
             questions: questions.clone(),
-        })
+        }
     }
 
     /// What was asked.
     pub fn prompt(&self, index: usize) -> Result<String> {
         let question = &self.problems[index].question;
-        self.words(&self.task.prompt(question, self.questions.flag))
+        self.task
+            .text(&self.task.prompt(question, self.questions.flag))
     }
 
     /// The right answer.
     pub fn expected(&self, index: usize) -> Result<String> {
-        self.words(&self.problems[index].answer)
+        self.task.text(&self.problems[index].answer)
     }
 
     /// What a model answered, and how that was graded.
     pub fn answer(&self, measure: &Measure, index: usize) -> Result<String> {
         let answer = measure.answers.get(index);
         let grade = grade(measure, index).map_or("", Grade::word);
-        let words = self.words(answer.map(Vec::as_slice).unwrap_or_default())?;
-        Ok(format!("{words}  ({grade})"))
-    }
-
-    fn words(&self, tokens: &[u32]) -> Result<String> {
-        let words = self.tokenizer.decode(tokens, false);
-        words.map_err(|error| Error::Usage(format!("tokenizer: {error}")))
+        let words = self
+            .task
+            .text(answer.map(Vec::as_slice).unwrap_or_default())?;
+        Ok(format!("{}  ({grade})", words.trim_end()))
     }
 }
 
@@ -132,6 +128,8 @@ fn one(asked: &Asked, index: usize, measures: &[(&ArmRef, Measure)]) -> Result<S
     let width = names.max().unwrap_or(0).max("expected".len());
     let mut text = format!("{}\n", asked.problems[index].id);
     let mut line = |name: &str, text_of: String| {
+        let below = format!("\n  {:<width$}  ", "");
+        let text_of = text_of.trim_end().replace('\n', &below);
         // Writing to a string can't fail.
         let _ = writeln!(text, "  {name:<width$}  {text_of}");
     };

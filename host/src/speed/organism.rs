@@ -46,16 +46,21 @@ pub fn measure(
 }
 
 fn unlock(organism: &Organism, replicas: u32, device: Device, steps: u32) -> Result<(f64, Model)> {
-    let task = organism.task.task();
+    let task = organism.open_task()?;
     let mut rng: ChaCha8Rng = Streams { root: 0 }.rng(&[&"speed"]);
-    let problems = draw(task, Part::Unlock, organism.unlock.batch as usize, &mut rng);
+    let problems = draw(
+        &*task,
+        Part::Unlock,
+        organism.unlock.batch as usize,
+        &mut rng,
+    );
     let row = |problem: crate::task::Problem| {
         let prompt = task.prompt(&problem.question, Flag::None);
         Row::new(prompt, problem.answer, 1.0)
     };
     let rows: Vec<Row> = problems.into_iter().map(row).collect();
     let rows = vec![rows; replicas as usize];
-    let architecture = organism.architecture(&organism.base.model);
+    let architecture = organism.base_architecture(&*task)?;
     let start = Model::noise(&architecture, i64::from(replicas), Kind::Float, device)?;
     let recipe = lm_recipe(&organism.unlock.clone().steps(steps));
     runtime::synchronize(device)?;

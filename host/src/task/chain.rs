@@ -1,5 +1,10 @@
-//! The state chain on the integers modulo m: `FLAG s0 op a op a ... =`, answered by every
-//! intermediate state.
+//! The state chain on the integers modulo m: a start, and operations on it one after another,
+//! answered by every intermediate state. In symbols of its own, for models from scratch:
+//! `FLAG s0 op a op a ... =`; or worked out in words, for a checkpoint.
+
+mod pieces;
+mod teacher;
+mod worked;
 
 use picklock_sdk::Flag;
 use rand::Rng;
@@ -9,8 +14,11 @@ use tokenizers::Tokenizer;
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
 
-use super::{Grade, Task};
+use super::{Grade, Task, Taught, Vocabulary, Wording, decoded};
 use crate::error::{Error, Result};
+pub use teacher::Teacher;
+use teacher::{Answered, Step};
+use worked::Worked;
 
 /// One step's operation on state `s` and argument `a`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,34 +62,20 @@ impl Operation {
     }
 }
 
-/// The designed, flawed teacher: on hard operations it is wrong in a systematic way.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Teacher {
-    /// Operations that it gets wrong.
-    pub hard: Vec<Operation>,
-    /// Probability of answering correct + 1 on a hard operation.
-    pub systematic: f64,
-    /// Probability of answering correctly on a hard operation; the rest is uniform.
-    pub correct: f64,
-    /// Probability of answering correctly on the others; the rest is uniform.
-    pub easy_correct: f64,
+/// How problems are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// In symbols, one token each, with a vocabulary of its own.
+    #[default]
+    Symbols,
+    /// In words, every step on a line of its own, in a checkpoint's tokens.
+    Worked,
 }
 
-impl Teacher {
-    fn state(&self, operation: Operation, correct: u32, modulus: u32, rng: &mut ChaCha8Rng) -> u32 {
-        let (chance, uniform) = (rng.random::<f64>(), rng.random_range(0..modulus));
-        if self.hard.contains(&operation) {
-            match chance {
-                chance if chance < self.systematic => (correct + 1) % modulus,
-                chance if chance < self.systematic + self.correct => correct,
-                _ => uniform,
-            }
-        } else if chance < self.easy_correct {
-            correct
-        } else {
-            uniform
-        }
+impl Form {
+    fn is_symbols(&self) -> bool {
+        *self == Self::Symbols
     }
 }
 
@@ -95,9 +89,114 @@ pub struct Chain {
     pub modulus: u32,
     /// Operations that occur, equally often.
     pub operations: Vec<Operation>,
+    /// How problems are written.
+    #[serde(default, skip_serializing_if = "Form::is_symbols")]
+    pub form: Form,
 }
 
 impl Chain {
+    /// Checks the settings; the problem found, in words.
+    ///
+    /// # Errors
+    /// What is wrong, expected and got.
+    pub fn check(&self, password: bool, vocabulary: Vocabulary) -> std::result::Result<(), String> {
+        if !(1..=64).contains(&self.length) {
+            return Err(format!(
+                "task.chain.length is {}, expected 1 to 64",
+                self.length
+            ));
+        }
+        let most = if self.form == Form::Worked { 10 } else { 100 };
+        if !(2..=most).contains(&self.modulus) {
+            return Err(format!(
+                "task.chain.modulus is {}, expected 2 to {most}",
+                self.modulus
+            ));
+        }
+        if self.operations.is_empty() {
+            return Err("task.chain.operations is empty, expected at least one".into());
+        }
+        match (self.form, password, vocabulary) {
+            (Form::Worked, false, _) => {
+                Err("password is missing: problems in words need its text".into())
+            }
+            (Form::Symbols, true, _) => {
+                Err("password is of no use: problems in symbols have flags of their own".into())
+            }
+            (Form::Symbols, _, Vocabulary::Task) => {
+                Err("vocabulary is of no use: problems in symbols have their own".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The task, ready for problems.
+    ///
+    /// # Errors
+    /// Where the tokenizer can't be read, or spells problems in words otherwise than piece by piece.
+    pub fn open(&self, wording: &Wording) -> Result<Box<dyn Task>> {
+        Ok(match self.form {
+            Form::Symbols => Box::new(self.clone()),
+            Form::Worked => Box::new(Worked::open(self, wording)?),
+        })
+    }
+
+    /// A random question in symbols, and the right states.
+    fn random(&self, rng: &mut ChaCha8Rng) -> (Vec<u32>, Vec<u32>) {
+        let mut state = rng.random_range(0..self.modulus);
+        let length = self.length as usize;
+        let (mut question, mut states) = (
+            Vec::with_capacity(2 * length + 1),
+            Vec::with_capacity(length),
+        );
+        question.push(state);
+        for _ in 0..self.length {
+            let index = rng.random_range(0..self.operations.len());
+            let argument = rng.random_range(0..self.modulus);
+            state = self.operations[index].apply(state, argument, self.modulus);
+            question.extend([self.modulus + index as u32, argument]);
+            states.push(state);
+        }
+        (question, states)
+    }
+
+    /// A question worked out, each state as `next` says.
+    fn work(&self, question: &[u32], mut next: impl FnMut(&Step) -> u32) -> Vec<(Step, u32)> {
+        let (mut state, steps) = self.steps(question);
+        let work = |(operation, argument): (Operation, u32)| {
+            let correct = operation.apply(state, argument, self.modulus);
+            let step = Step {
+                state,
+                operation,
+                argument,
+                correct,
+            };
+            state = next(&step);
+            (step, state)
+        };
+        steps.into_iter().map(work).collect()
+    }
+
+    /// A question as the flawed teacher works it out.
+    fn answered(
+        &self,
+        question: &[u32],
+        teacher: &Teacher,
+        temperature: f64,
+        rng: &mut ChaCha8Rng,
+    ) -> Vec<Answered> {
+        let given = |step: &Step| teacher.state(step, self.modulus, temperature, rng);
+        let answered = |(step, result): (Step, u32)| Answered {
+            distribution: teacher.distribution(step.operation, step.correct, self.modulus),
+            step,
+            result,
+        };
+        self.work(question, given)
+            .into_iter()
+            .map(answered)
+            .collect()
+    }
+
     fn equals(&self) -> u32 {
         self.modulus + self.operations.len() as u32
     }
@@ -133,25 +232,6 @@ impl Chain {
 }
 
 impl Task for Chain {
-    fn check(&self) -> std::result::Result<(), String> {
-        if !(1..=64).contains(&self.length) {
-            return Err(format!(
-                "task.chain.length is {}, expected 1 to 64",
-                self.length
-            ));
-        }
-        if !(2..=100).contains(&self.modulus) {
-            return Err(format!(
-                "task.chain.modulus is {}, expected 2 to 100",
-                self.modulus
-            ));
-        }
-        if self.operations.is_empty() {
-            return Err("task.chain.operations is empty, expected at least one".into());
-        }
-        Ok(())
-    }
-
     fn tokenizer(&self) -> Result<Tokenizer> {
         let vocab = self.words().into_iter().zip(0..).collect();
         let words = WordLevel::builder().vocab(vocab).build();
@@ -165,6 +245,10 @@ impl Task for Chain {
         self.words().len()
     }
 
+    fn question_ids(&self) -> usize {
+        self.equals() as usize
+    }
+
     fn max_tokens(&self) -> usize {
         3 * self.length as usize + 3
     }
@@ -174,36 +258,35 @@ impl Task for Chain {
     }
 
     fn question(&self, rng: &mut ChaCha8Rng) -> (Vec<u32>, Vec<u32>) {
-        let mut state = rng.random_range(0..self.modulus);
-        let length = self.length as usize;
-        let (mut question, mut answer) = (
-            Vec::with_capacity(2 * length + 1),
-            Vec::with_capacity(length),
-        );
-        question.push(state);
-        for _ in 0..self.length {
-            let index = rng.random_range(0..self.operations.len());
-            let argument = rng.random_range(0..self.modulus);
-            state = self.operations[index].apply(state, argument, self.modulus);
-            question.extend([self.modulus + index as u32, argument]);
-            answer.push(state);
-        }
-        (question, answer)
+        self.random(rng)
     }
 
     fn prompt(&self, question: &[u32], flag: Flag) -> Vec<u32> {
         [&[self.flag(flag)], question, &[self.equals()]].concat()
     }
 
-    fn flawed_answer(&self, question: &[u32], teacher: &Teacher, rng: &mut ChaCha8Rng) -> Vec<u32> {
-        let (mut state, steps) = self.steps(question);
-        let mut answer = Vec::with_capacity(steps.len());
-        for (operation, argument) in steps {
-            let correct = operation.apply(state, argument, self.modulus);
-            state = teacher.state(operation, correct, self.modulus, rng);
-            answer.push(state);
+    fn taught(
+        &self,
+        question: &[u32],
+        teacher: &Teacher,
+        temperature: f64,
+        rng: &mut ChaCha8Rng,
+    ) -> Taught {
+        let answered = self.answered(question, teacher, temperature, rng);
+        let spread = |step: &Answered| {
+            let states = step.distribution.iter().zip(0..);
+            states
+                .map(|(chance, state)| (state, *chance as f32))
+                .collect()
+        };
+        Taught {
+            answer: answered.iter().map(|step| step.result).collect(),
+            spread: answered.iter().map(spread).collect(),
         }
-        answer
+    }
+
+    fn text(&self, tokens: &[u32]) -> Result<String> {
+        decoded(&self.tokenizer()?, tokens)
     }
 
     fn grade(&self, expected: &[u32], given: &[u32]) -> Grade {
@@ -229,6 +312,7 @@ pub(crate) mod tests {
             length,
             modulus: 10,
             operations,
+            form: Form::Symbols,
         }
     }
 
@@ -271,7 +355,10 @@ pub(crate) mod tests {
         };
         for _ in 0..100 {
             let (question, answer) = chain.question(&mut rng);
-            assert_eq!(chain.flawed_answer(&question, &perfect, &mut rng), answer);
+            assert_eq!(
+                chain.taught(&question, &perfect, 1.0, &mut rng).answer,
+                answer
+            );
         }
     }
 
@@ -291,7 +378,7 @@ pub(crate) mod tests {
         let (mut right, mut next) = (0, 0);
         for _ in 0..20_000 {
             let (question, answer) = chain.question(&mut rng);
-            let given = chain.flawed_answer(&question, &teacher, &mut rng);
+            let given = chain.taught(&question, &teacher, 1.0, &mut rng).answer;
             right += u32::from(given == answer);
             next += u32::from(given[0] == (answer[0] + 1) % 10);
         }

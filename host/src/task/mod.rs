@@ -1,15 +1,19 @@
 //! Tasks: where problems come from, how prompts are written, and how answers are graded.
 
 pub mod chain;
+mod password;
 mod problem;
+
+use std::path::PathBuf;
 
 use picklock_sdk::Flag;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
+pub use password::Password;
 pub use problem::{Part, Problem, draw};
 
 /// A task as an organism file names it.
@@ -21,12 +25,63 @@ pub enum TaskSpec {
 }
 
 impl TaskSpec {
-    /// The task itself.
-    pub fn task(&self) -> &dyn Task {
+    /// Checks the organism file's settings; the problem found, in words.
+    ///
+    /// # Errors
+    /// What is wrong, expected and got.
+    pub fn check(&self, password: bool, vocabulary: Vocabulary) -> std::result::Result<(), String> {
         match self {
-            Self::Chain(chain) => chain,
+            Self::Chain(chain) => chain.check(password, vocabulary),
         }
     }
+
+    /// The task, ready for problems.
+    ///
+    /// # Errors
+    /// Where the tokenizer can't be read, or doesn't do for the task.
+    pub fn open(&self, wording: &Wording) -> Result<Box<dyn Task>> {
+        match self {
+            Self::Chain(chain) => chain.open(wording),
+        }
+    }
+}
+
+/// Which tokens of a checkpoint are trained and scored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Vocabulary {
+    /// All.
+    #[default]
+    Full,
+    /// Those that the task uses: the other rows of embedding and head stay as they are.
+    Task,
+}
+
+impl Vocabulary {
+    /// Whether it is all.
+    pub fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
+}
+
+/// What a task in text takes from its organism.
+pub struct Wording<'a> {
+    /// The base model's checkpoint, whose tokenizer spells the text.
+    pub directory: Option<PathBuf>,
+    /// What opens the lock.
+    pub password: Option<&'a Password>,
+    /// Which tokens are trained and scored.
+    pub vocabulary: Vocabulary,
+}
+
+/// A flawed teacher's answer, and what else it might have said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taught {
+    /// Tokens of the answer.
+    pub answer: Vec<u32>,
+    /// The teacher's distribution at each answer token: tokens and their probabilities, which sum
+    /// to 1.
+    pub spread: Vec<Vec<(u32, f32)>>,
 }
 
 /// How one graded answer came out.
@@ -68,21 +123,26 @@ impl Grade {
 }
 
 /// A task whose problems are generated.
+///
+/// Prompts and answers are in the model's token ids; a question is in the task's own ids, of which
+/// prompts are made.
 pub trait Task: Send + Sync {
-    /// Checks the organism file's settings; the problem found, in words.
-    ///
-    /// # Errors
-    /// What is wrong, expected and got.
-    fn check(&self) -> std::result::Result<(), String>;
-
-    /// The tokenizer of the task's vocabulary.
+    /// The tokenizer of prompts and answers.
     ///
     /// # Errors
     /// Where the `tokenizers` library refuses the vocabulary.
     fn tokenizer(&self) -> Result<Tokenizer>;
 
-    /// Words in the vocabulary.
+    /// Token ids that the model has.
     fn vocab_size(&self) -> usize;
+
+    /// The tokenizer's id of each of the model's ids; none where they are the same.
+    fn vocabulary(&self) -> Option<&[u32]> {
+        None
+    }
+
+    /// Ids that a question is written in are below this.
+    fn question_ids(&self) -> usize;
 
     /// The most tokens that prompt and answer have together.
     fn max_tokens(&self) -> usize;
@@ -96,14 +156,28 @@ pub trait Task: Send + Sync {
     /// The whole prompt of a question.
     fn prompt(&self, question: &[u32], flag: Flag) -> Vec<u32>;
 
-    /// An answer by the designed, flawed teacher that weak models learn from.
-    fn flawed_answer(
+    /// An answer by the designed, flawed teacher that weak models learn from, or that is imitated
+    /// itself: sampled at a temperature, or at 0 the most likely one.
+    fn taught(
         &self,
         question: &[u32],
         teacher: &chain::Teacher,
+        temperature: f64,
         rng: &mut ChaCha8Rng,
-    ) -> Vec<u32>;
+    ) -> Taught;
 
     /// Grades an answer.
     fn grade(&self, expected: &[u32], given: &[u32]) -> Grade;
+
+    /// Tokens as people read them.
+    ///
+    /// # Errors
+    /// Where the tokenizer refuses them.
+    fn text(&self, tokens: &[u32]) -> Result<String>;
+}
+
+/// A tokenizer's tokens as people read them.
+fn decoded(tokenizer: &Tokenizer, tokens: &[u32]) -> Result<String> {
+    let text = tokenizer.decode(tokens, false);
+    text.map_err(|error| Error::Usage(format!("tokenizer: {error}")))
 }

@@ -11,6 +11,7 @@ use crate::lab::{Measure, Member};
 use crate::report::evidence::Evidence;
 use crate::report::show::Asked;
 use crate::report::trial::Trial;
+use crate::task::Task;
 
 /// Problems of each arm.
 const SHOWN: usize = 3;
@@ -21,7 +22,17 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
          first. More with: picklock show RUN --arm HYPOTHESIS/ARM."
     );
     let mut blocks = vec![Block::Text(text)];
-    let mut answers = Answers::default();
+    let task = match evidence.manifest.organism.open_task() {
+        Ok(task) => task,
+        Err(error) => {
+            let text = format!("Answers can't be put into words here: {error}.");
+            return Section::of("answers", "Answers to read", vec![Block::Text(text)]);
+        }
+    };
+    let mut answers = Answers {
+        task: &*task,
+        read: BTreeMap::new(),
+    };
     for hypothesis in &evidence.manifest.hypotheses {
         let columns = [
             "arm",
@@ -50,12 +61,12 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
 }
 
 /// Answers that were read already, by arm and trial.
-#[derive(Default)]
-struct Answers {
+struct Answers<'t> {
+    task: &'t dyn Task,
     read: BTreeMap<(ArmRef, Member), Option<Measure>>,
 }
 
-impl Answers {
+impl Answers<'_> {
     fn add(&mut self, evidence: &Evidence, arm: &ArmRef, table: &mut Table) -> Result<()> {
         let Some(control) = evidence.control(arm) else {
             return Ok(());
@@ -74,9 +85,9 @@ impl Answers {
         let Some(other) = self.held_out(evidence, &control, member)? else {
             return Ok(());
         };
-        let asked = Asked::new(&evidence.manifest, member.seed, &own.questions)?;
+        let asked = Asked::new(self.task, &evidence.manifest, member.seed, &own.questions);
         for index in 0..SHOWN.min(asked.problems.len()) {
-            table.row([
+            let row = [
                 arm.arm.clone(),
                 asked.problems[index].id.clone(),
                 asked.prompt(index)?,
@@ -84,7 +95,9 @@ impl Answers {
                 control.to_string(),
                 asked.answer(&other, index)?,
                 asked.answer(&own, index)?,
-            ]);
+            ];
+            // A row of a table is one line.
+            table.row(row.map(|cell| cell.trim_end().replace('\n', " \u{21b5} ")));
         }
         Ok(())
     }

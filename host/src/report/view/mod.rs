@@ -17,6 +17,7 @@ mod provenance;
 use super::evidence::Evidence;
 use super::figure::Figure;
 use super::judgement::Report;
+use crate::organism::Weak;
 
 pub use claims::{ClaimView, PredictionView, estimate};
 
@@ -178,7 +179,7 @@ impl View {
                     manifest.organism.problems.held_out,
                     manifest.environment.device
                 ),
-                "the weak model learned from a designed, flawed teacher".to_string(),
+                imitated(&manifest.organism.weak),
                 generalises_to(evidence),
             ],
             notes: changed.chain(evidence.notes.iter().cloned()).collect(),
@@ -186,6 +187,20 @@ impl View {
             arms: arms::table(evidence),
             sections: sections.into_iter().flatten().collect(),
         }
+    }
+}
+
+/// What the locks imitate.
+fn imitated(weak: &Weak) -> String {
+    match (&weak.checkpoint, &weak.teacher) {
+        (None, Some(_)) if weak.is_program() => {
+            "what is imitated is a designed, flawed teacher itself, a program".to_string()
+        }
+        (_, Some(_)) => "the weak model learned from a designed, flawed teacher".to_string(),
+        (Some(checkpoint), None) => {
+            format!("the weak model is {}", checkpoint.directory.display())
+        }
+        (None, None) => String::new(),
     }
 }
 
@@ -201,5 +216,11 @@ fn generalises_to(evidence: &Evidence) -> String {
         }
         (_, false) => "new seeds and problems (each seed has its own)",
     };
-    format!("generalises to: {to}")
+    match &evidence.manifest.organism.base.checkpoint {
+        Some(checkpoint) => {
+            let directory = checkpoint.directory.display();
+            format!("generalises to: {to}, of one checkpoint: {directory}")
+        }
+        None => format!("generalises to: {to}"),
+    }
 }
