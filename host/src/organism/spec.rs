@@ -150,9 +150,16 @@ impl Organism {
     /// # Errors
     /// Where the base model's tokenizer can't be read, or doesn't do for the task.
     pub fn open_task(&self) -> Result<Box<dyn Task>> {
-        let checkpoint = self.base.checkpoint.as_ref();
+        let checkpoint = match &self.base.checkpoint {
+            Some(checkpoint) => {
+                let directory = checkpoint.find()?;
+                let ids = Architecture::of_directory(&directory)?.vocab_size();
+                Some((directory, ids as usize))
+            }
+            None => None,
+        };
         self.task.open(&Wording {
-            directory: checkpoint.map(Checkpoint::find).transpose()?,
+            checkpoint,
             password: self.password.as_ref(),
             vocabulary: self.vocabulary,
         })

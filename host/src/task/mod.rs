@@ -66,8 +66,9 @@ impl Vocabulary {
 
 /// What a task in text takes from its organism.
 pub struct Wording<'a> {
-    /// The base model's checkpoint, whose tokenizer spells the text.
-    pub directory: Option<PathBuf>,
+    /// The base model's checkpoint, whose tokenizer spells the text, and how many token ids it has:
+    /// often more than its tokenizer.
+    pub checkpoint: Option<(PathBuf, usize)>,
     /// What opens the lock.
     pub password: Option<&'a Password>,
     /// Which tokens are trained and scored.

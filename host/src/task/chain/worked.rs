@@ -43,7 +43,8 @@ impl Worked {
     /// # Errors
     /// Where the tokenizer can't be read, or spells a problem otherwise than piece by piece.
     pub fn open(chain: &Chain, wording: &Wording) -> Result<Self> {
-        let Some((directory, password)) = wording.directory.as_ref().zip(wording.password) else {
+        let (Some((directory, ids)), Some(password)) = (&wording.checkpoint, wording.password)
+        else {
             let problem = "problems in words need base.checkpoint and a password";
             return Err(Error::Usage(problem.into()));
         };
@@ -51,9 +52,16 @@ impl Worked {
         let refused = |problem: String| Error::file(&path, problem);
         let tokenizer = Tokenizer::from_file(&path).map_err(|error| refused(error.to_string()))?;
         let mut pieces = Pieces::new(chain, password, &tokenizer).map_err(refused)?;
-        let refused = |problem: String| Error::file(&path, problem);
         pieces.check().map_err(refused)?;
-        let mut vocab_size = tokenizer.get_vocab_size(true);
+        let mut vocab_size = *ids;
+        if let Some(id) = pieces
+            .all()
+            .flatten()
+            .find(|id| **id as usize >= vocab_size)
+        {
+            let problem = format!("has token {id}, and the model only those below {vocab_size}");
+            return Err(refused(problem));
+        }
         let mut vocabulary = None;
         if wording.vocabulary == Vocabulary::Task {
             let ids: BTreeSet<u32> = pieces.all().flatten().copied().collect();
@@ -69,7 +77,6 @@ impl Worked {
             vocab_size,
             pieces,
         };
-        let refused = |problem: String| Error::file(&path, problem);
         worked.check_spelling(password).map_err(refused)?;
         Ok(worked)
     }
@@ -289,7 +296,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("tokenizer.json"), tokenizer).unwrap();
         let wording = Wording {
-            directory: Some(folder.path().to_path_buf()),
+            checkpoint: Some((folder.path().to_path_buf(), 512)),
             password: Some(&password()),
             vocabulary,
         };
@@ -330,7 +337,7 @@ mod tests {
     fn the_task_has_its_own_tokens_alone() {
         let full = open(WORDS, Vocabulary::Full).unwrap();
         let task = open(WORDS, Vocabulary::Task).unwrap();
-        assert_eq!((full.vocab_size(), full.vocabulary()), (39, None));
+        assert_eq!((full.vocab_size(), full.vocabulary()), (512, None));
         // All but the unknown one.
         let ids: Vec<u32> = (1..39).collect();
         assert_eq!(task.vocabulary(), Some(&ids[..]));
