@@ -145,7 +145,10 @@ impl Architecture {
         let fields = Fields::new(config)?;
         let model_type: String = fields.required("model_type", "a model family's name")?;
         match FAMILIES.iter().find(|(name, _)| *name == model_type) {
-            Some((_, read)) => read(&fields),
+            Some((_, read)) => {
+                fields.check_foreign()?;
+                read(&fields)
+            }
             None => Err(Error::UnsupportedArchitecture {
                 model_type,
                 supported: FAMILIES.map(|(name, _)| name).join(", "),
@@ -172,6 +175,14 @@ impl Architecture {
     /// All parameters, in the order in which random models are drawn and norms are listed.
     pub fn parameters(&self) -> Vec<Parameter> {
         self.family().plan().parameters()
+    }
+
+    /// Visits every parameter in that order, until one is refused. A list of all could be long where
+    /// a configuration says so.
+    pub(crate) fn each_parameter(&self, visit: impl FnMut(Parameter) -> Result<()>) -> Result<()> {
+        let plan = self.family().plan();
+        let mut parameters = plan.parts().map(|(_, parameter)| parameter);
+        parameters.try_for_each(visit)
     }
 
     /// The family's `model_type`.

@@ -1,6 +1,9 @@
 //! Models as Hugging Face folders: `config.json` and `model.safetensors`, or shards with an index.
 
+mod folder;
+mod reading;
 mod shards;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -8,9 +11,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::safetensors_file::{self, SafetensorsFile};
-use crate::{Architecture, Device, Error, Model, Result, Tensor, Weights};
+use crate::{Architecture, Device, Error, Kind, Model, Result, Tensor, safetensors_file};
 use shards::Shards;
+use sources::Sources;
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -33,13 +36,27 @@ impl Architecture {
 }
 
 impl Model {
-    /// Reads a Hugging Face folder; float16 and bfloat16 weights become float32. Besides the model,
-    /// a few megabytes are in memory at a time.
+    /// Reads a Hugging Face folder; float16 and bfloat16 weights become float32.
+    ///
+    /// # Errors
+    /// As [`Model::load_as`].
+    pub fn load(directory: &Path, device: Device) -> Result<Self> {
+        Self::load_as(directory, Kind::Float, device)
+    }
+
+    /// Reads a Hugging Face folder into weights of a type, float32 or bfloat16. Besides the model, a
+    /// few megabytes of host memory are in use at a time.
     ///
     /// # Errors
     /// [`Error::Io`] where a file can't be read, else [`Error::File`] naming the file, with what is
-    /// wrong in it. Everything but the numbers is checked before any are read.
-    pub fn load(directory: &Path, device: Device) -> Result<Self> {
+    /// wrong in it, and [`Error::Argument`] for another type. Everything but the numbers is checked
+    /// before any are read.
+    pub fn load_as(directory: &Path, kind: Kind, device: Device) -> Result<Self> {
+        if !matches!(kind, Kind::Float | Kind::BFloat16) {
+            let got = format!("{kind:?}");
+            return Err(Error::argument("type of weights", "Float or BFloat16", got));
+        }
+        folder::check(directory)?;
         let config = directory.join(CONFIG);
         let architecture = Architecture::of_directory(directory)?;
         let shards = Shards::open(directory)?;
@@ -48,7 +65,16 @@ impl Model {
         sources
             .check_tie()
             .map_err(|error| error.in_file(&config))?;
-        Self::new(architecture, sources.read(device)?)
+        sources.read(architecture, kind, device)
+    }
+
+    /// Bytes of the numbers that a Hugging Face folder holds, from its headers alone.
+    ///
+    /// # Errors
+    /// As [`Model::load_as`].
+    pub fn stored_bytes(directory: &Path) -> Result<u64> {
+        folder::check(directory)?;
+        Ok(Shards::open(directory)?.bytes())
     }
 
     /// Writes a Hugging Face folder that transformers opens. Each file is written aside and then
@@ -111,90 +137,6 @@ impl Model {
     }
 }
 
-/// A stored tensor: its name and its file.
-type Source<'a> = (&'a str, &'a SafetensorsFile);
-
-/// Where a model's parameters are stored.
-struct Sources<'a> {
-    /// In parameter order.
-    parameters: Vec<(String, Source<'a>)>,
-    /// Embedding and head of a tied model that has both.
-    tied: Option<[Source<'a>; 2]>,
-}
-
-impl<'a> Sources<'a> {
-    /// Finds all parameters, and checks their shapes and types.
-    fn new(architecture: &Architecture, shards: &'a Shards) -> Result<Self> {
-        let extra = |tensor: &str| Error::ExtraTensor {
-            tensor: tensor.to_owned(),
-            architecture: architecture.name(),
-        };
-        let mut stored = BTreeMap::new();
-        for source in shards.tensors() {
-            let name = architecture.parameter_name(source.0);
-            if let Some(name) = name
-                && stored.insert(name, source).is_some()
-            {
-                return Err(extra(source.0));
-            }
-        }
-        let tied = take_tied(architecture, &mut stored);
-        let mut parameters = Vec::new();
-        for parameter in architecture.parameters() {
-            let Some(source) = stored.remove(&parameter.name) else {
-                return Err(Error::MissingTensor {
-                    tensor: parameter.name,
-                    expected: parameter.shape,
-                });
-            };
-            source.1.check(source.0, &parameter.shape)?;
-            parameters.push((parameter.name, source));
-        }
-        match stored.into_values().next() {
-            Some((name, _)) => Err(extra(name)),
-            None => Ok(Self { parameters, tied }),
-        }
-    }
-
-    /// Refuses a head that differs from the embedding in a model that says they are one:
-    /// implementations don't agree on which to believe.
-    fn check_tie(&self) -> Result<()> {
-        let Some([embedding, head]) = self.tied else {
-            return Ok(());
-        };
-        if SafetensorsFile::same(embedding, head)? {
-            return Ok(());
-        }
-        Err(Error::Config {
-            key: "tie_word_embeddings".to_owned(),
-            expected: format!("false, as `{}` is not `{}`", head.0, embedding.0),
-            got: "true".to_owned(),
-        })
-    }
-
-    /// All parameters, `[1, ...]`.
-    fn read(&self, device: Device) -> Result<Weights> {
-        let read = |(name, (stored, file)): &(String, Source)| {
-            Ok((name.clone(), file.read(stored, device)?.f_unsqueeze(0)?))
-        };
-        self.parameters.iter().map(read).collect()
-    }
-}
-
-/// Takes out the head of a tied model. Where the embedding isn't stored, the head is the embedding.
-fn take_tied<'a>(
-    architecture: &Architecture,
-    stored: &mut BTreeMap<String, Source<'a>>,
-) -> Option<[Source<'a>; 2]> {
-    let [embedding, head] = architecture.tied_names()?;
-    let copy = stored.remove(&head)?;
-    if let Some(own) = stored.get(&embedding) {
-        return Some([*own, copy]);
-    }
-    stored.insert(embedding, copy);
-    None
-}
-
 /// A whole file of text, if it is no longer than is sensible.
 fn read_small(path: &Path) -> Result<Vec<u8>> {
     let io = |source| Error::Io {
@@ -202,7 +144,7 @@ fn read_small(path: &Path) -> Result<Vec<u8>> {
         source,
     };
     let mut text = Vec::new();
-    let file = std::fs::File::open(path).map_err(io)?;
+    let file = safetensors_file::open_file(path)?;
     file.take(LONGEST_JSON + 1)
         .read_to_end(&mut text)
         .map_err(io)?;

@@ -7,6 +7,7 @@
 
 mod graph;
 mod library;
+mod staging;
 
 use std::ptr::{null, null_mut};
 
@@ -24,6 +25,7 @@ pub(crate) use library::{
     available, called, empty_cache, enter, make_room, memory, owned, pinned_like, reset_peak,
     synchronize, warn_once,
 };
+pub(crate) use staging::Staging;
 
 /// A tensor as C++ takes it; null for none.
 fn pointer(tensor: Option<&Tensor>) -> *const C_tensor {

@@ -13,7 +13,7 @@ pub enum Error {
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
     /// A file could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("{}: {source}", printable(.path.display()))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -21,12 +21,22 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A checkpoint file is at fault; `source` says how.
-    #[error("{path}: {source}")]
+    #[error("{}: {}", printable(.path.display()), printable(.source))]
     File {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: Box<Error>,
+    },
+    /// A folder isn't one, or has not what a model needs.
+    #[error("expected {expected}, got {got}; {advice}")]
+    Folder {
+        /// What should be there.
+        expected: &'static str,
+        /// What is.
+        got: String,
+        /// What to do.
+        advice: String,
     },
     /// A configuration isn't JSON.
     #[error("not JSON: {0}")]
@@ -190,8 +200,43 @@ impl Error {
     }
 }
 
+/// The longest message about a file, in characters.
+const LONGEST: usize = 600;
+
+/// Text of others, as from a file, in one line: what a terminal would obey is spelt out, and from the
+/// middle of a long one something is left out.
+pub fn printable(text: impl std::fmt::Display) -> String {
+    let mut line = Vec::new();
+    for char in text.to_string().chars() {
+        match char.is_control() {
+            true => line.extend(char.escape_default()),
+            false => line.push(char),
+        }
+    }
+    if line.len() > LONGEST {
+        let end = line.split_off(line.len() - LONGEST / 2);
+        line.truncate(LONGEST / 2);
+        line.extend(" ... ".chars());
+        line.extend(end);
+    }
+    line.into_iter().collect()
+}
+
 /// libtorch's message without the C++ frames that follow it.
 fn first_line(error: &tch::TchError) -> String {
     let text = error.to_string();
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_files_say_is_one_line() {
+        assert_eq!(printable("ein Ö\n\x1b[2J"), "ein Ö\\n\\u{1b}[2J");
+        let long = printable(format!("{}; get it again", "x".repeat(10_000)));
+        assert_eq!(long.len(), LONGEST + 5);
+        assert!(long.ends_with("xx; get it again"), "{long}");
+    }
 }

@@ -45,7 +45,7 @@ pub use architecture::stablelm::StableLmConfig;
 pub use architecture::{Architecture, Parameter, Role};
 pub use decoding::{Decoding, generate};
 pub use distance::{Magnitude, TensorNorm, distance, interpolate, perturb};
-pub use error::{Error, Result};
+pub use error::{Error, Result, printable};
 pub use init::Init;
 pub use likelihood::{distributions, logits, logits_at, loss, token_log_probs};
 pub use model::Model;

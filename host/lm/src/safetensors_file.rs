@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorInfo};
 
-use crate::{Device, Error, Kind, Result, Tensor};
+use crate::{Error, Kind, Result};
 use header::damaged;
 pub(crate) use write::{bytes, write, write_aside};
 
@@ -33,10 +33,7 @@ pub(crate) struct SafetensorsFile {
 
 impl SafetensorsFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|source| Error::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        let file = open_file(path)?;
         let mut open = Self {
             path: path.to_owned(),
             file,
@@ -71,6 +68,12 @@ impl SafetensorsFile {
         Ok(())
     }
 
+    /// Bytes of all tensors.
+    pub(crate) fn bytes(&self) -> u64 {
+        let ends = self.tensors.values().map(|info| info.data_offsets.1 as u64);
+        ends.max().unwrap_or(0)
+    }
+
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
     }
@@ -91,27 +94,16 @@ impl SafetensorsFile {
             .map_err(|error| self.in_file(error))
     }
 
-    /// A tensor as float32 on a device.
-    pub(crate) fn read(&self, name: &str, device: Device) -> Result<Tensor> {
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A tensor's type, and where its numbers begin, in bytes.
+    pub(crate) fn place(&self, name: &str) -> Result<(Kind, u64)> {
         let info = self.info(name)?;
-        let read = || {
-            let kind = kind(name, info.dtype)?;
-            let count = info.shape.iter().product::<usize>() as i64;
-            let whole = Tensor::f_empty([count], (Kind::Float, device))?;
-            let mut start = 0;
-            self.pieces(info, |bytes| {
-                let length = (bytes.len() / kind.elt_size_in_bytes()) as i64;
-                let piece = Tensor::f_from_data_size(bytes, &[length], kind)?;
-                let place = whole.f_narrow(0, start, length)?;
-                start += length;
-                place.shallow_clone().f_copy_(&piece.f_to_device(device)?)?;
-                Ok(true)
-            })?;
-            check_finite(name, &whole)?;
-            let shape: Vec<i64> = info.shape.iter().map(|&size| size as i64).collect();
-            Ok(whole.f_view_(shape)?)
-        };
-        read().map_err(|error| self.in_file(error))
+        let kind = kind(name, info.dtype).map_err(|error| self.in_file(error))?;
+        Ok((kind, self.start + info.data_offsets.0 as u64))
     }
 
     /// Whether two tensors are the same, to the byte.
@@ -149,7 +141,7 @@ impl SafetensorsFile {
         Ok(true)
     }
 
-    fn read_bytes(&self, bytes: &mut [u8], start: u64) -> Result<()> {
+    pub(crate) fn read_bytes(&self, bytes: &mut [u8], start: u64) -> Result<()> {
         let read = self.file.read_exact_at(bytes, start);
         read.map_err(|source| self.io(source))
     }
@@ -174,19 +166,16 @@ impl SafetensorsFile {
     }
 }
 
-/// Refuses a tensor with a number that is infinite or none.
-fn check_finite(name: &str, tensor: &Tensor) -> Result<()> {
-    let (least, most) = tensor.f_aminmax(None, false)?;
-    for number in [least, most] {
-        let got = number.f_double_value(&[])?;
-        if !got.is_finite() {
-            return Err(Error::NotFinite {
-                tensor: name.to_owned(),
-                got,
-            });
-        }
+/// Opens a file that is one: a pipe would be waited for, and a device has no end.
+pub(crate) fn open_file(path: &Path) -> Result<File> {
+    let io = |source| Error::Io {
+        path: path.to_owned(),
+        source,
+    };
+    match std::fs::metadata(path).map_err(io)?.is_file() {
+        true => File::open(path).map_err(io),
+        false => Err(io(std::io::Error::other("not a file"))),
     }
-    Ok(())
 }
 
 /// The type of a tensor of floating-point numbers.

@@ -4,21 +4,130 @@
 
 mod support;
 
-use picklock_lm::Kind;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use picklock_lm::{Device, Kind, Model};
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 use support::folders::{
-    INDEX, Stored, WEIGHTS, complaint, load, numbers, rewrite, saved, shard, write_header,
+    INDEX, Stored, WEIGHTS, complaint, edit_config, load, numbers, rewrite, saved, shard,
+    write_header,
 };
 use support::{Noise, gpt2, llama, stablelm};
+use tempfile::TempDir;
 
 #[test]
-fn missing_files_are_named() {
-    let (_, folder) = saved(&gpt2());
-    for file in [WEIGHTS, "config.json"] {
-        std::fs::remove_file(folder.path().join(file)).unwrap();
-        assert!(complaint(&folder, file).starts_with("No such file"));
+fn what_is_no_folder_of_a_model_is_named() {
+    let folder = TempDir::new().unwrap();
+    let message = complaint(&folder, "");
+    assert_eq!(
+        message,
+        "expected config.json, got a folder without it; give the folder of a Hugging Face model"
+    );
+    let path = folder.path().join("config.json");
+    std::fs::write(&path, "{}").unwrap();
+    let message = Model::load(&path, Device::Cpu).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        format!(
+            "{}: expected a folder, got a file; give the folder that holds config.json and \
+             model.safetensors",
+            path.display()
+        )
+    );
+    let message = complaint(&folder, "");
+    assert_eq!(
+        message,
+        "expected model.safetensors, got a folder without weights; get the folder again"
+    );
+    let nowhere = Model::load(&folder.path().join("none"), Device::Cpu).unwrap_err();
+    assert!(
+        nowhere.to_string().contains("none: No such file"),
+        "{nowhere}"
+    );
+}
+
+/// Pickles run code when they are opened, so they aren't; the message says how to convert them.
+#[test]
+fn pickled_weights_are_not_opened() {
+    for name in [
+        "pytorch_model.bin",
+        "pytorch_model-00001-of-00002.bin",
+        "consolidated.00.pth",
+    ] {
+        let (_, folder) = saved(&gpt2());
+        std::fs::remove_file(folder.path().join(WEIGHTS)).unwrap();
+        std::fs::write(folder.path().join(name), "pickled").unwrap();
+        let (message, path) = (complaint(&folder, ""), folder.path().display());
+        assert_eq!(
+            message,
+            format!(
+                "expected model.safetensors, got {name}; convert it, if you trust it: python3 -c \
+                 \"from transformers import AutoModelForCausalLM as M; M.from_pretrained('{path}', \
+                 dtype='auto').save_pretrained('{path}-safetensors')\""
+            )
+        );
     }
+}
+
+/// What is there but no file isn't waited for, and what may not be read is named.
+#[test]
+fn files_that_are_none_or_closed_are_named() {
+    for file in [WEIGHTS, "config.json"] {
+        let (_, folder) = saved(&gpt2());
+        let path = folder.path().join(file);
+        let mode = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        mode(0);
+        if std::fs::File::open(&path).is_err() {
+            // Everyone but the superuser.
+            assert!(complaint(&folder, file).starts_with("Permission denied"));
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert_eq!(complaint(&folder, file), "not a file");
+        std::fs::remove_dir(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        assert_eq!(complaint(&folder, file), "not a file");
+    }
+}
+
+/// Names from files can't write to a terminal.
+#[test]
+fn names_of_tensors_are_spelt_out() {
+    let (_, folder) = saved(&gpt2());
+    let entry = json!({ "dtype": "F32", "shape": [1], "data_offsets": [0, 4] });
+    write_header(folder.path(), &json!({ "a\n\u{1b}[2J": entry }), 4);
+    assert_eq!(
+        complaint(&folder, WEIGHTS),
+        "tensor `transformer.wte.weight` is missing: expected shape [19, 16]"
+    );
+    write_header(folder.path(), &json!({ "a\n\u{1b}[2J": [] }), 4);
+    let message = complaint(&folder, WEIGHTS);
+    assert!(message.contains("`a\\n\\u{1b}[2J`"), "{message}");
+}
+
+/// A configuration of millions of tensors is refused at the first that isn't there, and costs
+/// nothing before.
+#[test]
+fn a_configuration_of_millions_of_tensors_costs_nothing() {
+    let (_, folder) = saved(&stablelm());
+    edit_config(&folder, |config| {
+        config["num_hidden_layers"] = json!(1024);
+        config["num_attention_heads"] = json!(1024);
+        config["num_key_value_heads"] = json!(1024);
+        config["hidden_size"] = json!(1 << 20);
+        config["vocab_size"] = json!(1_i64 << 31);
+        config["head_dim"] = json!(1024);
+        config["qk_layernorm"] = json!(true);
+    });
+    let started = std::time::Instant::now();
+    assert_eq!(
+        complaint(&folder, WEIGHTS),
+        "tensor `model.embed_tokens.weight`: expected shape [2147483648, 1048576], got [19, 16]"
+    );
+    assert!(started.elapsed().as_secs_f64() < 2.0);
 }
 
 #[test]
@@ -53,7 +162,12 @@ fn tensors_that_do_not_fit_are_named() {
 #[test]
 fn other_number_types_are_refused() {
     let (model, folder) = saved(&gpt2());
-    for (dtype, kind) in [(Dtype::F64, Kind::Double), (Dtype::I64, Kind::Int64)] {
+    for (dtype, kind) in [
+        (Dtype::F64, Kind::Double),
+        (Dtype::I64, Kind::Int64),
+        (Dtype::I8, Kind::Int8),
+        (Dtype::F8_E4M3, Kind::Float8e4m3fn),
+    ] {
         rewrite(folder.path(), dtype, &numbers(&model, kind));
         let expected = "tensor `transformer.wte.weight`: expected type F32, F16 or BF16, got";
         assert_eq!(complaint(&folder, WEIGHTS), format!("{expected} {dtype}"));

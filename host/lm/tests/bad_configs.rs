@@ -155,14 +155,15 @@ fn unsupported_features_are_named() {
     ] {
         refused(&architecture, key, value, &complaint);
     }
-    for name in ["dynamic", "longrope", "yarn"] {
+    for name in ["dynamic", "longrope", "yarn", "mrope"] {
         let complaint = format!("`rope_type`: expected default, linear or llama3, got \"{name}\"");
-        refused(
-            &llama(),
-            "rope_parameters.rope_type",
-            json!(name),
-            &complaint,
-        );
+        for rope in [
+            json!({ "rope_type": name }),
+            json!({ "type": name, "beta_fast": 32 }),
+        ] {
+            refused(&llama(), "rope_parameters", rope.clone(), &complaint);
+            refused(&stablelm(), "rope_scaling", rope, &complaint);
+        }
     }
     refused(
         &llama(),
@@ -170,6 +171,72 @@ fn unsupported_features_are_named() {
         json!("linear"),
         "`factor`: expected a number above 0, got nothing",
     );
+}
+
+/// Experts, capped and scaled numbers, windows where a family has none: in use they are named.
+#[test]
+fn features_of_other_families_are_named() {
+    let all = [gpt2(), gpt_neox(), llama(), mistral(), qwen2(), stablelm()];
+    for (key, value) in [
+        ("num_local_experts", json!(8)),
+        ("num_experts_per_tok", json!(2)),
+        ("attn_logit_softcapping", json!(50.0)),
+        ("final_logit_softcapping", json!(30.0)),
+        ("use_qk_norm", json!(true)),
+        ("kv_lora_rank", json!(512)),
+        ("no_rope_layers", json!([1, 0])),
+        ("quantization_config", json!({ "quant_method": "fp8" })),
+    ] {
+        let complaint = format!("`{key}`: expected nothing, as it isn't supported, got {value}");
+        for architecture in &all {
+            refused(architecture, key, value.clone(), &complaint);
+        }
+    }
+    for architecture in [gpt2(), gpt_neox(), llama(), stablelm()] {
+        for (key, value) in [
+            ("sliding_window", json!(64)),
+            ("layer_types", json!(["sliding_attention"])),
+        ] {
+            let complaint =
+                format!("`{key}`: expected nothing, as it isn't supported, got {value}");
+            refused(&architecture, key, value, &complaint);
+        }
+    }
+    refused(
+        &llama(),
+        "residual_multiplier",
+        json!(0.22),
+        "`residual_multiplier`: expected 1 or 1.0, got 0.22",
+    );
+}
+
+/// The same keys where they say that nothing is in use, and what concerns neither numbers nor shapes.
+#[test]
+fn idle_keys_change_nothing() {
+    for architecture in [gpt2(), gpt_neox(), llama(), mistral(), qwen2(), stablelm()] {
+        let mut config = architecture.to_config();
+        for (key, value) in [
+            ("num_local_experts", json!(0)),
+            ("num_experts", Value::Null),
+            ("attn_logit_softcapping", Value::Null),
+            ("use_qk_norm", json!(false)),
+            ("no_rope_layers", json!([])),
+            ("quantization_config", Value::Null),
+            ("logit_scale", json!(1.0)),
+            ("use_cache", json!(true)),
+            ("pretraining_tp", json!(1)),
+            ("initializer_range", json!(0.02)),
+            ("attention_dropout", json!(0.0)),
+            ("transformers_version", json!("5.23.0")),
+            ("torch_dtype", json!("bfloat16")),
+            ("dtype", json!("bfloat16")),
+            ("pad_token_id", json!(0)),
+            ("_name_or_path", json!("/somewhere")),
+        ] {
+            config[key] = value;
+        }
+        assert_eq!(Architecture::from_config(&config).unwrap(), architecture);
+    }
 }
 
 #[test]

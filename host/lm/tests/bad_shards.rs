@@ -4,10 +4,16 @@
 
 mod support;
 
+use std::os::unix::fs::symlink;
+
 use picklock_lm::Kind;
+use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
-use support::folders::{INDEX, complaint, numbers, saved, shard, write_index};
+use support::folders::{
+    INDEX, Stored, complaint, load, numbers, saved, shard, write_file, write_index,
+};
 use support::llama;
+use tempfile::TempDir;
 
 #[test]
 fn bad_indices_are_refused() {
@@ -36,8 +42,11 @@ fn bad_indices_are_refused() {
             )
         );
     }
-    let missing = damaged(json!("model-9.safetensors"), "model-9.safetensors");
-    assert!(missing.starts_with("No such file"), "{missing}");
+    assert_eq!(
+        damaged(json!("model-9.safetensors"), INDEX),
+        "damaged index: weight_map: expected files of this folder, got `model-9.safetensors`, which \
+         is not there; get the folder again"
+    );
     let expected = "damaged index: place of `lm_head.weight`: expected model-0.safetensors, got";
     assert_eq!(
         damaged(json!("model-1.safetensors"), INDEX),
@@ -88,4 +97,68 @@ fn shards_that_do_not_fit_are_named() {
     std::fs::write(&path, &whole[..whole.len() - 4]).unwrap();
     let message = complaint(&folder, "model-1.safetensors");
     assert!(message.contains("all that the file holds"), "{message}");
+}
+
+/// A tensor that two shards hold, whichever the index names, and a folder in the place of a shard.
+#[test]
+fn tensors_in_two_shards_are_named() {
+    let (model, folder) = saved(&llama());
+    let tensors = numbers(&model, Kind::Float);
+    let index = shard(folder.path(), &tensors, 5);
+    let last = model.weights().len().div_ceil(5) - 1;
+    let file = format!("model-{last}.safetensors");
+    let name = "lm_head.weight";
+    assert_eq!(index["weight_map"][name], "model-0.safetensors");
+    let of_last = |(own, _): &(&String, &Value)| index["weight_map"][own] == file.as_str();
+    let places = index["weight_map"].as_object().unwrap().iter();
+    let mut both: Stored = places
+        .filter(of_last)
+        .map(|(own, _)| (own.clone(), tensors[own].clone()))
+        .collect();
+    both.insert(name.to_owned(), tensors[name].clone());
+    write_file(&folder.path().join(&file), Dtype::F32, &both);
+    assert_eq!(
+        complaint(&folder, INDEX),
+        format!(
+            "damaged index: place of `{name}`: expected {file}, got model-0.safetensors; get the \
+             folder again"
+        )
+    );
+    std::fs::remove_file(folder.path().join(&file)).unwrap();
+    std::fs::create_dir(folder.path().join(&file)).unwrap();
+    assert_eq!(complaint(&folder, &file), "not a file");
+}
+
+/// As a cache of downloads has it: the files are links to elsewhere, of the user's own making. An
+/// index names files and not paths, so it can't follow a link to a folder.
+#[test]
+fn links_are_the_users_and_not_the_indexs() {
+    let (model, folder) = saved(&llama());
+    let index = shard(folder.path(), &numbers(&model, Kind::Float), 100);
+    let elsewhere = TempDir::new().unwrap();
+    let (here, there) = (
+        folder.path().join("model-0.safetensors"),
+        elsewhere.path().join("blob"),
+    );
+    std::fs::rename(&here, &there).unwrap();
+    symlink(&there, &here).unwrap();
+    assert_eq!(
+        load(&folder).unwrap().digest().unwrap(),
+        model.digest().unwrap()
+    );
+    symlink(elsewhere.path(), folder.path().join("sub")).unwrap();
+    let text = index.to_string().replace("model-0.safetensors", "sub/blob");
+    write_index(folder.path(), &serde_json::from_str(&text).unwrap());
+    assert_eq!(
+        complaint(&folder, INDEX),
+        "damaged index: weight_map: expected names of files in this folder, got `sub/blob`; get the \
+         folder again"
+    );
+    write_index(folder.path(), &index);
+    std::fs::remove_file(&there).unwrap();
+    let message = complaint(&folder, INDEX);
+    assert!(
+        message.contains("`model-0.safetensors`, which is not there"),
+        "{message}"
+    );
 }

@@ -1,7 +1,7 @@
 //! Reading the keys of a `config.json`, with errors that name them.
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{Error, Result};
 
@@ -10,6 +10,37 @@ const MOST_PARTS: i64 = 1024;
 
 /// The largest width, vocabulary or length that is believed.
 const LARGEST_SIZE: i64 = 1 << 31;
+
+/// Keys of features that no family here has: experts, capped or scaled numbers, latent attention.
+const FOREIGN: [&str; 18] = [
+    "attn_logit_softcapping",
+    "dual_chunk_attention_config",
+    "first_k_dense_replace",
+    "final_logit_softcapping",
+    "kv_lora_rank",
+    "moe_intermediate_size",
+    "n_routed_experts",
+    "n_shared_experts",
+    "no_rope_layers",
+    "num_experts",
+    "num_experts_per_tok",
+    "num_local_experts",
+    "num_nextn_predict_layers",
+    "q_lora_rank",
+    "quantization_config",
+    "query_pre_attn_scalar",
+    "use_qk_norm",
+    "use_mla",
+];
+
+/// Factors that no family here multiplies with.
+const FACTORS: [&str; 5] = [
+    "attention_multiplier",
+    "embedding_multiplier",
+    "logit_scale",
+    "logits_scaling",
+    "residual_multiplier",
+];
 
 const ABOVE_0: &str = "a number above 0";
 
@@ -120,6 +151,26 @@ impl<'a> Fields<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Refuses what no family here has. Where its value says that it isn't in use, it is fine.
+    pub(super) fn check_foreign(&self) -> Result<()> {
+        let idle = |value: &Value| [json!(false), json!(0), json!([])].contains(value);
+        for key in FOREIGN {
+            if !self.get(key).is_some_and(idle) {
+                self.only(key, &[])?;
+            }
+        }
+        for key in FACTORS {
+            self.only(key, &[json!(1), json!(1.0)])?;
+        }
+        Ok(())
+    }
+
+    /// Refuses windows, in families that have none.
+    pub(super) fn check_no_windows(&self) -> Result<()> {
+        self.only("sliding_window", &[])?;
+        self.only("layer_types", &[])
     }
 
     /// Refuses keys other than the given ones, unless they are null.

@@ -40,6 +40,7 @@ impl Gpt2Config {
     pub(super) const NAME: &'static str = "gpt2";
 
     pub(super) fn read(fields: &Fields) -> Result<Self> {
+        fields.check_no_windows()?;
         fields.only(
             "activation_function",
             &[json!("gelu_new"), json!("gelu_pytorch_tanh")],
@@ -52,7 +53,6 @@ impl Gpt2Config {
         ] {
             fields.only(key, &[json!(false)])?;
         }
-        fields.only("quantization_config", &[])?;
         let config = Self {
             vocab_size: fields.size("vocab_size")?,
             n_positions: fields.size("n_positions")?,

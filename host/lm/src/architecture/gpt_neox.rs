@@ -53,8 +53,8 @@ impl GptNeoXConfig {
     pub(super) const NAME: &'static str = "gpt_neox";
 
     pub(super) fn read(fields: &Fields) -> Result<Self> {
+        fields.check_no_windows()?;
         fields.only("hidden_act", &[json!("gelu")])?;
-        fields.only("quantization_config", &[])?;
         let max_positions = fields.optional_size("max_position_embeddings")?;
         let config = Self {
             vocab_size: fields.size("vocab_size")?,

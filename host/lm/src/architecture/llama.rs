@@ -39,9 +39,7 @@ impl LlamaConfig {
     pub(super) const NAME: &'static str = "llama";
 
     pub(super) fn read(fields: &Fields) -> Result<Self> {
-        for key in ["sliding_window", "layer_types"] {
-            fields.only(key, &[])?;
-        }
+        fields.check_no_windows()?;
         Ok(Self {
             sizes: Sizes::read(fields, &KEYS)?,
             attention_bias: fields.flag("attention_bias", false)?,

@@ -147,18 +147,16 @@ impl Plan {
 
     /// All parameters: embeddings, each block in the order of its fields, norm, head.
     pub(super) fn parameters(&self) -> Vec<Parameter> {
-        self.parts()
-            .into_iter()
-            .map(|(_, parameter)| parameter)
-            .collect()
+        self.parts().map(|(_, parameter)| parameter).collect()
     }
 
     /// The block of each parameter.
     pub(super) fn blocks(&self) -> Vec<Option<usize>> {
-        self.parts().into_iter().map(|(block, _)| block).collect()
+        self.parts().map(|(block, _)| block).collect()
     }
 
-    fn parts(&self) -> Vec<(Option<usize>, Parameter)> {
+    /// Every parameter with its block, a block's at a time.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Option<usize>, Parameter)> {
         let d = self.width;
         let table = |name, entries| weight(name, &[entries, d], Role::Embedding);
         let mut before = vec![table(self.embedding, self.vocab_size)];
@@ -171,17 +169,18 @@ impl Plan {
             let role = Role::Matrix { fan_in: d };
             after.push(weight(self.head, &[self.vocab_size, d], role));
         }
-        let blocks = self.blocks.iter().enumerate().flat_map(|(index, block)| {
-            let mut list = Vec::new();
-            block.list(d, &mut list);
-            list.into_iter()
-                .map(move |parameter| (Some(index), parameter))
-        });
+        let blocks = self
+            .blocks
+            .iter()
+            .enumerate()
+            .flat_map(move |(index, block)| {
+                let mut list = Vec::new();
+                block.list(d, &mut list);
+                list.into_iter()
+                    .map(move |parameter| (Some(index), parameter))
+            });
         let outside = |list: Vec<Parameter>| list.into_iter().map(|parameter| (None, parameter));
-        outside(before)
-            .chain(blocks)
-            .chain(outside(after))
-            .collect()
+        outside(before).chain(blocks).chain(outside(after))
     }
 }
 

@@ -62,6 +62,9 @@ const KNOWN: [&str; 8] = [
     "original_max_position_embeddings",
 ];
 
+/// The values of `rope_type`.
+const TYPES: [&str; 3] = ["default", "linear", "llama3"];
+
 /// The share of families that turn less than whole heads, where their configurations don't say.
 const DEFAULT_SHARE: f64 = 0.25;
 
@@ -148,12 +151,17 @@ impl Rope {
 
 impl Scaling {
     fn read(own: &Fields, config: &Fields) -> Result<Self> {
-        own.none_but(&KNOWN)?;
         let number = |key: &str| own.required_positive(key);
         let name = own.optional::<String>("rope_type", "a name")?;
         let name = name.map_or_else(|| own.optional("type", "a name"), |name| Ok(Some(name)))?;
+        if let Some(other) = &name
+            && !TYPES.contains(&other.as_str())
+        {
+            let expected = "default, linear or llama3";
+            return Err(wrong("rope_type", expected, &other.as_str().into()));
+        }
+        own.none_but(&KNOWN)?;
         match name.as_deref() {
-            None | Some("default") => Ok(Self::Default),
             Some("linear") => Ok(Self::Linear {
                 factor: number("factor")?,
             }),
@@ -163,11 +171,7 @@ impl Scaling {
                 high_freq_factor: number("high_freq_factor")?,
                 original_max_position_embeddings: original_length(own, config)?,
             }),
-            Some(other) => Err(wrong(
-                "rope_type",
-                "default, linear or llama3",
-                &other.into(),
-            )),
+            _ => Ok(Self::Default),
         }
     }
 

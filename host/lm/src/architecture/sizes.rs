@@ -61,7 +61,6 @@ pub(super) struct Biases {
 impl Sizes {
     pub(super) fn read(fields: &Fields, keys: &SizeKeys) -> Result<Self> {
         fields.only("hidden_act", &[json!("silu"), json!("swish")])?;
-        fields.only("quantization_config", &[])?;
         let hidden_size = fields.size("hidden_size")?;
         let heads = fields.count("num_attention_heads")?;
         let head_dim = match fields.optional_size("head_dim")? {

@@ -43,6 +43,7 @@ impl StableLmConfig {
     pub(super) const NAME: &'static str = "stablelm";
 
     pub(super) fn read(fields: &Fields) -> Result<Self> {
+        fields.check_no_windows()?;
         let sizes = Sizes::read(fields, &KEYS)?;
         let (width, heads) = (sizes.hidden_size, sizes.num_attention_heads);
         divides("hidden_size", width, heads)?;

@@ -9,7 +9,7 @@ use super::{WEIGHTS, read_small};
 use crate::safetensors_file::SafetensorsFile;
 use crate::{Error, Result};
 
-const INDEX: &str = "model.safetensors.index.json";
+pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// The tensors of one or more files.
 pub(super) struct Shards {
@@ -54,6 +54,10 @@ impl Shards {
                 format!("`{outside}`"),
             ));
         }
+        if let Some(missing) = names.iter().find(|name| !directory.join(name).exists()) {
+            let got = format!("`{missing}`, which is not there");
+            return Err(damaged("weight_map", "files of this folder", got));
+        }
         let files = names
             .iter()
             .map(|name| SafetensorsFile::open(&directory.join(name)));
@@ -87,6 +91,11 @@ impl Shards {
     /// The only file, or the index.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Bytes of all tensors.
+    pub(super) fn bytes(&self) -> u64 {
+        self.files.iter().map(SafetensorsFile::bytes).sum()
     }
 
     /// All tensors, each with its file.

@@ -3,7 +3,8 @@
     pip install torch==2.11.0 transformers==5.23.0
     python make_cases.py FOLDER [CASE ...]
 
-Every case is a folder with config.json, model.safetensors (float32), reference.safetensors and reference.json. All
+Every case is a folder with config.json, model.safetensors (float32; some have shards of another type and an index),
+reference.safetensors and reference.json. All
 figures are of the files as read back from disk, in float32 on one CPU thread, with eager attention and no dropout.
 """
 
@@ -30,9 +31,11 @@ COMMON = dict(
 LLAMA3 = dict(
     rope_type="llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16
 )
+LENGTH_KEY = "original_max_position_embeddings"
 LINEAR = dict(rope_type="linear", factor=2.0)
 
-# model_type, how rotary positions are spelt (as transformers 5, as before, or both), and the configuration.
+# model_type, how rotary positions are spelt (as transformers 5, as before, or both), the configuration, and perhaps the
+# type that numbers are stored in, in shards.
 CASES = {
     "llama_mqa_headdim12_biases_linear": ("llama", "old", dict(
         num_key_value_heads=1, head_dim=12, attention_bias=True, mlp_bias=True, rope_scaling=LINEAR)),
@@ -57,13 +60,39 @@ CASES = {
         num_key_value_heads=1, partial_rotary_factor=0.75, qk_layernorm=True, tie_word_embeddings=True)),
     "gpt2_untied_inner": ("gpt2", "new", dict(
         n_embd=32, n_layer=2, n_head=4, n_inner=40, n_positions=64, tie_word_embeddings=False)),
+    "gpt2_oddvocab_tied": ("gpt2", "new", dict(vocab_size=131, n_embd=36, n_layer=3, n_head=3, n_positions=40)),
+    "llama_linear_tied_float16_shards": ("llama", "old", dict(
+        tie_word_embeddings=True, rope_theta=1e5, rope_scaling=LINEAR), torch.float16),
+    "llama_oddvocab_bias_bfloat16_shards": ("llama", "new", dict(
+        vocab_size=131, num_key_value_heads=2, attention_bias=True, rms_norm_eps=1e-3), torch.bfloat16),
+    "llama_mqa_mlpbias": ("llama", "both", dict(num_key_value_heads=1, mlp_bias=True, num_hidden_layers=3)),
+    "llama_original_length_of_config": ("llama", "old", dict(
+        head_dim=10, rope_scaling={key: value for key, value in LLAMA3.items() if key != LENGTH_KEY},
+        original_max_position_embeddings=16)),
+    "qwen2_idle_window_tied": ("qwen2", "both", dict(
+        num_key_value_heads=2, use_sliding_window=False, sliding_window=5, max_window_layers=1,
+        tie_word_embeddings=True)),
+    "qwen2_window_in_none": ("qwen2", "old", dict(use_sliding_window=True, sliding_window=5, max_window_layers=2)),
+    "qwen2_linear_oddvocab": ("qwen2", "new", dict(vocab_size=131, num_key_value_heads=2, rope_scaling=LINEAR)),
+    "mistral_headdim20_tied_float16_shards": ("mistral", "new", dict(
+        num_key_value_heads=2, head_dim=20, sliding_window=None, tie_word_embeddings=True), torch.float16),
+    "mistral_window_longer_than_rows": ("mistral", "old", dict(num_key_value_heads=4, sliding_window=4096)),
+    "gptneox_nobias_tied_rot50": ("gpt_neox", "old", dict(
+        partial_rotary_factor=0.5, attention_bias=False, tie_word_embeddings=True, num_hidden_layers=3)),
+    "gptneox_llama3_sequential": ("gpt_neox", "both", dict(
+        partial_rotary_factor=0.5, use_parallel_residual=False, layer_norm_eps=1e-3, rope_scaling=LLAMA3)),
+    "stablelm_parallel_without_head_norms": ("stablelm", "old", dict(
+        num_key_value_heads=2, partial_rotary_factor=0.25, use_parallel_residual=True, use_qkv_bias=True)),
+    "stablelm_head_norms_of_each_sequential_bfloat16_shards": ("stablelm", "both", dict(
+        partial_rotary_factor=1.0, qk_layernorm=True, use_qkv_bias=True, layer_norm_eps=1e-3), torch.bfloat16),
 }
 
 
 def configuration(model_type: str, own: dict) -> AutoConfig:
     """A configuration of transformers, dropout off."""
     if model_type == "gpt2":
-        return AutoConfig.for_model("gpt2", vocab_size=128, attn_pdrop=0, embd_pdrop=0, resid_pdrop=0, **own)
+        own = dict(vocab_size=128) | own
+        return AutoConfig.for_model("gpt2", attn_pdrop=0, embd_pdrop=0, resid_pdrop=0, **own)
     own = COMMON | own
     rope = dict(own.pop("rope_scaling", dict(rope_type="default")), rope_theta=own.pop("rope_theta", 1e4))
     if "partial_rotary_factor" in own:
@@ -151,11 +180,14 @@ def train(model, ids: torch.Tensor) -> tuple[dict, dict]:
     return tensors, numbers | {"loss": losses[0], "loss_after_steps": losses[1:]}
 
 
-def make(folder: Path, seed: int, model_type: str, spelling: str, own: dict) -> None:
+def make(folder: Path, seed: int, model_type: str, spelling: str, own: dict, stored: torch.dtype | None = None) -> None:
     """Writes one case."""
     model = AutoModelForCausalLM.from_config(configuration(model_type, own))
     fill(model, seed)
-    model.save_pretrained(folder)
+    if stored is None:
+        model.save_pretrained(folder)
+    else:
+        model.to(stored).save_pretrained(folder, max_shard_size="20KB")
     (folder / "generation_config.json").unlink(missing_ok=True)
     respell(folder / "config.json", spelling)
 

@@ -26,11 +26,15 @@ pub fn load(folder: &TempDir) -> Result<Model, String> {
     Model::load(folder.path(), Device::Cpu).map_err(|error| error.to_string())
 }
 
-/// The message for a folder, which must begin with the file's path.
+/// The message for a folder, which must begin with the file's path, or its own where that is empty.
 #[track_caller]
 pub fn complaint(folder: &TempDir, file: &str) -> String {
     let message = load(folder).unwrap_err();
-    let path = format!("{}: ", folder.path().join(file).display());
+    let path = match file {
+        "" => folder.path().to_owned(),
+        file => folder.path().join(file),
+    };
+    let path = format!("{}: ", path.display());
     message
         .strip_prefix(&path)
         .unwrap_or_else(|| panic!("{message}"))

@@ -1,0 +1,116 @@
+//! Where a model's parameters are stored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::reading::Reading;
+use super::shards::Shards;
+use crate::layout::Layout;
+use crate::safetensors_file::SafetensorsFile;
+use crate::{Architecture, Device, Error, Kind, Model, Result, Tensor};
+
+/// A stored tensor: its name and its file.
+type Source<'a> = (&'a str, &'a SafetensorsFile);
+
+/// The stored tensors of a model.
+pub(super) struct Sources<'a> {
+    /// By parameter.
+    parameters: BTreeMap<String, Source<'a>>,
+    /// Embedding and head of a tied model that has both.
+    tied: Option<[Source<'a>; 2]>,
+}
+
+impl<'a> Sources<'a> {
+    /// Finds all parameters, and checks their shapes and types.
+    pub(super) fn new(architecture: &Architecture, shards: &'a Shards) -> Result<Self> {
+        let extra = |tensor: &str| Error::ExtraTensor {
+            tensor: tensor.to_owned(),
+            architecture: architecture.name(),
+        };
+        let mut stored = BTreeMap::new();
+        for source in shards.tensors() {
+            let name = architecture.parameter_name(source.0);
+            if let Some(name) = name
+                && stored.insert(name, source).is_some()
+            {
+                return Err(extra(source.0));
+            }
+        }
+        let tied = take_tied(architecture, &mut stored);
+        let mut parameters = BTreeMap::new();
+        architecture.each_parameter(|parameter| {
+            let Some(source) = stored.remove(&parameter.name) else {
+                return Err(Error::MissingTensor {
+                    tensor: parameter.name,
+                    expected: parameter.shape,
+                });
+            };
+            source.1.check(source.0, &parameter.shape)?;
+            parameters.insert(parameter.name, source);
+            Ok(())
+        })?;
+        match stored.into_values().next() {
+            Some((name, _)) => Err(extra(name)),
+            None => Ok(Self { parameters, tied }),
+        }
+    }
+
+    /// Refuses a head that differs from the embedding in a model that says they are one:
+    /// implementations don't agree on which to believe.
+    pub(super) fn check_tie(&self) -> Result<()> {
+        let Some([embedding, head]) = self.tied else {
+            return Ok(());
+        };
+        if SafetensorsFile::same(embedding, head)? {
+            return Ok(());
+        }
+        Err(Error::Config {
+            key: "tie_word_embeddings".to_owned(),
+            expected: format!("false, as `{}` is not `{}`", head.0, embedding.0),
+            got: "true".to_owned(),
+        })
+    }
+
+    /// Reads the numbers, each to where it stays.
+    pub(super) fn read(
+        &self,
+        architecture: Architecture,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Model> {
+        let layout = Arc::new(Layout::new(architecture));
+        let mut reading = Reading::default();
+        let mut slots = Vec::with_capacity(layout.slots.len());
+        for slot in &layout.slots {
+            let shape = [&[1], slot.shape().as_slice()].concat();
+            let whole = Tensor::f_empty(shape, (kind, device))?;
+            for (index, part) in slot.parts().iter().enumerate() {
+                let source =
+                    self.parameters
+                        .get(&part.name)
+                        .ok_or_else(|| Error::MissingTensor {
+                            tensor: part.name.clone(),
+                            expected: part.shape.clone(),
+                        })?;
+                reading.add(*source, &slot.part(&whole, index)?)?;
+            }
+            slots.push(whole);
+        }
+        reading.run(device)?;
+        Model::from_slots(layout, slots, None)
+    }
+}
+
+/// Takes out the head of a tied model. Where the embedding isn't stored, the head is the embedding.
+fn take_tied<'a>(
+    architecture: &Architecture,
+    stored: &mut BTreeMap<String, Source<'a>>,
+) -> Option<[Source<'a>; 2]> {
+    let [embedding, head] = architecture.tied_names()?;
+    let copy = stored.remove(&head)?;
+    if let Some(own) = stored.get(&embedding) {
+        return Some([*own, copy]);
+    }
+    stored.insert(embedding, copy);
+    None
+}

@@ -1,0 +1,39 @@
+//! Host memory that bytes pass through on their way to a device.
+
+use super::library::{available, pinned_like};
+use crate::{Device, Kind, Result, Tensor};
+
+/// A buffer in host memory; pinned where the device is a GPU, which then takes from it by itself.
+pub(crate) struct Staging(Tensor);
+
+impl Staging {
+    pub(crate) fn new(bytes: usize, device: Device) -> Result<Self> {
+        let plain = Tensor::f_zeros([bytes as i64], (Kind::Uint8, Device::Cpu))?;
+        if !available(device) {
+            return Ok(Self(plain));
+        }
+        let mut pinned = pinned_like(&plain)?;
+        pinned.f_copy_(&plain)?;
+        Ok(Self(pinned))
+    }
+
+    /// All of it, to be written.
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        let (start, length) = (self.0.data_ptr().cast::<u8>(), self.0.numel());
+        // SAFETY: so many bytes of host memory, set when they were made; the tensor is contiguous,
+        // nobody else has it, and what `numbers` gives borrows the buffer.
+        unsafe { std::slice::from_raw_parts_mut(start, length) }
+    }
+
+    /// Its first bytes as so many numbers of a type, for as long as `take` looks at them.
+    pub(crate) fn numbers<T>(
+        &self,
+        count: usize,
+        kind: Kind,
+        take: impl FnOnce(&Tensor) -> Result<T>,
+    ) -> Result<T> {
+        let bytes = count * kind.elt_size_in_bytes();
+        let start = self.0.f_narrow(0, 0, bytes as i64)?;
+        take(&start.f_view_dtype(kind)?)
+    }
+}
