@@ -27,24 +27,24 @@ fn what_is_no_folder_of_a_model_is_named() {
     );
     let path = folder.path().join("config.json");
     std::fs::write(&path, "{}").unwrap();
-    let message = Model::load(&path, Device::Cpu).unwrap_err().to_string();
-    assert_eq!(
-        message,
-        format!(
-            "{}: expected a folder, got a file; give the folder that holds config.json and \
-             model.safetensors",
-            path.display()
-        )
-    );
+    for (path, got) in [
+        (path, "a file"),
+        (folder.path().join("none"), "nothing there"),
+    ] {
+        let message = Model::load(&path, Device::Cpu).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            format!(
+                "{}: expected a folder, got {got}; give the folder that holds config.json and \
+                 model.safetensors",
+                path.display()
+            )
+        );
+    }
     let message = complaint(&folder, "");
     assert_eq!(
         message,
         "expected model.safetensors, got a folder without weights; get the folder again"
-    );
-    let nowhere = Model::load(&folder.path().join("none"), Device::Cpu).unwrap_err();
-    assert!(
-        nowhere.to_string().contains("none: No such file"),
-        "{nowhere}"
     );
 }
 
@@ -193,6 +193,19 @@ fn numbers_that_are_none_are_refused() {
         shard(folder.path(), &tensors, 5);
         assert_eq!(complaint(&folder, "model-6.safetensors"), expected);
     }
+}
+
+/// Weights whose sum is too large for a float are weights.
+#[test]
+fn large_numbers_are_numbers() {
+    let (model, folder) = saved(&llama());
+    let mut tensors = numbers(&model, Kind::Float);
+    let large = [3e38_f32.to_le_bytes(), 3e38_f32.to_le_bytes()].concat();
+    tensors.get_mut("model.norm.weight").unwrap().1[8..16].copy_from_slice(&large);
+    rewrite(folder.path(), Dtype::F32, &tensors);
+    let model = load(&folder).unwrap();
+    let weight = model.weights().get("model.norm.weight").unwrap();
+    assert_eq!(weight.double_value(&[0, 3]), f64::from(3e38_f32));
 }
 
 #[test]

@@ -6,7 +6,9 @@ mod support;
 
 use std::collections::{BTreeMap, HashMap};
 
-use picklock_lm::{Architecture, GptNeoXConfig, Kind, MistralConfig, Model, Rope, Scaling, Sizes};
+use picklock_lm::{
+    Architecture, Device, GptNeoXConfig, Kind, MistralConfig, Model, Rope, Scaling, Sizes,
+};
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 use support::folders::{WEIGHTS, load, numbers, rewrite, saved, shard};
@@ -31,6 +33,35 @@ fn saved_models_come_back_bit_by_bit() {
         let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
         assert_eq!(header.metadata().as_ref(), Some(&format));
     }
+}
+
+/// Tensors that are read in several pieces, the last of them shorter, by several threads.
+#[test]
+fn large_tensors_come_back_whole() {
+    let architecture = Architecture::Mistral(MistralConfig {
+        sizes: Sizes {
+            vocab_size: 150_001,
+            ..sizes()
+        },
+        sliding_window: None,
+    });
+    let (model, folder) = saved(&architecture);
+    let digest = model.digest().unwrap();
+    assert_eq!(load(&folder).unwrap().digest().unwrap(), digest);
+    let half = Model::load_as(folder.path(), Kind::BFloat16, Device::Cpu).unwrap();
+    assert_eq!(
+        (half.kind(), half.compute()),
+        (Kind::BFloat16, Kind::BFloat16)
+    );
+    for (name, tensor) in model.weights().iter() {
+        let rounded = tensor.to_kind(Kind::BFloat16);
+        assert!(half.weights().get(name).unwrap().equal(&rounded), "{name}");
+    }
+    let other = Model::load_as(folder.path(), Kind::Half, Device::Cpu).unwrap_err();
+    assert_eq!(
+        other.to_string(),
+        "type of weights: expected Float or BFloat16, got Half"
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fs::{File, read_to_string};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use picklock_lm::{Architecture, Device, LlamaConfig, Model, Sizes};
+use picklock_lm::{Architecture, Device, Kind, LlamaConfig, Model, Sizes};
 use serde_json::{Map, Value, json};
 use support::sizes;
 
@@ -67,16 +67,20 @@ fn loading_takes_little_more_than_the_model() {
         mlp_bias: false,
     });
     let folder = tempfile::tempdir().unwrap();
-    for (dtype, bytes) in [("BF16", 2), ("F32", 4)] {
+    for (dtype, bytes, kind) in [
+        ("BF16", 2, Kind::BFloat16),
+        ("BF16", 2, Kind::Float),
+        ("F32", 4, Kind::Float),
+    ] {
         let numbers = zeros(folder.path(), &architecture, dtype, bytes);
         let before = peak();
-        let model = Model::load(folder.path(), Device::Cpu).unwrap();
-        let taken = (peak() - before) as f64 / (4 * numbers) as f64;
+        let model = Model::load_as(folder.path(), kind, Device::Cpu).unwrap();
+        let taken = (peak() - before) as f64 / model.bytes() as f64;
         assert_eq!(model.parameter_count(), numbers as i64);
         assert!(
             (0.9..1.2).contains(&taken),
-            "{dtype}: {taken} times the model"
+            "{dtype} as {kind:?}: {taken} times the model"
         );
-        std::mem::forget(model); // so that the second model's memory is not the first's
+        std::mem::forget(model); // so that the next model's memory is not this one's
     }
 }

@@ -12,13 +12,18 @@ pub(super) fn check(directory: &Path) -> Result<()> {
 }
 
 fn look(directory: &Path) -> Result<()> {
-    let metadata = std::fs::metadata(directory).map_err(|source| Error::Io {
-        path: directory.to_owned(),
-        source,
-    })?;
-    if !metadata.is_dir() {
+    let other = match std::fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() => None,
+        Ok(_) => Some("a file"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some("nothing there"),
+        Err(source) => {
+            let path = directory.to_owned();
+            return Err(Error::Io { path, source });
+        }
+    };
+    if let Some(other) = other {
         let advice = format!("give the folder that holds {CONFIG} and {WEIGHTS}");
-        return Err(absent("a folder", "a file", advice));
+        return Err(absent("a folder", other, advice));
     }
     let holds = |name: &str| directory.join(name).exists();
     if !holds(CONFIG) {

@@ -71,39 +71,50 @@ impl<'a> Reading<'a> {
     /// [`Error::Io`] where a file can't be read, [`Error::File`] with [`Error::NotFinite`] for the
     /// first tensor with a number that is infinite or none.
     pub(super) fn run(mut self, device: Device) -> Result<()> {
-        let mut bounds = Vec::with_capacity(2 * self.pieces.len());
+        let mut sums = Vec::with_capacity(self.pieces.len());
         let targets = &mut self.targets;
         each(&self.pieces, device, |index, piece, buffer| {
             let target = &mut targets[index];
             buffer.numbers(piece.count, piece.kind, |numbers| {
                 Ok(target.f_copy_(&numbers.f_to_device(device)?)?)
             })?;
-            let (least, most) = target.f_aminmax(None, false)?;
-            bounds.push((index, [least, most]));
+            sums.push((index, target.f_sum(Kind::Float)?));
             Ok(())
         })?;
-        bounds.sort_by_key(|(index, _)| *index);
-        self.check_finite(bounds.into_iter().flat_map(|(_, bounds)| bounds).collect())
+        sums.sort_unstable_by_key(|(index, _)| *index);
+        self.check_finite(&sums.into_iter().map(|(_, sum)| sum).collect::<Vec<_>>())
     }
 
-    /// Looks at the least and the largest number of every piece, of which either is none where one of
-    /// the piece's is.
-    fn check_finite(&self, bounds: Vec<Tensor>) -> Result<()> {
-        if bounds.is_empty() {
+    /// Finds a number that is infinite or none by the pieces' sums, which then aren't finite either.
+    fn check_finite(&self, sums: &[Tensor]) -> Result<()> {
+        if sums.is_empty() {
             return Ok(());
         }
-        let bounds = Tensor::f_stack(&bounds, 0)?.f_to_kind(Kind::Double)?;
-        let bounds = Vec::<f64>::try_from(bounds.f_to_device(Device::Cpu)?)?;
-        let Some(first) = bounds.iter().position(|number| !number.is_finite()) else {
-            return Ok(());
-        };
-        let piece = &self.pieces[first / 2];
-        let problem = Error::NotFinite {
-            tensor: piece.tensor.to_owned(),
-            got: bounds[first],
-        };
-        Err(problem.in_file(piece.file.path()))
+        let sums = Tensor::f_stack(sums, 0)?.f_to_device(Device::Cpu)?;
+        for (index, sum) in Vec::<f32>::try_from(sums)?.into_iter().enumerate() {
+            // Finite numbers may have a sum that isn't.
+            if !sum.is_finite()
+                && let Some(got) = not_finite(&self.targets[index])?
+            {
+                let piece = &self.pieces[index];
+                let tensor = piece.tensor.to_owned();
+                return Err(Error::NotFinite { tensor, got }.in_file(piece.file.path()));
+            }
+        }
+        Ok(())
     }
+}
+
+/// A number of a tensor that is infinite or none, where there is one.
+fn not_finite(tensor: &Tensor) -> Result<Option<f64>> {
+    let (least, most) = tensor.f_aminmax(None, false)?;
+    for number in [least, most] {
+        let number = number.f_double_value(&[])?;
+        if !number.is_finite() {
+            return Ok(Some(number));
+        }
+    }
+    Ok(None)
 }
 
 /// Hands over every piece with its index and a buffer that begins with its bytes, in any order.
