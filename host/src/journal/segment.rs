@@ -1,6 +1,7 @@
 //! Segments: the finished trials of one cohort.
 
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -13,6 +14,9 @@ use crate::organism::Key;
 
 /// The version of the segments' format.
 const FORMAT: u32 = 1;
+
+/// The most that a segment may unpack to, in bytes; some hundred times what large runs write.
+const LARGEST: u64 = 1 << 32;
 
 /// A file name's ending.
 const ENDING: &str = ".json.zst";
@@ -66,7 +70,7 @@ impl fmt::Display for Damaged {
             out,
             "{}: a damaged segment ({})",
             self.path.display(),
-            self.what
+            picklock_lm::printable(&self.what)
         )
     }
 }
@@ -144,7 +148,7 @@ pub fn read<R: DeserializeOwned>(path: &Path) -> Result<std::result::Result<Segm
         let path = path.to_path_buf();
         Ok(Err(Damaged { path, what }))
     };
-    let json = match zstd::decode_all(&*packed) {
+    let json = match unpack(&packed, LARGEST) {
         Ok(json) => json,
         Err(error) => return damaged(error.to_string()),
     };
@@ -157,6 +161,17 @@ pub fn read<R: DeserializeOwned>(path: &Path) -> Result<std::result::Result<Segm
         return Err(Error::file(path, problem));
     }
     Ok(Ok(segment))
+}
+
+/// Undoes the compression of what holds at most so many bytes.
+fn unpack(packed: &[u8], most: u64) -> std::io::Result<Vec<u8>> {
+    let mut unpacked = Vec::new();
+    let decoder = zstd::Decoder::with_buffer(packed)?;
+    decoder.take(most + 1).read_to_end(&mut unpacked)?;
+    match unpacked.len() as u64 > most {
+        true => Err(std::io::Error::other(format!("more than {most} bytes"))),
+        false => Ok(unpacked),
+    }
 }
 
 /// Renames a segment that no longer counts, so that its trials are run again and its bytes stay;
@@ -216,6 +231,17 @@ mod tests {
         }
         seeds.sort_unstable();
         assert_eq!(seeds, [1, 2]);
+    }
+
+    /// A few bytes may unpack to any number of them.
+    #[test]
+    fn a_segment_that_unpacks_for_ever_is_refused() {
+        let zeros = std::io::repeat(0).take(1 << 24);
+        let packed = zstd::encode_all(zeros, 3).unwrap();
+        assert!(packed.len() < 1 << 12);
+        assert_eq!(unpack(&packed, 1 << 24).unwrap().len(), 1 << 24);
+        let problem = unpack(&packed, (1 << 24) - 1).unwrap_err();
+        assert_eq!(problem.to_string(), "more than 16777215 bytes");
     }
 
     #[test]
