@@ -68,6 +68,28 @@ fn unknown_names_get_the_nearest_right_one() {
 }
 
 #[test]
+fn folders_that_are_no_checkpoints_are_named() {
+    let place = Place::new();
+    let load = |line: &str| refused(&place, &["bench", "--load", "model"], line);
+    load(
+        "model: expected a folder, got nothing there; give the folder that holds config.json and \
+         model.safetensors",
+    );
+    std::fs::create_dir(place.path("here/model")).unwrap();
+    load(
+        "model: expected config.json, got a folder without it; give the folder of a Hugging Face \
+         model",
+    );
+    std::fs::write(place.path("here/model/config.json"), "{}").unwrap();
+    std::fs::write(place.path("here/model/pytorch_model.bin"), "").unwrap();
+    load(
+        "model: expected model.safetensors, got pytorch_model.bin; convert it, if you trust it: \
+         python3 -c \"from transformers import AutoModelForCausalLM as M; \
+         M.from_pretrained('model', dtype='auto').save_pretrained('model-safetensors')\"",
+    );
+}
+
+#[test]
 fn numbers_out_of_range_are_named_with_their_range() {
     let place = Place::new();
     let invalid = |flag: &str, value: &str, name: &str, expected: &str| {

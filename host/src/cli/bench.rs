@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use clap::Args;
 use picklock_lm::runtime;
@@ -11,17 +12,20 @@ use crate::organism;
 use crate::plugins::Roots;
 use crate::speed::{self, Figure, Shape};
 
-/// Measure unlocking and decoding on this machine, one JSON line a figure, each beside the floor that
-/// the machine's own copy and matrix product set. Weights are random.
+/// Measure unlocking, decoding and loading on this machine, one JSON line a figure, each beside the
+/// floor that the machine's own copy and matrix product set. Weights of shapes are random.
 #[derive(Args)]
 pub struct Bench {
     /// Shapes of checkpoints: SmolLM2-135M, TinyLlama-1.1B, DeepSeek-7B; may be repeated.
     #[arg(
         long = "shape",
         value_name = "SHAPE",
-        required_unless_present = "organism"
+        required_unless_present_any = ["organism", "folders"]
     )]
     shapes: Vec<Shape>,
+    /// Load the checkpoint in this folder instead, or besides; may be repeated.
+    #[arg(long = "load", value_name = "DIR")]
+    folders: Vec<PathBuf>,
     /// Unlock the model of this organism (a preset or a file) instead, or besides.
     #[arg(long, value_name = "NAME")]
     organism: Option<String>,
@@ -55,6 +59,7 @@ impl Bench {
         let request = speed::Request {
             shapes: &self.shapes,
             organism: organism.as_ref().map(|organism| (organism, self.stack)),
+            folders: &self.folders,
             device,
         };
         let mut failed = None;

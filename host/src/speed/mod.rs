@@ -1,19 +1,23 @@
 //! How fast this machine runs what picklock does: one figure after the other, each beside a floor
 //! that the machine's own ceilings set.
 //!
-//! Weights are random, since speed doesn't depend on them. Shapes are those of checkpoints of the
-//! field; an organism's are its base model's, unlocked in a stack.
+//! Weights are random, since speed doesn't depend on them, but for checkpoints that are to be loaded.
+//! Shapes are those of checkpoints of the field; an organism's are its base model's, unlocked in a
+//! stack.
 
 mod ceiling;
 mod decoding;
 mod figure;
+mod loading;
 mod organism;
+mod resident;
 mod shape;
 mod unlocking;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
-use picklock_lm::{Device, runtime};
+use picklock_lm::{Device, Model, runtime};
 
 use crate::error::Result;
 pub use figure::Figure;
@@ -25,6 +29,8 @@ pub struct Request<'a> {
     pub shapes: &'a [Shape],
     /// An organism, and how many unlocks of it run in one stack.
     pub organism: Option<(&'a crate::organism::Organism, u32)>,
+    /// Folders of checkpoints to load.
+    pub folders: &'a [PathBuf],
     /// Where.
     pub device: Device,
 }
@@ -38,6 +44,9 @@ pub type Tell<'a> = &'a mut dyn FnMut(&Figure) -> ControlFlow<()>;
 /// Where the device refuses; a figure for which there is too little memory says so instead.
 pub fn measure(request: &Request, tell: Tell) -> Result<()> {
     let device = request.device;
+    for folder in request.folders {
+        Model::stored_bytes(folder)?;
+    }
     let (ceilings, figures) = ceiling::measure(device)?;
     for figure in &figures {
         if tell(figure).is_break() {
@@ -48,6 +57,12 @@ pub fn measure(request: &Request, tell: Tell) -> Result<()> {
         let step = unlocking::measure(*shape, device, &ceilings, tell)?;
         runtime::empty_cache(device)?;
         if step.is_break() || decoding::measure(*shape, device, &ceilings, tell)?.is_break() {
+            return Ok(());
+        }
+        runtime::empty_cache(device)?;
+    }
+    for folder in request.folders {
+        if loading::measure(folder, device, &ceilings, tell)?.is_break() {
             return Ok(());
         }
         runtime::empty_cache(device)?;
