@@ -19,7 +19,7 @@ ifeq ($(origin CXX),default)
   endif
 endif
 
-.PHONY: help setup run test soak golden calibrate dist
+.PHONY: help setup run test soak fuzz golden calibrate dist
 
 help: ## Print these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -77,6 +77,24 @@ soak: export OMP_NUM_THREADS := 1
 soak: setup ## Kill runs at random, KILLS times (300), and look whether anything is lost
 	@$(CARGO) build --workspace --all-targets
 	@PICKLOCK_SOAK=$(KILLS) $(CARGO) test -p picklock-tests --test soak -- --nocapture
+
+# Coverage for libFuzzer, by flags that a stable compiler takes. What isn't ours is instrumented too, as it reads as well.
+FUZZ ?= 60
+fuzzers := $(patsubst tests/fuzz/targets/%.rs,%,$(wildcard tests/fuzz/targets/*.rs))
+coverage := level=4 inline-8bit-counters pc-table trace-compares
+covered := -Cpasses=sancov-module $(coverage:%=-Cllvm-args=-sanitizer-coverage-%) -Ccodegen-units=1
+triple = $(shell rustc -vV | sed -n 's/^host: //p')
+limits := -timeout=10 -rss_limit_mb=2048 -max_len=8192
+
+fuzz: export OMP_NUM_THREADS := 1
+fuzz: setup ## Feed what reads files with noise, FUZZ seconds (60) each: make fuzz FUZZ=600
+	@RUSTFLAGS='$(covered)' CARGO_TARGET_DIR=$(target)/fuzz \
+		$(CARGO) build --manifest-path tests/fuzz/Cargo.toml --target $(triple)
+	@for name in $(fuzzers); do \
+		mkdir -p $(target)/fuzz/corpus/$$name && \
+		LD_LIBRARY_PATH=.torch/torch/lib $(target)/fuzz/$(triple)/debug/$$name $(limits) -max_total_time=$(FUZZ) \
+			-artifact_prefix=$(target)/fuzz/$$name- $(target)/fuzz/corpus/$$name tests/fuzz/seeds/$$name || exit 1; \
+	done
 
 # dist/picklock-<version>-<arch>/ is for machines that have no cargo: bin/picklock, and share/picklock beside it, which
 # picklock finds by itself. libtorch is not in it. The binary looks for torch/lib in the folder that it was linked
