@@ -84,7 +84,7 @@ fuzzers := $(patsubst tests/fuzz/targets/%.rs,%,$(wildcard tests/fuzz/targets/*.
 coverage := level=4 inline-8bit-counters pc-table trace-compares
 covered := -Cpasses=sancov-module $(coverage:%=-Cllvm-args=-sanitizer-coverage-%) -Ccodegen-units=1
 triple = $(shell rustc -vV | sed -n 's/^host: //p')
-limits := -timeout=10 -rss_limit_mb=2048 -max_len=8192
+limits := -timeout=10 -rss_limit_mb=2048 -max_len=4096
 
 fuzz: export OMP_NUM_THREADS := 1
 fuzz: setup ## Feed what reads files with noise, FUZZ seconds (60) each: make fuzz FUZZ=600

@@ -10,7 +10,8 @@ use std::path::Path;
 
 use picklock_lm::{Architecture, Device, Kind, LlamaConfig, Model, Sizes};
 use serde_json::{Map, Value, json};
-use support::sizes;
+use support::folders::saved;
+use support::{llama, sizes};
 
 /// Writes a folder whose weights are all zero, for which the file system needs no room; returns how
 /// many there are.
@@ -66,6 +67,11 @@ fn loading_takes_little_more_than_the_model() {
         attention_bias: false,
         mlp_bias: false,
     });
+    // libtorch's own pages come with its first use.
+    let (_, small) = saved(&llama());
+    for kind in [Kind::BFloat16, Kind::Float] {
+        Model::load_as(small.path(), kind, Device::Cpu).unwrap();
+    }
     let folder = tempfile::tempdir().unwrap();
     for (dtype, bytes, kind) in [
         ("BF16", 2, Kind::BFloat16),

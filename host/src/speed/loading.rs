@@ -60,9 +60,9 @@ pub fn measure(
         note: "of the files' bytes".to_owned(),
         ..Figure::new(&subject, "loading", stored / least / 1e9, "GB/s")
     };
-    match tell(&time) {
-        ControlFlow::Continue(()) => Ok(tell(&rate)),
-        stop => Ok(stop),
+    match tell(&time).is_break() {
+        true => Ok(ControlFlow::Break(())),
+        false => Ok(tell(&rate)),
     }
 }
 

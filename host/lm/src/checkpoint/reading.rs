@@ -48,7 +48,7 @@ impl<'a> Reading<'a> {
         target: &Tensor,
     ) -> Result<()> {
         let (kind, start) = file.place(tensor)?;
-        let (whole, size) = (target.f_view_(&[-1])?, kind.elt_size_in_bytes());
+        let (whole, size) = (target.f_view_([-1])?, kind.elt_size_in_bytes());
         let longest = PIECE / size;
         for first in (0..whole.numel()).step_by(longest) {
             let count = longest.min(whole.numel() - first);
