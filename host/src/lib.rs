@@ -32,6 +32,7 @@ mod journal;
 pub mod lab;
 pub mod organism;
 mod plugins;
+mod prompt;
 mod report;
 mod speed;
 mod task;
