@@ -35,6 +35,7 @@ mod plugins;
 mod prompt;
 mod report;
 mod speed;
+mod steps;
 mod task;
 pub mod toml_file;
 
