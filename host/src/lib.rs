@@ -32,8 +32,10 @@ pub mod journal;
 pub mod lab;
 pub mod organism;
 pub mod plugins;
+mod prompt;
 mod report;
 mod speed;
+mod steps;
 mod task;
 pub mod toml_file;
 

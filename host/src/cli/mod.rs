@@ -1,8 +1,10 @@
 //! The command line: one file a command, from arguments to calls, and nothing else.
 
+mod ask;
 mod bench;
 mod cache;
 mod compare;
+mod generate;
 mod new;
 mod number;
 mod plan;
@@ -10,8 +12,10 @@ mod plugins;
 mod power;
 mod report;
 mod run;
+mod score;
 mod show;
 mod status;
+mod subject;
 mod table;
 
 use std::path::PathBuf;
@@ -44,6 +48,8 @@ enum Command {
     Compare(compare::Compare),
     Status(status::StatusOf),
     Cache(cache::CacheOf),
+    Generate(generate::Generate),
+    Score(score::Score),
     Bench(bench::Bench),
     New(new::New),
     Plugins(plugins::Plugins),
@@ -77,6 +83,8 @@ pub fn main() -> Result<ExitCode> {
         Command::Compare(compare) => compare.main(),
         Command::Status(status) => status.main(&roots),
         Command::Cache(cache) => cache.main(),
+        Command::Generate(generate) => generate.main(&roots),
+        Command::Score(score) => score.main(&roots),
         Command::Bench(bench) => bench.main(&roots),
         Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
