@@ -3,6 +3,7 @@
 mod bench;
 mod cache;
 mod compare;
+mod grade;
 mod new;
 mod number;
 mod plan;
@@ -42,6 +43,7 @@ enum Command {
     Report(report::Report),
     Show(show::Show),
     Compare(compare::Compare),
+    Grade(grade::GradeFile),
     Status(status::StatusOf),
     Cache(cache::CacheOf),
     Bench(bench::Bench),
@@ -62,8 +64,8 @@ pub fn main() -> Result<ExitCode> {
         Err(error) => return usage(&error),
     };
     let roots = match cli.command {
-        // It is told where its plugins lie.
-        Command::Worker => Roots::default(),
+        // A worker is told where its plugins lie; a grader needs none.
+        Command::Worker | Command::Grade(_) => Roots::default(),
         // A report rebuilds from the journal alone, also where the plugins are gone.
         Command::Report(_) => Roots::discover(&cli.roots).unwrap_or_default(),
         _ => Roots::discover(&cli.roots)?,
@@ -75,6 +77,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Report(report) => report.main(&roots),
         Command::Show(show) => show.main(),
         Command::Compare(compare) => compare.main(),
+        Command::Grade(grade) => grade.main(),
         Command::Status(status) => status.main(&roots),
         Command::Cache(cache) => cache.main(),
         Command::Bench(bench) => bench.main(&roots),
