@@ -107,9 +107,7 @@ impl GradeFile {
             );
             return;
         }
-        sayln!(
-            "agreed {agreed} of {counted}, true missed {missed}, false accepted {accepted}"
-        );
+        sayln!("agreed {agreed} of {counted}, true missed {missed}, false accepted {accepted}");
     }
 }
 

@@ -55,7 +55,10 @@ pub fn read(path: &Path) -> Result<Vec<(usize, Case)>> {
 fn problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());
-    format!("{}; expected a JSON object with candidate, reference and expected", &text[..end])
+    format!(
+        "{}; expected a JSON object with candidate, reference and expected",
+        &text[..end]
+    )
 }
 
 /// How a grader's verdict stands to what a person says.

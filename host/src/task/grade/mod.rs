@@ -103,7 +103,10 @@ mod tests {
     fn what_a_file_gets_wrong_is_told() {
         let path = std::path::Path::new("o.toml");
         for (text, told) in [
-            ("grader = \"maths\"", "o.toml:1:10: unknown key `maths`; did you mean `math`?"),
+            (
+                "grader = \"maths\"",
+                "o.toml:1:10: unknown key `maths`; did you mean `math`?",
+            ),
             (
                 "grader = { regex = { pattern = 'a(b' } }",
                 "o.toml:1:32: no regular expression: unclosed group",

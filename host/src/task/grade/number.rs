@@ -7,21 +7,23 @@ use regex::{Captures, Regex};
 
 use crate::task::Grade;
 
+/// The most digits of a number that is read.
+const MOST_DIGITS: usize = 2000;
+
 /// A number as people write it: sign, dollars, groups of three digits, decimals, a fraction or the
 /// fraction of a mixed number.
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r"(?x)
         (?P<sign> [-+−]? \s? )
         [$€£]? \s?
-        (?: \\[dt]?frac\s*\{\s*(?P<fa>\d{1,99})\s*\}\s*\{\s*(?P<fb>\d{1,99})\s*\}
-          | (?P<whole> \d{1,3}(?:(?:,|\{,\}|,?\\[!,])\d{3})+ | \d{0,999} )
-            (?: \.(?P<decimals>\d{1,999}) )?
-            (?: (?P<mixed> \s+ (?P<ma>\d{1,99}) )? \s? [/⁄] \s? (?P<below>\d{1,99}) )?
-            (?: [eE](?P<power>[-+]?\d{1,3}) \b )?
+        (?: \\[dt]?frac \s* \{\s*(?P<fa>[0-9]+)\s*\} \s* \{\s*(?P<fb>[0-9]+)\s*\}
+          | (?: (?P<whole> [0-9]{1,3} (?: (?:,|\{,\}|,?\\[!,]) [0-9]{3} )+ | [0-9]+ )
+                (?: \. (?P<decimals>[0-9]+) )?
+              | \. (?P<point>[0-9]+) )
+            (?: (?: \s+ (?P<ma>[0-9]+) )? \s? [/⁄] \s? (?P<below>[0-9]+) )?
+            (?: [eE] (?P<power>[-+]?[0-9]{1,3}) )?
         )";
-    // A fixed text; a test looks at what it finds.
-    #[allow(clippy::expect_used, reason = "the pattern is a constant")]
-    Regex::new(pattern).expect("a regular expression")
+    Regex::new(pattern).expect("the pattern is a constant that tests compile")
 });
 
 /// Grades an answer; one without a number is unparsed.
@@ -73,26 +75,29 @@ fn value(found: &Captures, before: Option<char>) -> Option<RBig> {
 }
 
 fn decimal(found: &Captures) -> Option<RBig> {
-    let part = |name| found.name(name).map_or("", |part| part.as_str());
-    let mut digits: String = part("whole").chars().filter(char::is_ascii_digit).collect();
-    let decimals = part("decimals");
+    let part = |name| found.name(name).map(|part| part.as_str());
+    let whole = part("whole").unwrap_or_default();
+    let mut digits: String = whole.chars().filter(char::is_ascii_digit).collect();
+    let decimals = part("decimals").or(part("point")).unwrap_or_default();
     digits += decimals;
     let places = RBig::from(10).pow(decimals.len() as isize);
     let mut value = integer(&digits)? / places;
-    if let (false, Some(below)) = (part("below").is_empty(), integer(part("below"))) {
-        value = match part("mixed").is_empty() {
-            true => quotient(value, below)?,
-            false => value + quotient(integer(part("ma"))?, below)?,
+    if let Some(below) = part("below") {
+        let below = integer(below)?;
+        value = match part("ma") {
+            None => quotient(value, below)?,
+            Some(above) => value + quotient(integer(above)?, below)?,
         };
     }
-    if let Ok(power) = part("power").parse() {
-        value *= RBig::from(10).pow(power);
+    if let Some(power) = part("power") {
+        value *= RBig::from(10).pow(power.parse().ok()?);
     }
     Some(value)
 }
 
 fn integer(digits: &str) -> Option<RBig> {
-    digits.parse().ok()
+    let fits = digits.len() <= MOST_DIGITS;
+    fits.then(|| digits.parse().ok()).flatten()
 }
 
 fn quotient(above: RBig, below: RBig) -> Option<RBig> {

@@ -82,7 +82,9 @@ impl TryFrom<Table> for Program {
         }
         let seconds = table.seconds;
         if !(seconds > 0.0 && seconds <= 3600.0) {
-            return Err(format!("seconds: expected above 0 and up to 3600, got {seconds}"));
+            return Err(format!(
+                "seconds: expected above 0 and up to 3600, got {seconds}"
+            ));
         }
         Ok(Self {
             table,
@@ -114,7 +116,9 @@ impl Program {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.failures == MOST_FAILURES {
             let last = &state.last_failure;
-            return Err(format!("{name}: not asked again after {MOST_FAILURES} failures in a row, the last: {last}"));
+            return Err(format!(
+                "{name}: not asked again after {MOST_FAILURES} failures in a row, the last: {last}"
+            ));
         }
         state.asked += 1;
         let question = Question {
@@ -155,7 +159,8 @@ impl Program {
 /// The grade on a line, which must answer question `id`.
 fn read(line: &str, id: u64) -> Result<Grade, String> {
     let shown: String = line.chars().take(SHOWN).collect();
-    let expected = format!("expected {{\"id\": {id}, \"grade\": \"correct\" | \"wrong\" | \"unparsed\"}}");
+    let expected =
+        format!("expected {{\"id\": {id}, \"grade\": \"correct\" | \"wrong\" | \"unparsed\"}}");
     let reply: Reply =
         serde_json::from_str(line).map_err(|_| format!("{expected}, got `{shown}`"))?;
     if reply.id != id {

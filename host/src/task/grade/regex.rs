@@ -32,7 +32,10 @@ impl TryFrom<Table> for Pattern {
         let regex = Regex::new(&table.pattern).map_err(|error| {
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default();
-            format!("no regular expression: {}", last.trim_start_matches("error: "))
+            format!(
+                "no regular expression: {}",
+                last.trim_start_matches("error: ")
+            )
         })?;
         if regex.captures_len() < 2 {
             let pattern = table.pattern;
@@ -91,7 +94,12 @@ mod tests {
 
     fn pattern(pattern: &str, ignore_case: bool) -> Pattern {
         let pattern = pattern.into();
-        Table { pattern, ignore_case }.try_into().unwrap()
+        Table {
+            pattern,
+            ignore_case,
+        }
+        .try_into()
+        .unwrap()
     }
 
     #[test]
@@ -110,7 +118,13 @@ mod tests {
 
     #[test]
     fn case_counts_unless_told_otherwise() {
-        assert_eq!(pattern("(?i)is (\\w+)", false).grade("Yes", "is yes"), Grade::Wrong);
-        assert_eq!(pattern("(?i)is (\\w+)", true).grade("Yes", "is yes"), Grade::Correct);
+        assert_eq!(
+            pattern("(?i)is (\\w+)", false).grade("Yes", "is yes"),
+            Grade::Wrong
+        );
+        assert_eq!(
+            pattern("(?i)is (\\w+)", true).grade("Yes", "is yes"),
+            Grade::Correct
+        );
     }
 }

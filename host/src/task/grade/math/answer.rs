@@ -160,8 +160,14 @@ fn answer(tokens: &[Token], depth: u32) -> Option<Answer> {
     if items.len() == 1 {
         return item(items[0], depth);
     }
-    let items: Vec<&[Token]> = items.into_iter().filter(|item| !trimmed(item).is_empty()).collect();
-    let items: Option<Vec<Answer>> = items.into_iter().map(|one| answer(one, depth + 1)).collect();
+    let items: Vec<&[Token]> = items
+        .into_iter()
+        .filter(|item| !trimmed(item).is_empty())
+        .collect();
+    let items: Option<Vec<Answer>> = items
+        .into_iter()
+        .map(|one| answer(one, depth + 1))
+        .collect();
     let mut items = items?;
     Some(match items.len() {
         1 => items.swap_remove(0),
@@ -172,7 +178,10 @@ fn answer(tokens: &[Token], depth: u32) -> Option<Answer> {
 /// The tokens without the marks that end a sentence.
 fn trimmed(mut tokens: &[Token]) -> &[Token] {
     let ends = |token: &Token| {
-        matches!(token, Token::Mark(Mark::Period | Mark::Comma | Mark::Semicolon | Mark::Colon))
+        matches!(
+            token,
+            Token::Mark(Mark::Period | Mark::Comma | Mark::Semicolon | Mark::Colon)
+        )
     };
     while let [rest @ .., last] = tokens
         && ends(last)
@@ -276,7 +285,10 @@ fn relation(tokens: &[Token], sides: &[&[Token]], depth: u32) -> Option<Answer> 
     let first = trimmed(sides[0]);
     let label = !first.is_empty() && first.iter().all(|token| matches!(token, Token::Word(_)));
     // `x \in (1, 2)`, `Area = 5`, `\approx 5`: the name says nothing that the answer doesn't.
-    if first.is_empty() || relations[0] == Relation::In || (label && relations[0] == Relation::Equal) {
+    if first.is_empty()
+        || relations[0] == Relation::In
+        || (label && relations[0] == Relation::Equal)
+    {
         let rest = &tokens[sides[0].len() + 1..];
         return answer(rest, depth + 1);
     }
@@ -321,7 +333,11 @@ fn bracketed(tokens: &[Token], depth: u32) -> Option<Answer> {
                 matches!(token, Token::Mark(Mark::Comma | Mark::Semicolon))
             });
             if let [one] = parts[..] {
-                return if open == close { answer(one, depth + 1) } else { None };
+                return if open == close {
+                    answer(one, depth + 1)
+                } else {
+                    None
+                };
             }
             let items: Option<Vec<Answer>> =
                 parts.iter().map(|part| answer(part, depth + 1)).collect();
@@ -352,7 +368,9 @@ fn members(inside: &[Token], depth: u32) -> Option<Answer> {
 }
 
 fn matrix(tokens: &[Token], depth: u32) -> Option<Answer> {
-    let start = tokens.iter().position(|token| matches!(token, Token::Begin(_)))?;
+    let start = tokens
+        .iter()
+        .position(|token| matches!(token, Token::Begin(_)))?;
     let [Token::Begin(environment), inside @ .., Token::End] = &tokens[start..] else {
         return None;
     };
@@ -361,7 +379,7 @@ fn matrix(tokens: &[Token], depth: u32) -> Option<Answer> {
     }
     let factor = match start {
         0 => None,
-        _ => Some(parser::whole(&tokens[..start])?),
+        _ => Some(factor(&tokens[..start])?),
     };
     let cell = |cell: &[Token]| Some(times(&factor, answer(cell, depth + 1)?));
     let rows: Option<Vec<Vec<Answer>>> = split(inside, |token| *token == Token::Row)
@@ -378,6 +396,16 @@ fn matrix(tokens: &[Token], depth: u32) -> Option<Answer> {
         rows,
         bars: environment == "vmatrix",
     })
+}
+
+/// What stands before a matrix; a sign alone is that of 1.
+fn factor(tokens: &[Token]) -> Option<Expr> {
+    let one = [
+        Token::Open(Bracket::Group),
+        Token::Number(1.into(), "1".into()),
+        Token::Close(Bracket::Group),
+    ];
+    parser::whole(&[tokens, &one].concat())
 }
 
 /// A cell of a matrix that stands behind a factor.
@@ -442,9 +470,11 @@ impl Scalar {
 fn scalar(tokens: &[Token]) -> Option<Scalar> {
     let plain: String = tokens.iter().map(Token::plain).collect();
     let (value, rest, unit) = match tokens {
-        [Token::Word(word), rest @ ..] => {
-            (Expr::whole(unit::number(word)?), rest.to_vec(), Unit::default())
-        }
+        [Token::Word(word), rest @ ..] => (
+            Expr::whole(unit::number(word)?),
+            rest.to_vec(),
+            Unit::default(),
+        ),
         _ => {
             let parsed = parser::expression(tokens)?;
             (parsed.expr, parsed.rest, parsed.unit)
@@ -453,12 +483,20 @@ fn scalar(tokens: &[Token]) -> Option<Scalar> {
     let (value, rest) = match &rest[..] {
         [Token::Word(word), rest @ ..] if unit::multiplier(word).is_some() => {
             let factor = unit::multiplier(word).map(Expr::whole);
-            (Expr::Product(std::iter::once(value).chain(factor).collect()), rest.to_vec())
+            (
+                Expr::Product(std::iter::once(value).chain(factor).collect()),
+                rest.to_vec(),
+            )
         }
         _ => (value, rest),
     };
     // A unit begins with a word: `m` alone is a variable.
-    let worded = |token: &Token| matches!(token, Token::Word(_) | Token::Mark(Mark::Over | Mark::Times | Mark::Period));
+    let worded = |token: &Token| {
+        matches!(
+            token,
+            Token::Word(_) | Token::Mark(Mark::Over | Mark::Times | Mark::Period)
+        )
+    };
     if rest.first().is_some_and(|first| !worded(first)) {
         return None;
     }

@@ -20,7 +20,11 @@ pub fn last_boxed(text: &str) -> Boxed<'_> {
     let after = text[start..].trim_start();
     let Some(inside) = after.strip_prefix('{') else {
         let word = after.split([' ', '$', '\n']).next().unwrap_or_default();
-        return if word.is_empty() { Boxed::CutOff } else { Boxed::Some(word) };
+        return if word.is_empty() {
+            Boxed::CutOff
+        } else {
+            Boxed::Some(word)
+        };
     };
     let mut depth = 1;
     let mut escaped = false;

@@ -128,8 +128,16 @@ impl Point {
             return Value::whole(2 + (random % 29) as i64);
         }
         let above = 1 + (random >> 8) as i64 % 100_000;
-        let above = if random & 1 == 0 { above } else { -above };
-        Value::Exact(RBig::from_parts(above.into(), (1 + (random >> 40) % 1000).into()))
+        // The first two fractions have both signs, whatever chance says.
+        let minus = match self.0 {
+            0 | 2 => self.0 == 2,
+            _ => random & 1 == 1,
+        };
+        let above = if minus { -above } else { above };
+        Value::Exact(RBig::from_parts(
+            above.into(),
+            (1 + (random >> 40) % 1000).into(),
+        ))
     }
 }
 
@@ -197,7 +205,11 @@ impl Expr {
         let boxed = |part: &Self| Box::new(of(part));
         let all = |parts: &[Self]| parts.iter().map(of).collect();
         match self {
-            Self::Sign { id, lower, of: part } => match (signs >> id & 1 == 1) != *lower {
+            Self::Sign {
+                id,
+                lower,
+                of: part,
+            } => match (signs >> id & 1 == 1) != *lower {
                 true => Self::Negative(boxed(part)),
                 false => of(part),
             },

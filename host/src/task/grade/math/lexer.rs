@@ -8,14 +8,48 @@ use super::unit;
 
 /// Commands that only say how things look.
 const LOOKS: [&str; 28] = [
-    "left", "right", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr", "biggl",
-    "biggr", "middle", "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "quad",
-    "qquad", "mathbf", "boldsymbol", "bm", "mathcal", "bf", "rm", "it", "overline",
+    "left",
+    "right",
+    "big",
+    "Big",
+    "bigg",
+    "Bigg",
+    "bigl",
+    "bigr",
+    "Bigl",
+    "Bigr",
+    "biggl",
+    "biggr",
+    "middle",
+    "displaystyle",
+    "textstyle",
+    "scriptstyle",
+    "limits",
+    "nolimits",
+    "quad",
+    "qquad",
+    "mathbf",
+    "boldsymbol",
+    "bm",
+    "mathcal",
+    "bf",
+    "rm",
+    "it",
+    "overline",
 ];
 /// Commands whose argument is text.
 const TEXTS: [&str; 11] = [
-    "text", "mbox", "hbox", "textbf", "textit", "textrm", "textnormal", "textsf", "texttt",
-    "mathrm", "operatorname",
+    "text",
+    "mbox",
+    "hbox",
+    "textbf",
+    "textit",
+    "textrm",
+    "textnormal",
+    "textsf",
+    "texttt",
+    "mathrm",
+    "operatorname",
 ];
 /// Commands whose argument isn't seen.
 const UNSEEN: [&str; 5] = ["phantom", "hspace", "vspace", "tag", "label"];
@@ -106,7 +140,8 @@ impl Lexer<'_> {
         let commas = self.reading.commas_group && self.depth == 0;
         if let Some(numeral) = numeral(rest, commas) {
             self.grouped |= numeral.grouped;
-            self.tokens.push(Token::Number(numeral.value, numeral.digits));
+            self.tokens
+                .push(Token::Number(numeral.value, numeral.digits));
             return &rest[numeral.length..];
         }
         if first == '<' || first == '>' || first == '!' {
@@ -251,7 +286,8 @@ impl Lexer<'_> {
             return rest;
         }
         self.depth += 1;
-        self.tokens.push(Token::Begin(environment.trim().to_string()));
+        self.tokens
+            .push(Token::Begin(environment.trim().to_string()));
         if environment == "array" {
             rest = argument(rest).1;
         }

@@ -59,9 +59,15 @@ pub fn grade(expected: &str, given: &str) -> Result<Grade, String> {
     if references.any(|expected| readings.iter().any(|given| same::same(&expected, given))) {
         return Ok(Grade::Correct);
     }
-    let read = boxed || readings.iter().any(|reading| !is_prose(reading, &other_marks));
+    let read = boxed
+        || readings
+            .iter()
+            .any(|reading| !is_prose(reading, &other_marks));
     Ok(if read { Grade::Wrong } else { Grade::Unparsed })
 }
+
+#[cfg(test)]
+mod tests;
 
 /// Whether this is text that happens to have no box, rather than an answer in words.
 fn is_prose(answer: &Answer, marks: &[Token]) -> bool {

@@ -35,7 +35,11 @@ pub fn expression(tokens: &[Token]) -> Option<Parsed> {
     Some(Parsed {
         expr,
         rest: parser.tokens.split_off(parser.at),
-        unit: if parser.dollars { Unit::named("dollar") } else { Unit::default() },
+        unit: if parser.dollars {
+            Unit::named("dollar")
+        } else {
+            Unit::default()
+        },
     })
 }
 
@@ -158,7 +162,11 @@ impl Parser {
             let minus = self.mark() == Some(Mark::Minus);
             self.at += 1;
             let of = self.nested(Self::factor)?;
-            return Some(if minus { Expr::Negative(Box::new(of)) } else { of });
+            return Some(if minus {
+                Expr::Negative(Box::new(of))
+            } else {
+                of
+            });
         }
         self.power()
     }
@@ -167,7 +175,10 @@ impl Parser {
     fn begins_factor(&self) -> bool {
         match self.peek() {
             Some(Token::Number(..)) => {
-                let before = self.at.checked_sub(1).and_then(|before| self.tokens.get(before));
+                let before = self
+                    .at
+                    .checked_sub(1)
+                    .and_then(|before| self.tokens.get(before));
                 !matches!(before, Some(Token::Number(..)))
             }
             Some(Token::Mark(Mark::Bar)) => self.bars == 0,
@@ -179,7 +190,7 @@ impl Parser {
                     | Token::Function(_)
                     | Token::Fraction
                     | Token::Binomial
-                    | Token::Root
+                    | Token::Root { .. }
             ),
             None => false,
         }
@@ -190,7 +201,7 @@ impl Parser {
         self.raised(base)
     }
 
-    /// What stands behind a base: powers, degrees, per cent, factorials.
+    /// What stands behind a base: powers, degrees, per cent, factorials, the base of a numeral.
     fn raised(&mut self, mut base: Expr) -> Option<Expr> {
         loop {
             base = match self.mark() {
@@ -210,6 +221,10 @@ impl Parser {
                 Some(Mark::Percent) => {
                     self.at += 1;
                     Expr::Percent(Box::new(base))
+                }
+                Some(Mark::Subscript) => {
+                    self.at += 1;
+                    numeral_of(&base, &self.subscript()?)?
                 }
                 Some(Mark::Factorial) => {
                     self.at += 1;
@@ -256,7 +271,7 @@ impl Parser {
                 let arguments = vec![self.argument()?, self.argument()?];
                 Some(Expr::Call(Function::Binomial, arguments))
             }
-            Token::Root => self.root(),
+            Token::Root { whole } => self.root(whole),
             Token::Open(bracket) => self.bracketed(bracket),
             Token::Mark(Mark::Bar) => self.absolute(),
             Token::Mark(Mark::Infinity) => Some(Expr::Infinity),
@@ -290,12 +305,10 @@ impl Parser {
         Some(Expr::Call(Function::Abs, vec![inside]))
     }
 
-    /// A numeral, with the fraction of a mixed number or the base behind it.
+    /// A numeral, with the fraction of a mixed number behind it.
     fn number(&mut self, value: RBig, digits: &str) -> Option<Expr> {
-        if self.take(&Token::Mark(Mark::Subscript)) {
-            return Some(Expr::Symbol(format!("{digits}_{}", self.subscript()?)));
-        }
-        if value.is_int() && !digits.contains('.')
+        if value.is_int()
+            && !digits.contains('.')
             && let Some((part, length)) = self.proper_fraction()
         {
             self.at += length;
@@ -310,24 +323,44 @@ impl Parser {
         const OPEN: Token = Open(Bracket::Group);
         const CLOSE: Token = Close(Bracket::Group);
         let (above, below, length) = match &self.tokens[self.at..] {
-            [Number(above, _), Token::Mark(Mark::Over), Number(below, _), ..] => {
-                (above.clone(), below.clone(), 3)
-            }
+            [
+                Number(above, _),
+                Token::Mark(Mark::Over),
+                Number(below, _),
+                ..,
+            ] => (above.clone(), below.clone(), 3),
             [Token::Fraction, Number(both, digits), rest @ ..]
                 if digits.len() == 2 && !matches!(rest, [OPEN, ..]) && both.is_int() =>
             {
                 let (above, below) = digits.split_at(1);
                 (above.parse().ok()?, below.parse().ok()?, 2)
             }
-            [Token::Fraction, OPEN, Number(above, _), CLOSE, OPEN, Number(below, _), CLOSE, ..] => {
-                (above.clone(), below.clone(), 7)
-            }
-            [Token::Fraction, OPEN, Number(above, _), CLOSE, Number(below, _), ..] => {
-                (above.clone(), below.clone(), 5)
-            }
-            [Token::Fraction, Number(above, _), OPEN, Number(below, _), CLOSE, ..] => {
-                (above.clone(), below.clone(), 5)
-            }
+            [
+                Token::Fraction,
+                OPEN,
+                Number(above, _),
+                CLOSE,
+                OPEN,
+                Number(below, _),
+                CLOSE,
+                ..,
+            ] => (above.clone(), below.clone(), 7),
+            [
+                Token::Fraction,
+                OPEN,
+                Number(above, _),
+                CLOSE,
+                Number(below, _),
+                ..,
+            ] => (above.clone(), below.clone(), 5),
+            [
+                Token::Fraction,
+                Number(above, _),
+                OPEN,
+                Number(below, _),
+                CLOSE,
+                ..,
+            ] => (above.clone(), below.clone(), 5),
             _ => return None,
         };
         let proper = above.is_int() && below.is_int() && !below.is_zero();
@@ -389,7 +422,7 @@ impl Parser {
         self.nested(Self::atom)
     }
 
-    fn root(&mut self) -> Option<Expr> {
+    fn root(&mut self, whole: bool) -> Option<Expr> {
         let index = if self.take(&Token::Open(Bracket::Square)) {
             let index = self.nested(Self::sum)?;
             self.expect(&Token::Close(Bracket::Square))?;
@@ -397,7 +430,11 @@ impl Parser {
         } else {
             Expr::whole(2)
         };
-        let of = self.argument()?;
+        let of = if whole {
+            self.nested(Self::atom)?
+        } else {
+            self.argument()?
+        };
         Some(Expr::Root(Box::new(of), Box::new(index)))
     }
 
@@ -417,7 +454,12 @@ impl Parser {
                 None => power = Some(exponent),
             }
         }
-        let bracketed = matches!(self.peek(), Some(Token::Open(Bracket::Round | Bracket::Group | Bracket::Square)));
+        let bracketed = matches!(
+            self.peek(),
+            Some(Token::Open(
+                Bracket::Round | Bracket::Group | Bracket::Square
+            ))
+        );
         let argument = if bracketed {
             self.nested(Self::atom)?
         } else {
@@ -440,7 +482,10 @@ impl Parser {
         }
         let mut factors = vec![self.power()?];
         while self.begins_factor()
-            && !matches!(self.peek(), Some(Token::Function(_) | Token::Open(Bracket::Round)))
+            && !matches!(
+                self.peek(),
+                Some(Token::Function(_) | Token::Open(Bracket::Round))
+            )
         {
             factors.push(self.power()?);
         }
@@ -453,5 +498,13 @@ fn one_of(mut parts: Vec<Expr>, join: impl FnOnce(Vec<Expr>) -> Expr) -> Expr {
     match parts.len() {
         1 => parts.swap_remove(0),
         _ => join(parts),
+    }
+}
+
+/// A numeral in another base than ten, which stands for itself.
+fn numeral_of(digits: &Expr, base: &str) -> Option<Expr> {
+    match digits {
+        Expr::Number(digits) => Some(Expr::Symbol(format!("{digits}_{base}"))),
+        _ => None,
     }
 }

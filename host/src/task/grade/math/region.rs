@@ -105,9 +105,19 @@ impl Region {
     }
 
     /// The numbers of which relations between a variable and numbers hold.
-    fn solved(sides: &[Answer], relations: &[Relation], arithmetic: &mut Arithmetic) -> Option<Self> {
+    fn solved(
+        sides: &[Answer],
+        relations: &[Relation],
+        arithmetic: &mut Arithmetic,
+    ) -> Option<Self> {
         let variable = |side: &Answer| {
-            matches!(side, Answer::Scalar(Scalar { value: Expr::Symbol(_), .. }))
+            matches!(
+                side,
+                Answer::Scalar(Scalar {
+                    value: Expr::Symbol(_),
+                    ..
+                })
+            )
         };
         let place = sides.iter().position(variable)?;
         let mut piece = Piece {

@@ -9,7 +9,7 @@ use super::value::{Arithmetic, Value};
 
 /// Points at which expressions with variables are compared, and how many of them must say something.
 const POINTS: u64 = 16;
-const ENOUGH: u32 = 4;
+const ENOUGH: u32 = 7;
 const LEAST: u32 = 2;
 /// The most open signs that are tried out, and the most things that a list may hold.
 const MOST_SIGNS: u32 = 4;
@@ -50,12 +50,24 @@ impl Comparison {
                 bare.is_some_and(|bare| self.answers(&bare, answer)) || self.regions(one, other)
             }
             (
-                Answer::Tuple { closed_left, items, closed_right },
-                Answer::Tuple { closed_left: left, items: others, closed_right: right },
+                Answer::Tuple {
+                    closed_left,
+                    items,
+                    closed_right,
+                },
+                Answer::Tuple {
+                    closed_left: left,
+                    items: others,
+                    closed_right: right,
+                },
+            ) => (closed_left, closed_right) == (left, right) && self.in_order(items, others),
+            (
+                Answer::Matrix { rows, bars },
+                Answer::Matrix {
+                    rows: others,
+                    bars: other_bars,
+                },
             ) => {
-                (closed_left, closed_right) == (left, right) && self.in_order(items, others)
-            }
-            (Answer::Matrix { rows, bars }, Answer::Matrix { rows: others, bars: other_bars }) => {
                 let mut pairs = rows.iter().zip(others);
                 bars == other_bars
                     && rows.len() == others.len()
@@ -75,7 +87,10 @@ impl Comparison {
 
     fn in_order(&mut self, ones: &[Answer], others: &[Answer]) -> bool {
         ones.len() == others.len()
-            && ones.iter().zip(others).all(|(one, other)| self.answers(one, other))
+            && ones
+                .iter()
+                .zip(others)
+                .all(|(one, other)| self.answers(one, other))
     }
 
     fn in_any_order(&mut self, ones: &[Answer], others: &[Answer]) -> bool {
@@ -103,7 +118,12 @@ impl Comparison {
 
     /// A column of numbers is a vector, as a tuple is.
     fn vector(&mut self, rows: &[Vec<Answer>], tuple: &Answer) -> bool {
-        let Answer::Tuple { closed_left: false, items, closed_right: false } = tuple else {
+        let Answer::Tuple {
+            closed_left: false,
+            items,
+            closed_right: false,
+        } = tuple
+        else {
             return false;
         };
         let column: Option<Vec<Answer>> = rows
@@ -118,7 +138,8 @@ impl Comparison {
 
     /// Compares sets of real numbers. Two tuples are none of them unless something else says so.
     fn regions(&mut self, one: &Answer, other: &Answer) -> bool {
-        let says = |answer: &Answer| match answer {
+        let says = |answer: &Answer| {
+            match answer {
             Answer::Union(_) | Answer::Without(..) => true,
             Answer::Relation { relations, .. } => {
                 relations.iter().all(|relation| *relation != Relation::Equal)
@@ -127,6 +148,7 @@ impl Comparison {
                 items.iter().any(|item| matches!(item, Answer::Relation { relations, .. } if relations.iter().all(|relation| relation.is_order())))
             }
             _ => false,
+        }
         };
         if !says(one) && !says(other) {
             return false;
@@ -228,8 +250,10 @@ impl Comparison {
         if self.in_order(&ones, &others) {
             return true;
         }
-        let ([Answer::Scalar(left), Answer::Scalar(right)], [Answer::Scalar(other_left), Answer::Scalar(other_right)]) =
-            (&ones[..], &others[..])
+        let (
+            [Answer::Scalar(left), Answer::Scalar(right)],
+            [Answer::Scalar(other_left), Answer::Scalar(other_right)],
+        ) = (&ones[..], &others[..])
         else {
             return false;
         };
@@ -245,7 +269,9 @@ impl Comparison {
         let mut first: Option<Value> = None;
         self.everywhere(&[&quotient], |values| {
             let value = &values[0];
-            if value.agrees(&zero) || (positive && value.order(&zero) != Some(std::cmp::Ordering::Greater)) {
+            if value.agrees(&zero)
+                || (positive && value.order(&zero) != Some(std::cmp::Ordering::Greater))
+            {
                 return false;
             }
             first.get_or_insert_with(|| value.clone()).agrees(value)
@@ -262,7 +288,9 @@ impl Comparison {
             return None;
         }
         let named = usize::from(name(answer).is_some());
-        let exact = relations[named..].iter().take_while(|relation| **relation == Relation::Equal);
+        let exact = relations[named..]
+            .iter()
+            .take_while(|relation| **relation == Relation::Equal);
         let last = named + exact.count();
         let values = &sides[named..=last];
         // Without a name it must be true to count.
@@ -279,7 +307,9 @@ fn expanded(answer: &Answer) -> Vec<Answer> {
     match signs(answer) {
         0 => vec![answer.clone()],
         signs if signs > MOST_SIGNS => vec![answer.clone()],
-        signs => (0..1 << signs).map(|chosen| signed(answer, chosen)).collect(),
+        signs => (0..1 << signs)
+            .map(|chosen| signed(answer, chosen))
+            .collect(),
     }
 }
 
@@ -322,13 +352,17 @@ fn name(answer: &Answer) -> Option<&Answer> {
         return None;
     };
     let first = sides.first()?;
-    let names = match first {
+    let equals = matches!(relations.first()?, Relation::Equal | Relation::About);
+    (equals && names(first)).then_some(first)
+}
+
+fn names(side: &Answer) -> bool {
+    match side {
         Answer::Scalar(scalar) => scalar.unit.is_none() && is_name(&scalar.value),
+        Answer::Tuple { items, .. } => items.iter().all(names),
         Answer::Text(_) => true,
         _ => false,
-    };
-    let equals = matches!(relations.first()?, Relation::Equal | Relation::About);
-    (names && equals).then_some(first)
+    }
 }
 
 /// Whether an expression names something: `x`, `AB`, `f(2)`, `a + b`; but not `2x` or `x^2`, whose

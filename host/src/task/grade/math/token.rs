@@ -19,8 +19,11 @@ pub enum Token {
     Fraction,
     /// `\binom`, with two arguments to come.
     Binomial,
-    /// `\sqrt`.
-    Root,
+    /// `\sqrt`; where it is `√`, all digits of a numeral stand under it.
+    Root {
+        /// Whether it is.
+        whole: bool,
+    },
     /// An opening bracket.
     Open(Bracket),
     /// A closing bracket.
@@ -151,7 +154,8 @@ pub fn command(name: &str) -> Option<Token> {
     Some(match name {
         "frac" | "dfrac" | "tfrac" | "cfrac" => Token::Fraction,
         "binom" | "dbinom" | "tbinom" => Token::Binomial,
-        "sqrt" | "√" => Token::Root,
+        "sqrt" => Token::Root { whole: false },
+        "√" => Token::Root { whole: true },
         "{" | "lbrace" => Token::Open(Bracket::Curly),
         "}" | "rbrace" => Token::Close(Bracket::Curly),
         "lparen" | "langle" | "⟨" => Token::Open(Bracket::Round),

@@ -52,7 +52,18 @@ const COMPOSED: &[(&[&str], &[(&str, i64)])] = &[
 ];
 /// Words that say nothing of what is counted.
 const FILLING: [&str; 12] = [
-    "a", "an", "the", "of", "in", "and", "are", "is", "there", "total", "different", "possible",
+    "a",
+    "an",
+    "the",
+    "of",
+    "in",
+    "and",
+    "are",
+    "is",
+    "there",
+    "total",
+    "different",
+    "possible",
 ];
 /// Words for powers.
 const POWERS: [(&str, i64); 4] = [("square", 2), ("sq", 2), ("cubic", 3), ("cu", 3)];
@@ -142,7 +153,8 @@ impl Unit {
             units
         };
         let (one, two) = (measured(self), measured(other));
-        let silent = |units: &BTreeMap<_, _>, unit: &Self| units.is_empty() && unit.nouns.is_empty();
+        let silent =
+            |units: &BTreeMap<_, _>, unit: &Self| units.is_empty() && unit.nouns.is_empty();
         if silent(&one, self) || silent(&two, other) {
             return true;
         }
@@ -165,7 +177,9 @@ fn exponent<'a>(tokens: &mut impl Iterator<Item = &'a Token>) -> Option<i64> {
     let mut sign = 1;
     loop {
         match tokens.next()? {
-            Token::Number(_, digits) => return digits.parse::<i64>().ok().map(|power| sign * power),
+            Token::Number(_, digits) => {
+                return digits.parse::<i64>().ok().map(|power| sign * power);
+            }
             Token::Mark(Mark::Minus) => sign = -1,
             Token::Open(_) | Token::Close(_) => {}
             _ => return None,
@@ -200,9 +214,27 @@ pub fn is_known(word: &str) -> bool {
 /// The number that a word is, or multiplies by.
 pub fn number(word: &str) -> Option<i64> {
     const SMALL: [&str; 21] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-        "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
-        "nineteen", "twenty",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+        "twenty",
     ];
     let small = SMALL.iter().position(|name| *name == word);
     small.map(|number| number as i64)

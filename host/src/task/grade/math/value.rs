@@ -65,10 +65,9 @@ impl Value {
 
     fn complex(&self) -> Complex {
         match self {
-            Self::Exact(ratio) => Complex::from_parts(
-                ratio.to_float::<HalfEven, 2>(PRECISION).value(),
-                real(0),
-            ),
+            Self::Exact(ratio) => {
+                Complex::from_parts(ratio.to_float::<HalfEven, 2>(PRECISION).value(), real(0))
+            }
             Self::Float(complex) => complex.clone(),
         }
     }
@@ -170,7 +169,11 @@ impl Value {
     /// The absolute value.
     pub fn abs(&self) -> Option<Self> {
         if let Self::Exact(ratio) = self {
-            return Some(if *ratio < RBig::ZERO { self.neg() } else { self.clone() });
+            return Some(if *ratio < RBig::ZERO {
+                self.neg()
+            } else {
+                self.clone()
+            });
         }
         let (re, im) = self.complex().into_parts();
         let squares = &re * &re + &im * &im;
@@ -234,8 +237,10 @@ impl Arithmetic {
             return None;
         }
         if let Value::Exact(ratio) = exponent
-            && let (Some(above), Ok(below)) =
-                (whole(ratio.numerator()), usize::try_from(ratio.denominator()))
+            && let (Some(above), Ok(below)) = (
+                whole(ratio.numerator()),
+                usize::try_from(ratio.denominator()),
+            )
             && below <= 64
         {
             let root = self.root(base, below, false)?;
@@ -328,7 +333,10 @@ fn whole(number: &IBig) -> Option<i64> {
 
 fn exact(ratio: RBig) -> Option<Value> {
     use dashu_base::BitTest;
-    let bits = ratio.numerator().bit_len().max(ratio.denominator().bit_len());
+    let bits = ratio
+        .numerator()
+        .bit_len()
+        .max(ratio.denominator().bit_len());
     (bits <= MOST_BITS).then_some(Value::Exact(ratio))
 }
 
@@ -365,13 +373,24 @@ fn power(base: &Value, exponent: i64) -> Option<Value> {
             if ratio.is_zero() {
                 return (exponent > 0).then(|| base.clone());
             }
-            let bits = ratio.numerator().bit_len().max(ratio.denominator().bit_len());
+            let bits = ratio
+                .numerator()
+                .bit_len()
+                .max(ratio.denominator().bit_len());
             let trivial = ratio.is_one() || (-ratio.clone()).is_one();
-            let most = if trivial { u64::MAX } else { (MOST_BITS / bits) as u64 };
+            let most = if trivial {
+                u64::MAX
+            } else {
+                (MOST_BITS / bits) as u64
+            };
             if exponent.unsigned_abs() > most {
                 return None;
             }
-            let exponent = if trivial { exponent.rem_euclid(2) } else { exponent };
+            let exponent = if trivial {
+                exponent.rem_euclid(2)
+            } else {
+                exponent
+            };
             exact(ratio.pow(exponent as isize))
         }
         Value::Float(complex) => float(CONTEXT.powi(complex, IBig::from(exponent))),
@@ -393,6 +412,10 @@ fn exact_root(ratio: &RBig, index: usize) -> Option<Value> {
 
 fn real_root(value: &Value, index: usize) -> Option<Value> {
     let (re, _) = value.complex().into_parts();
-    let root = if index == 2 { re.sqrt() } else { re.nth_root(index) };
+    let root = if index == 2 {
+        re.sqrt()
+    } else {
+        re.nth_root(index)
+    };
     Some(Value::Float(Complex::from_parts(root, real(0))))
 }

@@ -136,7 +136,10 @@ fn write(mut stdin: ChildStdin, lines: &Receiver<String>) {
 fn read(mut from: impl BufRead, mut each: impl FnMut(String) -> bool) {
     loop {
         let mut line = Vec::new();
-        let read = from.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
+        let read = from
+            .by_ref()
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line);
         if !matches!(read, Ok(bytes) if bytes > 0) {
             return;
         }
