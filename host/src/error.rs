@@ -70,6 +70,14 @@ pub enum Error {
     /// Memory that ran out on purpose.
     #[error("out of memory")]
     OutOfMemory,
+    /// An answer that can't be graded.
+    #[error("grader {name}: {problem}")]
+    Grader {
+        /// The grader, as organism files name it.
+        name: &'static str,
+        /// What is wrong with the expected answer or with the user's program.
+        problem: String,
+    },
     /// A worker process that ended, or spoke out of turn.
     #[error("worker: {0}")]
     Worker(String),

@@ -5,6 +5,7 @@ mod bench;
 mod cache;
 mod compare;
 mod generate;
+mod grade;
 mod new;
 mod number;
 mod plan;
@@ -46,6 +47,7 @@ enum Command {
     Report(report::Report),
     Show(show::Show),
     Compare(compare::Compare),
+    Grade(grade::GradeFile),
     Status(status::StatusOf),
     Cache(cache::CacheOf),
     Generate(generate::Generate),
@@ -68,8 +70,8 @@ pub fn main() -> Result<ExitCode> {
         Err(error) => return usage(&error),
     };
     let roots = match cli.command {
-        // It is told where its plugins lie.
-        Command::Worker => Roots::default(),
+        // A worker is told where its plugins lie; a grader needs none.
+        Command::Worker | Command::Grade(_) => Roots::default(),
         // A report rebuilds from the journal alone, also where the plugins are gone.
         Command::Report(_) => Roots::discover(&cli.roots).unwrap_or_default(),
         _ => Roots::discover(&cli.roots)?,
@@ -81,6 +83,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Report(report) => report.main(&roots),
         Command::Show(show) => show.main(),
         Command::Compare(compare) => compare.main(),
+        Command::Grade(grade) => grade.main(),
         Command::Status(status) => status.main(&roots),
         Command::Cache(cache) => cache.main(),
         Command::Generate(generate) => generate.main(&roots),

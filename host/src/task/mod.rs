@@ -1,6 +1,7 @@
 //! Tasks: where problems come from, how prompts are written, and how answers are graded.
 
 pub mod chain;
+pub mod grade;
 mod password;
 mod problem;
 

@@ -1,0 +1,121 @@
+//! `picklock grade`: try a grader on pairs of answers.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::error::{Error, Result};
+use crate::task::grade::Grader;
+use crate::task::grade::cases::{self, Agreement, Case, Tally};
+
+/// The most letters of an answer that a line shows.
+const SHOWN: usize = 60;
+
+/// Grade pairs of answers, and say how often the grader agrees with what is expected.
+#[derive(Args)]
+pub struct GradeFile {
+    /// A file with a JSON object on each line: candidate, reference, expected (true, false or null).
+    file: PathBuf,
+    /// exact, number, math, or a table as in an organism file: '{ regex = { pattern = "..." } }'.
+    #[arg(long, default_value = "math", value_name = "GRADER", value_parser = grader)]
+    grader: Grader,
+    /// Print JSON, one object for each pair and one for the sum.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads a grader's name or table.
+fn grader(text: &str) -> std::result::Result<Grader, String> {
+    #[derive(Deserialize)]
+    struct File {
+        grader: Grader,
+    }
+    if let Some(grader) = Grader::named(text) {
+        return Ok(grader);
+    }
+    let read = toml::from_str(&format!("grader = {text}"));
+    read.map(|file: File| file.grader).map_err(|error| {
+        let problem = error.message().lines().next().unwrap_or_default();
+        format!("expected exact, number, math, {{ regex = ... }} or {{ program = ... }}: {problem}")
+    })
+}
+
+impl GradeFile {
+    /// Runs the command; true where an answer could not be graded.
+    ///
+    /// # Errors
+    /// Where the file or one of its lines can't be read.
+    pub fn main(&self) -> Result<bool> {
+        let cases = cases::read(&self.file)?;
+        let (mut tally, mut failed) = (Tally::default(), false);
+        for (line, case) in &cases {
+            let grade = self.grader.grade(&case.reference, &case.candidate);
+            let grade = grade.map_err(|error| {
+                tell!("picklock: {}:{line}: {error}", self.file.display());
+                error
+            });
+            failed |= grade.is_err();
+            let agreement = Agreement::of(case, grade.as_ref().ok().copied());
+            tally.add(agreement);
+            let word = grade.as_ref().map_or("error", |grade| grade.word());
+            self.show(*line, case, word, agreement, grade.as_ref().err());
+        }
+        self.sum(&tally);
+        Ok(failed)
+    }
+
+    fn show(
+        &self,
+        line: usize,
+        case: &Case,
+        grade: &str,
+        agreement: Agreement,
+        error: Option<&Error>,
+    ) {
+        if self.json {
+            let mut object = json!({
+                "line": line,
+                "grade": grade,
+                "expected": case.expected,
+                "agreement": agreement.words(),
+            });
+            if let Some(error) = error {
+                object["error"] = json!(error.to_string());
+            }
+            sayln!("{object}");
+            return;
+        }
+        let (candidate, reference) = (shown(&case.candidate), shown(&case.reference));
+        let words = agreement.words();
+        sayln!("{line:>5}  {grade:<8}  {words:<14}  {candidate}  for  {reference}");
+    }
+
+    fn sum(&self, tally: &Tally) {
+        let (agreed, counted) = (tally.agreed(), tally.counted);
+        let (missed, accepted) = (tally.true_missed, tally.false_accepted);
+        if self.json {
+            sayln!(
+                "{}",
+                json!({
+                    "agreed": agreed,
+                    "of": counted,
+                    "true_missed": missed,
+                    "false_accepted": accepted,
+                })
+            );
+            return;
+        }
+        sayln!("agreed {agreed} of {counted}, true missed {missed}, false accepted {accepted}");
+    }
+}
+
+/// An answer on one line, its end left out where it is long.
+fn shown(answer: &str) -> String {
+    let line = answer.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
+}

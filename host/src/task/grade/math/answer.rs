@@ -1,0 +1,526 @@
+//! Answers as they are written: numbers, lists, tuples, intervals, sets, matrices, equations, words.
+
+use std::collections::BTreeSet;
+
+use super::expr::Expr;
+use super::lexer::{self, Reading};
+use super::parser;
+use super::token::{Bracket, Mark, Relation, Token};
+use super::unit::{self, Unit};
+
+/// The most bytes of an answer that is read; longer ones are compared letter by letter.
+pub const LONGEST: usize = 2000;
+/// The deepest that answers may be nested.
+const DEEPEST: u32 = 20;
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// A number or an expression.
+    Scalar(Scalar),
+    /// Words, in small letters and digits without spaces.
+    Text(String),
+    /// Several things, in any order: `1, 2`, `\{1, 2\}`, `x = 1 or x = 2`.
+    List(Vec<Answer>),
+    /// Several things in their order between brackets: a point, or an interval.
+    Tuple {
+        /// Whether the left bracket is `[`.
+        closed_left: bool,
+        /// What stands in it.
+        items: Vec<Answer>,
+        /// Whether the right bracket is `]`.
+        closed_right: bool,
+    },
+    /// A union of sets.
+    Union(Vec<Answer>),
+    /// What is left of the first set without the second.
+    Without(Box<Answer>, Box<Answer>),
+    /// Sides that are related: `y = 2x`, `1 < x \le 2`.
+    Relation {
+        /// The sides; one more than there are relations.
+        sides: Vec<Answer>,
+        /// What stands between them.
+        relations: Vec<Relation>,
+    },
+    /// A matrix's rows; with `bars`, its determinant.
+    Matrix {
+        /// The rows, of equal length.
+        rows: Vec<Vec<Answer>>,
+        /// Whether it stands between bars.
+        bars: bool,
+    },
+    /// A ratio `1 : 2`, or a time of day.
+    Ratio {
+        /// Its parts.
+        parts: Vec<Expr>,
+        /// What stands behind it.
+        unit: Unit,
+    },
+}
+
+/// A number or an expression, with its unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scalar {
+    /// The expression.
+    pub value: Expr,
+    /// Its unit.
+    pub unit: Unit,
+    /// Its letters and digits.
+    pub plain: String,
+}
+
+/// All ways in which a text can be read: none where it is no answer, two where a comma may group
+/// digits or separate numbers. `words` are those that the letters of the text may form, besides the
+/// usual ones.
+pub fn readings(text: &str, words: &BTreeSet<String>) -> Vec<Answer> {
+    let text = without_delimiters(text);
+    if text.len() > LONGEST {
+        return Vec::new();
+    }
+    let read = |commas_group| {
+        let reading = Reading {
+            commas_group,
+            words,
+        };
+        lexer::tokens(&text, reading)
+    };
+    let first = read(true);
+    let mut readings: Vec<Answer> = answer(&first.tokens, 0).into_iter().collect();
+    if first.grouped {
+        // A number doesn't begin with zeros: `1,000` is no list.
+        let listed = read(false).tokens;
+        let zeros = |token: &Token| {
+            matches!(token, Token::Number(_, digits) if digits.len() > 1 && digits.starts_with("00"))
+                || matches!(token, Token::Number(_, digits) if digits.len() == 3 && digits.starts_with('0'))
+        };
+        if !listed.iter().any(zeros) {
+            readings.extend(answer(&listed, 0));
+        }
+    }
+    readings
+}
+
+/// The words in a text.
+pub fn words(text: &str) -> BTreeSet<String> {
+    let words = BTreeSet::new();
+    let reading = Reading {
+        commas_group: true,
+        words: &words,
+    };
+    let tokens = lexer::tokens(&without_delimiters(text), reading).tokens;
+    let word = |token| match token {
+        Token::Word(word) if word.chars().count() > 1 => Some(word),
+        _ => None,
+    };
+    tokens.into_iter().filter_map(word).collect()
+}
+
+/// The tokens of a text without spaces and what only looks: equal ones are the same answer, whether
+/// or not they can be read.
+pub fn marks(text: &str) -> Vec<Token> {
+    let words = BTreeSet::new();
+    let reading = Reading {
+        commas_group: true,
+        words: &words,
+    };
+    lexer::tokens(&without_delimiters(text), reading).tokens
+}
+
+/// The text without `$` that delimit mathematics; a single one is a dollar.
+fn without_delimiters(text: &str) -> String {
+    let mut before = ' ';
+    let mut delimiters = 0;
+    for sign in text.chars() {
+        delimiters += u32::from(sign == '$' && before != '\\');
+        before = sign;
+    }
+    let mut kept = delimiters % 2;
+    let mut clean = String::with_capacity(text.len());
+    before = ' ';
+    for sign in text.chars() {
+        if sign == '$' && before != '\\' {
+            if kept == 0 {
+                before = sign;
+                continue;
+            }
+            kept -= 1;
+        }
+        clean.push(sign);
+        before = sign;
+    }
+    clean
+}
+
+fn answer(tokens: &[Token], depth: u32) -> Option<Answer> {
+    let tokens = trimmed(tokens);
+    if depth == DEEPEST || tokens.is_empty() || !balanced(tokens) {
+        return None;
+    }
+    let items = split(tokens, separates);
+    if items.len() == 1 {
+        return item(items[0], depth);
+    }
+    let items: Vec<&[Token]> = items
+        .into_iter()
+        .filter(|item| !trimmed(item).is_empty())
+        .collect();
+    let items: Option<Vec<Answer>> = items
+        .into_iter()
+        .map(|one| answer(one, depth + 1))
+        .collect();
+    let mut items = items?;
+    Some(match items.len() {
+        1 => items.swap_remove(0),
+        _ => Answer::List(items),
+    })
+}
+
+/// The tokens without the marks that end a sentence.
+fn trimmed(mut tokens: &[Token]) -> &[Token] {
+    let ends = |token: &Token| {
+        matches!(
+            token,
+            Token::Mark(Mark::Period | Mark::Comma | Mark::Semicolon | Mark::Colon)
+        )
+    };
+    while let [rest @ .., last] = tokens
+        && ends(last)
+    {
+        tokens = rest;
+    }
+    while let [first, rest @ ..] = tokens
+        && ends(first)
+    {
+        tokens = rest;
+    }
+    tokens
+}
+
+fn separates(token: &Token) -> bool {
+    match token {
+        Token::Mark(Mark::Comma | Mark::Semicolon) => true,
+        Token::Word(word) => word == "and" || word == "or",
+        _ => false,
+    }
+}
+
+/// Whether every bracket has its other half, of whatever kind: intervals mix them.
+fn balanced(tokens: &[Token]) -> bool {
+    let mut depth = 0;
+    for token in tokens {
+        depth += i32::from(token.opens()) - i32::from(token.closes());
+        if depth < 0 {
+            return false;
+        }
+    }
+    depth == 0
+}
+
+/// The parts of `tokens` between those that separate, outside of all brackets.
+fn split(tokens: &[Token], separates: impl Fn(&Token) -> bool) -> Vec<&[Token]> {
+    let mut depth = 0;
+    tokens
+        .split(|token| {
+            depth += i32::from(token.opens()) - i32::from(token.closes());
+            depth == 0 && separates(token)
+        })
+        .collect()
+}
+
+/// Reads what stands between separators.
+fn item(tokens: &[Token], depth: u32) -> Option<Answer> {
+    if let [Token::Mark(Mark::EmptySet)] = tokens {
+        return Some(Answer::List(Vec::new()));
+    }
+    if let Some(phrase) = phrase(tokens) {
+        return Some(phrase);
+    }
+    let is_relation = |token: &Token| matches!(token, Token::Relation(_));
+    let sides = split(tokens, is_relation);
+    if sides.len() > 1 {
+        return relation(tokens, &sides, depth);
+    }
+    set(tokens, depth)
+        .or_else(|| matrix(tokens, depth))
+        .or_else(|| ratio(tokens))
+        .or_else(|| scalar(tokens).map(Answer::Scalar))
+        .or_else(|| text(tokens))
+}
+
+/// Sets and other things that words can say.
+fn phrase(tokens: &[Token]) -> Option<Answer> {
+    let word = |token: &Token| match token {
+        Token::Word(word) => Some(word.clone()),
+        _ => None,
+    };
+    let words: Option<Vec<String>> = tokens.iter().map(word).collect();
+    Some(match words?.join(" ").as_str() {
+        "all real numbers" | "all reals" | "all real" | "real numbers" => reals(),
+        "no solution" | "no solutions" | "no real solution" | "no real solutions" | "empty set"
+        | "the empty set" | "empty" => Answer::List(Vec::new()),
+        "infinity" => Answer::Scalar(Scalar::of(Expr::Infinity)),
+        _ => return None,
+    })
+}
+
+fn reals() -> Answer {
+    let minus = Expr::Negative(Box::new(Expr::Infinity));
+    let items = [minus, Expr::Infinity].map(|end| Answer::Scalar(Scalar::of(end)));
+    Answer::Tuple {
+        closed_left: false,
+        items: items.into(),
+        closed_right: false,
+    }
+}
+
+fn relation(tokens: &[Token], sides: &[&[Token]], depth: u32) -> Option<Answer> {
+    let mut outside = 0;
+    let mut relations = Vec::new();
+    for token in tokens {
+        outside += i32::from(token.opens()) - i32::from(token.closes());
+        if let (0, Token::Relation(relation)) = (outside, token) {
+            relations.push(*relation);
+        }
+    }
+    let first = trimmed(sides[0]);
+    let label = !first.is_empty() && first.iter().all(|token| matches!(token, Token::Word(_)));
+    // `x \in (1, 2)`, `Area = 5`, `\approx 5`: the name says nothing that the answer doesn't.
+    if first.is_empty()
+        || relations[0] == Relation::In
+        || (label && relations[0] == Relation::Equal)
+    {
+        let rest = &tokens[sides[0].len() + 1..];
+        return answer(rest, depth + 1);
+    }
+    let sides: Option<Vec<Answer>> = sides.iter().map(|side| answer(side, depth + 1)).collect();
+    Some(Answer::Relation {
+        sides: sides?,
+        relations,
+    })
+}
+
+/// Unions, intervals, tuples, and sets in braces.
+fn set(tokens: &[Token], depth: u32) -> Option<Answer> {
+    if let [Token::Mark(Mark::Reals)] = tokens {
+        return Some(reals());
+    }
+    let is = |mark| move |token: &Token| *token == Token::Mark(mark);
+    let parts = split(tokens, is(Mark::Without));
+    if let [one, other] = parts[..] {
+        let (one, other) = (answer(one, depth + 1)?, answer(other, depth + 1)?);
+        return Some(Answer::Without(Box::new(one), Box::new(other)));
+    }
+    let parts = split(tokens, is(Mark::Union));
+    if parts.len() > 1 {
+        let parts: Option<Vec<Answer>> = parts.iter().map(|part| answer(part, depth + 1)).collect();
+        return Some(Answer::Union(parts?));
+    }
+    bracketed(tokens, depth)
+}
+
+fn bracketed(tokens: &[Token], depth: u32) -> Option<Answer> {
+    let [Token::Open(open), inside @ .., Token::Close(close)] = tokens else {
+        return None;
+    };
+    // `(1)(2)` has brackets at both ends that aren't each other's.
+    if !balanced(inside) {
+        return None;
+    }
+    match (open, close) {
+        (Bracket::Curly, Bracket::Curly) => members(inside, depth),
+        (Bracket::Round | Bracket::Square, Bracket::Round | Bracket::Square) => {
+            let parts = split(inside, |token| {
+                matches!(token, Token::Mark(Mark::Comma | Mark::Semicolon))
+            });
+            if let [one] = parts[..] {
+                return if open == close {
+                    answer(one, depth + 1)
+                } else {
+                    None
+                };
+            }
+            let items: Option<Vec<Answer>> =
+                parts.iter().map(|part| answer(part, depth + 1)).collect();
+            Some(Answer::Tuple {
+                closed_left: *open == Bracket::Square,
+                items: items?,
+                closed_right: *close == Bracket::Square,
+            })
+        }
+        (Bracket::Group, Bracket::Group) => answer(inside, depth + 1),
+        _ => None,
+    }
+}
+
+/// What stands in the braces of a set: its members, or `x : x > 3`.
+fn members(inside: &[Token], depth: u32) -> Option<Answer> {
+    if inside.is_empty() {
+        return Some(Answer::List(Vec::new()));
+    }
+    let such_that = |token: &Token| matches!(token, Token::Mark(Mark::Colon | Mark::Bar));
+    if let [_, condition] = split(inside, such_that)[..] {
+        return answer(condition, depth + 1);
+    }
+    Some(match answer(inside, depth + 1)? {
+        list @ Answer::List(_) => list,
+        one => Answer::List(vec![one]),
+    })
+}
+
+fn matrix(tokens: &[Token], depth: u32) -> Option<Answer> {
+    let start = tokens
+        .iter()
+        .position(|token| matches!(token, Token::Begin(_)))?;
+    let [Token::Begin(environment), inside @ .., Token::End] = &tokens[start..] else {
+        return None;
+    };
+    if !environment.ends_with("matrix") && environment != "array" {
+        return None;
+    }
+    let factor = match start {
+        0 => None,
+        _ => Some(factor(&tokens[..start])?),
+    };
+    let cell = |cell: &[Token]| Some(times(&factor, answer(cell, depth + 1)?));
+    let rows: Option<Vec<Vec<Answer>>> = split(inside, |token| *token == Token::Row)
+        .into_iter()
+        .filter(|row| !row.is_empty())
+        .map(|row| {
+            let cells = split(row, |token| *token == Token::Cell);
+            cells.into_iter().map(cell).collect()
+        })
+        .collect();
+    let rows = rows?;
+    let even = rows.windows(2).all(|two| two[0].len() == two[1].len());
+    even.then(|| Answer::Matrix {
+        rows,
+        bars: environment == "vmatrix",
+    })
+}
+
+/// What stands before a matrix; a sign alone is that of 1.
+fn factor(tokens: &[Token]) -> Option<Expr> {
+    let one = [
+        Token::Open(Bracket::Group),
+        Token::Number(1.into(), "1".into()),
+        Token::Close(Bracket::Group),
+    ];
+    parser::whole(&[tokens, &one].concat())
+}
+
+/// A cell of a matrix that stands behind a factor.
+fn times(factor: &Option<Expr>, cell: Answer) -> Answer {
+    match (factor, cell) {
+        (Some(factor), Answer::Scalar(mut scalar)) => {
+            scalar.value = Expr::Product(vec![factor.clone(), scalar.value]);
+            Answer::Scalar(scalar)
+        }
+        (_, cell) => cell,
+    }
+}
+
+fn ratio(tokens: &[Token]) -> Option<Answer> {
+    let parts = split(tokens, |token| *token == Token::Mark(Mark::Colon));
+    let [before @ .., last] = &parts[..] else {
+        return None;
+    };
+    if before.is_empty() {
+        return None;
+    }
+    let parts: Option<Vec<Expr>> = before.iter().map(|part| parser::whole(part)).collect();
+    let (mut parts, last) = (parts?, scalar(last)?);
+    parts.push(last.value);
+    Some(Answer::Ratio {
+        parts,
+        unit: last.unit,
+    })
+}
+
+impl Scalar {
+    /// An expression without unit.
+    pub fn of(value: Expr) -> Self {
+        Self {
+            value,
+            unit: Unit::default(),
+            plain: String::new(),
+        }
+    }
+
+    /// Takes degrees and per cent from the expression to the unit.
+    fn unit_outside(self) -> Self {
+        let (value, name) = match self.value {
+            Expr::Degrees(of) => (*of, "degree"),
+            Expr::Percent(of) => (*of, "percent"),
+            Expr::Negative(of) => {
+                let inner = Self { value: *of, ..self }.unit_outside();
+                let value = Expr::Negative(Box::new(inner.value));
+                return Self { value, ..inner };
+            }
+            value => return Self { value, ..self },
+        };
+        Self {
+            value,
+            unit: self.unit.with(Unit::named(name)),
+            plain: self.plain,
+        }
+    }
+}
+
+/// A number in digits or words, with the unit behind it.
+fn scalar(tokens: &[Token]) -> Option<Scalar> {
+    let plain: String = tokens.iter().map(Token::plain).collect();
+    let (value, rest, unit) = match tokens {
+        [Token::Word(word), rest @ ..] => (
+            Expr::whole(unit::number(word)?),
+            rest.to_vec(),
+            Unit::default(),
+        ),
+        _ => {
+            let parsed = parser::expression(tokens)?;
+            (parsed.expr, parsed.rest, parsed.unit)
+        }
+    };
+    let (value, rest) = match &rest[..] {
+        [Token::Word(word), rest @ ..] if unit::multiplier(word).is_some() => {
+            let factor = unit::multiplier(word).map(Expr::whole);
+            (
+                Expr::Product(std::iter::once(value).chain(factor).collect()),
+                rest.to_vec(),
+            )
+        }
+        _ => (value, rest),
+    };
+    // A unit begins with a word: `m` alone is a variable.
+    let worded = |token: &Token| {
+        matches!(
+            token,
+            Token::Word(_) | Token::Mark(Mark::Over | Mark::Times | Mark::Period)
+        )
+    };
+    if rest.first().is_some_and(|first| !worded(first)) {
+        return None;
+    }
+    let scalar = Scalar {
+        value,
+        unit: Unit::read(&rest)?.with(unit),
+        plain,
+    };
+    Some(scalar.unit_outside())
+}
+
+/// Words, with whatever stands between them.
+fn text(tokens: &[Token]) -> Option<Answer> {
+    let is_word = |token: &Token| matches!(token, Token::Word(_));
+    if !tokens.iter().any(is_word) {
+        return None;
+    }
+    let tokens = match tokens {
+        [Token::Word(article), rest @ ..]
+            if ["a", "an", "the"].contains(&article.as_str()) && rest.iter().any(is_word) =>
+        {
+            rest
+        }
+        _ => tokens,
+    };
+    Some(Answer::Text(tokens.iter().map(Token::plain).collect()))
+}

@@ -1,0 +1,81 @@
+//! The grader of MATH: the last boxed answer, compared by what it means rather than how it is
+//! written. Answers are read into tokens, tokens into expressions, and these are computed: exactly
+//! while they are rational, else with 96 digits; with variables at several points.
+
+mod answer;
+mod boxed;
+mod expr;
+mod lexer;
+mod numeral;
+mod parser;
+mod region;
+mod same;
+mod token;
+mod unit;
+mod value;
+
+use answer::{Answer, LONGEST};
+use boxed::{Boxed, last_boxed};
+use token::Token;
+
+use crate::task::Grade;
+
+/// The most words of an answer without box, which may otherwise be any text.
+const MOST_WORDS: usize = 3;
+
+/// Grades an answer. `given` is a whole solution, of which the last box counts, or an answer by
+/// itself.
+///
+/// # Errors
+/// Where nothing is expected.
+pub fn grade(expected: &str, given: &str) -> Result<Grade, String> {
+    let expected = match last_boxed(expected) {
+        Boxed::Some(inside) => inside,
+        _ => expected.trim(),
+    };
+    if expected.is_empty() {
+        return Err("the expected answer is empty".into());
+    }
+    let (given, boxed) = match last_boxed(given) {
+        Boxed::Some(inside) => (inside, true),
+        Boxed::None => (given.trim(), false),
+        Boxed::CutOff => return Ok(Grade::Unparsed),
+    };
+    if given.is_empty() {
+        return Ok(Grade::Unparsed);
+    }
+    if given == expected {
+        return Ok(Grade::Correct);
+    }
+    if expected.len().max(given.len()) > LONGEST {
+        return Ok(if boxed { Grade::Wrong } else { Grade::Unparsed });
+    }
+    let (marks, other_marks) = (answer::marks(expected), answer::marks(given));
+    if !marks.is_empty() && marks == other_marks {
+        return Ok(Grade::Correct);
+    }
+    let readings = answer::readings(given, &answer::words(expected));
+    let mut references = answer::readings(expected, &answer::words(given)).into_iter();
+    if references.any(|expected| readings.iter().any(|given| same::same(&expected, given))) {
+        return Ok(Grade::Correct);
+    }
+    let read = boxed
+        || readings
+            .iter()
+            .any(|reading| !is_prose(reading, &other_marks));
+    Ok(if read { Grade::Wrong } else { Grade::Unparsed })
+}
+
+#[cfg(test)]
+mod tests;
+
+/// Whether this is text that happens to have no box, rather than an answer in words.
+fn is_prose(answer: &Answer, marks: &[Token]) -> bool {
+    let has_text = match answer {
+        Answer::Text(_) => true,
+        Answer::List(items) => items.iter().any(|item| matches!(item, Answer::Text(_))),
+        _ => false,
+    };
+    let words = marks.iter().filter(|mark| matches!(mark, Token::Word(_)));
+    has_text && words.count() > MOST_WORDS
+}
