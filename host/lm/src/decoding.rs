@@ -72,8 +72,8 @@ pub fn generate(
     uniforms: Option<&Tensor>,
 ) -> Result<Vec<Vec<Vec<u32>>>> {
     let decoded = decode(model, prompts, decoding, uniforms, false)?;
-    let (tokens, _) = rows(&decoded, &decoding.stop)?;
-    by_replica(tokens, prompts)
+    let answers = rows(&decoded, &decoding.stop)?.into_iter();
+    by_replica(answers.map(|answer| answer.tokens).collect(), prompts)
 }
 
 /// As [`generate`], with the log-probability of each token.
@@ -87,10 +87,7 @@ pub fn generate_scored(
     uniforms: Option<&Tensor>,
 ) -> Result<Vec<Vec<Scored>>> {
     let decoded = decode(model, prompts, decoding, uniforms, true)?;
-    let (tokens, log_probs) = rows(&decoded, &decoding.stop)?;
-    let answers = tokens.into_iter().zip(log_probs);
-    let answers = answers.map(|(tokens, log_probs)| Scored { tokens, log_probs });
-    by_replica(answers.collect(), prompts)
+    by_replica(rows(&decoded, &decoding.stop)?, prompts)
 }
 
 /// New tokens of all rows, `[R, B, n]`, with what follows a stop token.
@@ -121,7 +118,7 @@ fn decode(
 
 /// Answers one after another, each up to its first stop token, and their log-probabilities where
 /// there are any.
-fn rows(decoded: &Chosen, stop: &[u32]) -> Result<(Vec<Vec<u32>>, Vec<Vec<f32>>)> {
+fn rows(decoded: &Chosen, stop: &[u32]) -> Result<Vec<Scored>> {
     let (replicas, batch, length) = decoded.tokens.size3()?;
     let flat = |tensor: &Tensor| tensor.f_contiguous()?.f_view([-1]);
     let ids: Vec<i64> = Vec::try_from(flat(&decoded.tokens)?)?;
@@ -135,9 +132,9 @@ fn rows(decoded: &Chosen, stop: &[u32]) -> Result<(Vec<Vec<u32>>, Vec<Vec<f32>>)
         let tokens = cut(&ids[place.clone()], stop);
         let log_probs = log_probs.get(place).unwrap_or_default();
         let log_probs = log_probs.iter().copied().take(tokens.len()).collect();
-        (tokens, log_probs)
+        Scored { tokens, log_probs }
     };
-    Ok((0..(replicas * batch) as usize).map(row).unzip())
+    Ok((0..(replicas * batch) as usize).map(row).collect())
 }
 
 /// Rows one after another as `[R][B]`.

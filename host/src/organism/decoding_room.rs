@@ -19,6 +19,9 @@ pub const AT_REST: u64 = 4;
 /// What libraries, their workspaces and captured graphs take besides.
 const LIBRARIES: u64 = 1 << 30;
 
+/// Gives rows and their numbers their answers, `[R][B]`.
+type Run<'a, T> = &'a dyn Fn(&Rows, Option<&Tensor>) -> Result<Vec<Vec<T>>>;
+
 /// A device, and the room that decoding has on it.
 #[derive(Debug)]
 pub struct DecodingRoom {
@@ -82,7 +85,7 @@ impl DecodingRoom {
         &self,
         rows: &Rows,
         uniforms: Option<&Tensor>,
-        run: &dyn Fn(&Rows, Option<&Tensor>) -> Result<Vec<Vec<T>>>,
+        run: Run<T>,
     ) -> Result<Vec<Vec<T>>> {
         let batch = rows.tokens.size()[1];
         let error = match picklock_lm::runtime::caught(|| run(rows, uniforms)) {

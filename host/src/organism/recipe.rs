@@ -76,13 +76,11 @@ pub fn precision(organism: &Organism) -> String {
     });
     let said: Vec<(&str, String)> = said.collect();
     let first = &said[0].1;
-    match said.iter().all(|(_, words)| words == first) {
-        true => first.clone(),
-        false => {
-            let parts = said.iter().map(|(name, words)| format!("{name} {words}"));
-            parts.collect::<Vec<_>>().join("; ")
-        }
+    if said.iter().all(|(_, words)| words == first) {
+        return first.clone();
     }
+    let parts = said.iter().map(|(name, words)| format!("{name} {words}"));
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 fn words(precision: Precision) -> String {

@@ -83,10 +83,10 @@ fn nucleus(probabilities: &Tensor, top_p: f64) -> Result<Tensor> {
     let (sorted, _) = probabilities.f_sort(-1, true)?;
     let before = sorted.f_cumsum(-1, None)?.f_sub(&sorted)?;
     let inside = before.f_lt(top_p)?;
-    let last = inside
+    let rank = inside
         .f_sum_dim_intlist([-1].as_slice(), true, Kind::Int64)?
         .f_sub_scalar(1)?;
-    let least = sorted.f_gather(-1, &last, false)?;
+    let least = sorted.f_gather(-1, &rank, false)?;
     Ok(probabilities.f_mul(&probabilities.f_ge_tensor(&least)?)?)
 }
 
