@@ -11,7 +11,7 @@ use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RResult, RVec};
 use criterion::{Criterion, criterion_group, criterion_main};
 use picklock::lab::{Bench, Cohort, Member, Outcome};
-use picklock::organism::{Cache, Maker, Organism, Streams};
+use picklock::organism::{Cache, DecodingRoom, Maker, Organism, Streams};
 use picklock_lm::{Device, runtime};
 use picklock_sdk::abi::{HypothesisApi, HypothesisApi_TO, HypothesisBox, LabBox, guarded};
 use picklock_sdk::{Arm, LabError, Reply, Request};
@@ -67,6 +67,7 @@ fn lab_calls(criterion: &mut Criterion) {
         task: &*task,
         streams: Streams { root: 7 },
         device: Device::Cpu,
+        room: DecodingRoom::new(Device::Cpu, None),
         environment: "benchmark",
         cache: &Cache::at(folder.path()),
         width: 8,

@@ -3,12 +3,13 @@
 From the GGUF of SmolLM2-135M-Instruct it writes a Hugging Face folder (`hf/`, float32: the
 dequantised weights are not exact in bf16), unless that is there already, and `greedy-DTYPE.json`:
 
-    {"dtype", "transformers", "device", "texts": [text], "prompts": [[id]], "greedy": [[id]],
-     "gaps": [[nats]]}
+    {"dtype", "transformers", "device", "attention", "together", "texts": [text],
+     "prompts": [[id]], "greedy": [[id]], "gaps": [[nats]]}
 
 `greedy` are 32 tokens for each prompt, past any end token; `gaps` is, for each of them, how far its
 logit lies above the second largest: where a gap is within rounding, another token is right too.
-With --reference the dequantised model is first held against stored logits and greedy tokens.
+With --reference the dequantised model is first held against stored logits and greedy tokens; with
+--against, what it wrote against an earlier file: how far transformers agrees with itself.
 """
 
 import argparse
@@ -42,9 +43,9 @@ def write_folder(gguf, tokenizer, folder):
     shutil.copyfile(tokenizer, folder / "tokenizer.json")
 
 
-def load(folder, dtype, device):
+def load(folder, dtype, device, attention="sdpa"):
     """The folder's model, ready to decode and deaf to end tokens."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=attention)
     model.generation_config.eos_token_id = None
     return model.to(device).eval()
 
@@ -96,6 +97,14 @@ def answer(model, prompts, together):
     return {"prompts": prompts, "greedy": tokens, "gaps": gaps}
 
 
+def compare(own, path):
+    """Prints how many prompts and tokens are those of an earlier file."""
+    other = json.loads(path.read_text())["greedy"]
+    rows = sum(a == b for a, b in zip(own, other))
+    tokens = sum(x == y for a, b in zip(own, other) for x, y in zip(a, b))
+    print(f"{rows} of {len(other)} prompts and {tokens} of {sum(map(len, own))} tokens as {path}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gguf", type=Path, required=True, help="SmolLM2-135M-Instruct")
@@ -105,6 +114,8 @@ def main():
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--together", type=int, default=1, help="prompts at a time; 1: no padding")
+    parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa")
+    parser.add_argument("--against", type=Path, help="an earlier file to compare with")
     given = parser.parse_args()
 
     folder, tokenizer = given.out / "hf", Tokenizer.from_file(str(given.tokenizer))
@@ -116,12 +127,16 @@ def main():
         check(folder, tokenizer, given.reference)
 
     prompts = [tokenizer.encode(text, add_special_tokens=False).ids for text in TEXTS]
-    model = load(folder, getattr(torch, given.dtype), given.device)
+    model = load(folder, getattr(torch, given.dtype), given.device, given.attention)
     about = {"dtype": given.dtype, "transformers": transformers.__version__}
-    about |= {"device": given.device, "texts": TEXTS}
+    about |= {"device": given.device, "attention": given.attention}
+    about |= {"together": given.together, "texts": TEXTS}
     path = given.out / f"greedy-{given.dtype}.json"
-    path.write_text(json.dumps(about | answer(model, prompts, given.together)))
+    answers = answer(model, prompts, given.together)
+    path.write_text(json.dumps(about | answers))
     print(f"wrote {path}")
+    if given.against:
+        compare(answers["greedy"], given.against)
 
 
 if __name__ == "__main__":

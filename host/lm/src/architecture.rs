@@ -232,6 +232,12 @@ impl Architecture {
         2 * layers * heads * width
     }
 
+    /// Numbers that exist at a time, at most, for each token in a pass without gradients, besides
+    /// keys, values and logits.
+    pub(crate) fn activations(&self) -> i64 {
+        self.family().plan().activations()
+    }
+
     /// Weights that each token is multiplied with: all matrices, and the output head, which may be
     /// the embedding.
     pub fn multiplied_weights(&self) -> i64 {

@@ -5,6 +5,7 @@ use crate::attention::Filled;
 use crate::{Model, Result, Tensor, cuda};
 
 /// Keys and values of all layers, each `[R*B, heads, capacity, d]`.
+#[derive(Default)]
 pub(crate) struct Cache {
     layers: Vec<(Tensor, Tensor)>,
     filled: i64,
@@ -82,18 +83,13 @@ impl Cache {
         })
     }
 
-    /// Some rows, as a cache of their own.
-    pub(crate) fn select(&self, rows: &Tensor) -> Result<Self> {
-        let select = |(keys, values): &(Tensor, Tensor)| {
-            Ok((
-                keys.f_index_select(0, rows)?,
-                values.f_index_select(0, rows)?,
-            ))
-        };
-        Ok(Self {
-            layers: self.layers.iter().map(select).collect::<Result<_>>()?,
-            filled: self.filled,
-        })
+    /// Keeps some rows alone. Layer by layer, so that little more memory is taken than there was.
+    pub(crate) fn keep(&mut self, rows: &Tensor) -> Result<()> {
+        for (keys, values) in &mut self.layers {
+            *keys = keys.f_index_select(0, rows)?;
+            *values = values.f_index_select(0, rows)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,8 @@
 //! Greedy and sampled decoding with a static key/value cache.
 
+mod choice;
+mod footprint;
+mod live;
 mod on_device;
 
 use tch::no_grad_guard;
@@ -9,6 +12,8 @@ use crate::attention::Mask;
 use crate::cache::Cache;
 use crate::network::Pass;
 use crate::{Device, Error, Kind, Model, Result, Rows, Tensor, cuda};
+use choice::Chosen;
+pub use footprint::Footprint;
 use on_device::OnDevice;
 
 /// Tokens of prompts that run at a time.
@@ -21,8 +26,33 @@ pub struct Decoding {
     pub max_new_tokens: usize,
     /// 0 takes the likeliest token each time; above, tokens are sampled from logits over it.
     pub temperature: f64,
+    /// Samples come from the fewest tokens, likeliest first, that together have this probability,
+    /// and from those as likely as the last of them; 1 for all tokens.
+    pub top_p: f64,
     /// Tokens that end an answer.
     pub stop: Vec<u32>,
+}
+
+impl Decoding {
+    /// The likeliest tokens, so many.
+    pub fn greedy(max_new_tokens: usize) -> Self {
+        Self {
+            max_new_tokens,
+            temperature: 0.0,
+            top_p: 1.0,
+            stop: Vec::new(),
+        }
+    }
+}
+
+/// An answer, and how likely the model held each of its tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    /// The tokens, a stop token being the last.
+    pub tokens: Vec<u32>,
+    /// Log-probability of each in nats, float32, under the model's own distribution: at temperature
+    /// 1, over all tokens.
+    pub log_probs: Vec<f32>,
 }
 
 /// Continues prompts, `[R, B, T]`, padded on the left; answers are `[R][B][..]`, with the stop token
@@ -41,27 +71,78 @@ pub fn generate(
     decoding: &Decoding,
     uniforms: Option<&Tensor>,
 ) -> Result<Vec<Vec<Vec<u32>>>> {
+    let decoded = decode(model, prompts, decoding, uniforms, false)?;
+    let answers = rows(&decoded, &decoding.stop)?.into_iter();
+    by_replica(answers.map(|answer| answer.tokens).collect(), prompts)
+}
+
+/// As [`generate`], with the log-probability of each token.
+///
+/// # Errors
+/// As [`generate`].
+pub fn generate_scored(
+    model: &Model,
+    prompts: &Rows,
+    decoding: &Decoding,
+    uniforms: Option<&Tensor>,
+) -> Result<Vec<Vec<Scored>>> {
+    let decoded = decode(model, prompts, decoding, uniforms, true)?;
+    by_replica(rows(&decoded, &decoding.stop)?, prompts)
+}
+
+/// New tokens of all rows, `[R, B, n]`, with what follows a stop token.
+fn decode(
+    model: &Model,
+    prompts: &Rows,
+    decoding: &Decoding,
+    uniforms: Option<&Tensor>,
+    scored: bool,
+) -> Result<Chosen> {
     let _guard = no_grad_guard();
-    let [replicas, batch, _] = prompts.size()?;
     check(model, prompts, decoding, uniforms)?;
     if decoding.max_new_tokens == 0 {
-        return Ok(vec![vec![Vec::new(); batch as usize]; replicas as usize]);
+        let [replicas, batch, _] = prompts.size()?;
+        let none = |kind| Tensor::f_empty([replicas, batch, 0], (kind, Device::Cpu));
+        return Ok(Chosen {
+            tokens: none(Kind::Int64)?,
+            log_probs: Some(none(Kind::Float)?),
+        });
     }
     cuda::enter(model.device())?;
-    let decoder = Decoder::new(model, prompts, decoding, uniforms)?;
-    let tokens = match decoder.network.steps_on_device(model.device()) {
-        true => OnDevice::new(decoder)?.run()?,
-        false => decoder.run()?,
-    }; // [R, B, n]
-    let ids: Vec<i64> = Vec::try_from(tokens.f_contiguous()?.f_view_([-1])?)?;
-    let rows = ids
-        .chunks(tokens.size()[2] as usize)
-        .map(|row| cut(row, &decoding.stop));
-    let rows: Vec<Vec<u32>> = rows.collect();
-    Ok(rows
-        .chunks(batch as usize)
-        .map(<[Vec<u32>]>::to_vec)
-        .collect())
+    let decoder = Decoder::new(model, prompts, decoding, uniforms, scored)?;
+    match decoder.network.steps_on_device(model.device()) {
+        true => OnDevice::new(decoder)?.run(),
+        false => decoder.run(),
+    }
+}
+
+/// Answers one after another, each up to its first stop token, and their log-probabilities where
+/// there are any.
+fn rows(decoded: &Chosen, stop: &[u32]) -> Result<Vec<Scored>> {
+    let (replicas, batch, length) = decoded.tokens.size3()?;
+    let flat = |tensor: &Tensor| tensor.f_contiguous()?.f_view([-1]);
+    let ids: Vec<i64> = Vec::try_from(flat(&decoded.tokens)?)?;
+    let log_probs: Vec<f32> = match &decoded.log_probs {
+        Some(log_probs) => Vec::try_from(flat(log_probs)?)?,
+        None => Vec::new(),
+    };
+    let length = length as usize;
+    let row = |index: usize| {
+        let place = index * length..(index + 1) * length;
+        let tokens = cut(&ids[place.clone()], stop);
+        let log_probs = log_probs.get(place).unwrap_or_default();
+        let log_probs = log_probs.iter().copied().take(tokens.len()).collect();
+        Scored { tokens, log_probs }
+    };
+    Ok((0..(replicas * batch) as usize).map(row).collect())
+}
+
+/// Rows one after another as `[R][B]`.
+fn by_replica<T>(rows: Vec<T>, prompts: &Rows) -> Result<Vec<Vec<T>>> {
+    let [replicas, batch, _] = prompts.size()?;
+    let mut rows = rows.into_iter();
+    let replica = |_| rows.by_ref().take(batch as usize).collect();
+    Ok((0..replicas).map(replica).collect())
 }
 
 /// A row up to its first stop token.
@@ -88,6 +169,10 @@ fn check(
             decoding.temperature,
         ));
     }
+    if !(decoding.top_p > 0.0 && decoding.top_p <= 1.0) {
+        let expected = "above 0 and at most 1";
+        return Err(Error::argument("top_p", expected, decoding.top_p));
+    }
     let [replicas, batch, _] = prompts.size()?;
     let expected = [replicas, batch, decoding.max_new_tokens as i64];
     let got = uniforms.map(Tensor::size);
@@ -104,6 +189,8 @@ struct Decoder<'a> {
     cache: Cache,
     prompts: &'a Rows,
     decoding: &'a Decoding,
+    /// Whether log-probabilities are asked for.
+    scored: bool,
     /// The numbers that choose samples, `[R, B, N]`, float64; `None` for greedy.
     uniforms: Option<Tensor>,
     /// Which cached positions may be looked at, `[R*B, 1, 1, capacity]`; `None` for all.
@@ -120,6 +207,7 @@ impl<'a> Decoder<'a> {
         prompts: &'a Rows,
         decoding: &'a Decoding,
         uniforms: Option<&Tensor>,
+        scored: bool,
     ) -> Result<Self> {
         let [replicas, batch, length] = prompts.size()?;
         let device = model.device();
@@ -139,6 +227,7 @@ impl<'a> Decoder<'a> {
             cache: Cache::new(model, replicas * batch, capacity)?,
             prompts,
             decoding,
+            scored,
             uniforms: uniforms.transpose()?,
             keys,
             lengths,
@@ -147,23 +236,23 @@ impl<'a> Decoder<'a> {
     }
 
     /// New tokens, `[R, B, n]`, up to where all rows have stopped or beyond.
-    fn run(mut self) -> Result<Tensor> {
+    fn run(mut self) -> Result<Chosen> {
         let mut answers = vec![self.prompt()?];
         let mut stopped = None;
         for step in 1..self.decoding.max_new_tokens {
-            let newest = &answers[step - 1];
+            let newest = &answers[step - 1].tokens;
             if self.all_stopped(newest, &mut stopped, step)? {
                 break;
             }
-            let token = self.next(newest, step)?;
-            answers.push(token);
+            let chosen = self.next(newest, step)?;
+            answers.push(chosen);
         }
-        Ok(Tensor::f_cat(&answers, 2)?)
+        Chosen::cat(&answers)
     }
 
     /// Runs the prompts and chooses the first token, `[R, B, 1]`. The prompts of one model go a part
     /// at a time, since their activations are much larger than what is kept of them.
-    fn prompt(&mut self) -> Result<Tensor> {
+    fn prompt(&mut self) -> Result<Chosen> {
         let [replicas, batch, length] = self.prompts.size()?;
         let options = (Kind::Int64, self.prompts.tokens.device());
         let part = match replicas {
@@ -188,7 +277,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Runs the newest tokens, `[R, B, 1]`, and chooses the ones after.
-    fn next(&mut self, newest: &Tensor, step: usize) -> Result<Tensor> {
+    fn next(&mut self, newest: &Tensor, step: usize) -> Result<Chosen> {
         let filled = self.cache.filled();
         let mask = match &self.keys {
             Some(keys) => Mask::Allowed(keys.f_narrow(3, 0, filled + 1)?),
@@ -205,15 +294,12 @@ impl<'a> Decoder<'a> {
         self.choose(&logits, step)
     }
 
-    /// The tokens, `[R, B, 1]`, that logits `[R, B, 1, V]` lead to.
-    fn choose(&self, logits: &Tensor, step: usize) -> Result<Tensor> {
+    /// What logits `[R, B, 1, V]` lead to, `[R, B, 1]`.
+    fn choose(&self, logits: &Tensor, step: usize) -> Result<Chosen> {
         let numbers = self.uniforms.as_ref();
         let numbers = numbers.map(|uniforms| uniforms.f_narrow(2, step as i64, 1));
-        choose(
-            logits,
-            self.decoding.temperature,
-            numbers.transpose()?.as_ref(),
-        )
+        let numbers = numbers.transpose()?;
+        Chosen::of(logits, self.decoding, numbers.as_ref(), self.scored)
     }
 
     /// Which tokens, of any shape, end an answer.
@@ -244,21 +330,6 @@ impl<'a> Decoder<'a> {
         *stopped = Some(all);
         Ok(done)
     }
-}
-
-/// The tokens, `[R, B, 1]`, that logits `[R, B, 1, V]` lead to: the likeliest, or those that the
-/// numbers `[R, B, 1]` choose.
-fn choose(logits: &Tensor, temperature: f64, numbers: Option<&Tensor>) -> Result<Tensor> {
-    let Some(numbers) = numbers else {
-        return Ok(logits.f_argmax(-1, false)?);
-    };
-    let scaled = logits.f_squeeze_dim(2)?.f_to_kind(Kind::Double)?;
-    let scaled = scaled.f_div_scalar(temperature)?;
-    let cumulative = scaled.f_softmax(-1, None)?.f_cumsum(-1, None)?; // [R, B, V]
-    let total = cumulative.f_narrow(2, -1, 1)?;
-    let chosen = numbers.f_mul(&total)?;
-    let token = chosen.f_searchsorted(&cumulative, false, true, "right", None::<&Tensor>)?;
-    Ok(token.f_clamp_max(logits.size()[3] - 1)?)
 }
 
 /// A prompt's mask, with the new tokens after it.

@@ -28,15 +28,56 @@ pub enum Magnitude {
 /// # Errors
 /// [`Error::Argument`] for models of different architectures or replicas.
 pub fn distance(a: &Model, b: &Model) -> Result<Vec<TensorNorm>> {
+    distance_in(a, b, Kind::Float)
+}
+
+/// As [`distance`], of weights that are rounded to another type first: bfloat16, say, if that is
+/// what passes compute with.
+///
+/// # Errors
+/// As [`distance`].
+pub fn distance_in(a: &Model, b: &Model, kind: Kind) -> Result<Vec<TensorNorm>> {
     check_same(a, b)?;
     let pairs = a.weights().iter().zip(b.weights().iter());
+    let rounded = |tensor: &Tensor| tensor.f_to_kind(kind)?.f_to_kind(Kind::Float);
     let norms: Vec<Tensor> = pairs
-        .map(|((_, a), (_, b))| norm(&a.f_sub(b)?))
+        .map(|((_, a), (_, b))| norm(&rounded(a)?.f_sub(&rounded(b)?)?))
         .collect::<Result<_>>()?;
     named(a, &norms)
 }
 
-/// A copy with noise added. `fill(replica, numbers)` writes standard normals; it is called once for
+/// L2 norms of the weights, tensor by tensor in parameter order, summed in float64.
+///
+/// # Errors
+/// [`Error::Torch`] where the device refuses.
+pub fn norms(model: &Model) -> Result<Vec<TensorNorm>> {
+    let norms = model.weights().iter();
+    let norms = norms.map(|(_, tensor)| norm(tensor));
+    named(model, &norms.collect::<Result<Vec<_>>>()?)
+}
+
+/// The share of weights that differ once both models' are rounded to a type, 0 to 1, of each
+/// replica.
+///
+/// # Errors
+/// As [`distance`].
+pub fn changed(a: &Model, b: &Model, kind: Kind) -> Result<Vec<f64>> {
+    check_same(a, b)?;
+    let replicas = a.replicas();
+    let mut count = Tensor::f_zeros([replicas], (Kind::Int64, b.device()))?;
+    for ((_, a), (_, b)) in a.weights().iter().zip(b.weights().iter()) {
+        let a = a.f_to_device(b.device())?.f_to_kind(kind)?;
+        let differ = a.f_ne_tensor(&b.f_to_kind(kind)?)?;
+        let differ = differ.f_reshape([replicas, -1])?;
+        let sums = differ.f_sum_dim_intlist([1].as_slice(), false, Kind::Int64)?;
+        let _ = count.f_add_(&sums)?;
+    }
+    let all = a.parameter_count() as f64;
+    let count: Vec<f64> = Vec::try_from(count.f_to_kind(Kind::Double)?)?;
+    Ok(count.into_iter().map(|count| count / all).collect())
+}
+
+/// A copy with noise added, in float32, and the sum rounded to the weights' own type. `fill(replica, numbers)` writes standard normals; it is called once for
 /// each replica of each tensor, tensors in parameter order.
 ///
 /// # Errors
@@ -62,11 +103,12 @@ pub fn perturb(
         shape[0] = -1;
         let scales = Tensor::f_from_slice(&scales)?.f_view_(shape)?;
         let sized = noise.f_mul(&scales)?.f_to_kind(Kind::Float)?;
-        Ok(tensor.f_add(&sized.f_to_device(tensor.device())?)?)
+        let sum = tensor.f_add(&sized.f_to_device(tensor.device())?)?;
+        Ok(sum.f_to_kind(tensor.f_kind()?)?)
     })
 }
 
-/// `(1 - t) a + t b`, for any t.
+/// `(1 - t) a + t b`, for any t, computed in float32.
 ///
 /// # Errors
 /// [`Error::Argument`] for models of different architectures or replicas, or a t that isn't finite.
@@ -77,7 +119,13 @@ pub fn interpolate(a: &Model, b: &Model, t: f64) -> Result<Model> {
     }
     let mut others = b.weights().iter();
     a.map(|_, tensor| match others.next() {
-        Some((_, other)) => Ok(tensor.f_lerp(other, t)?),
+        Some((_, other)) => {
+            let (from, to) = (
+                tensor.f_to_kind(Kind::Float)?,
+                other.f_to_kind(Kind::Float)?,
+            );
+            Ok(from.f_lerp(&to, t)?.f_to_kind(tensor.f_kind()?)?)
+        }
         None => Ok(tensor.shallow_clone()),
     })
 }
@@ -153,12 +201,7 @@ fn scales(model: &Model, magnitude: &Magnitude, noise: &[TensorNorm]) -> Result<
         Magnitude::PerTensor(norms) => per_tensor(norms, noise, replicas),
         Magnitude::RelativeToWeights(share) => {
             check_norms("share of the weights", &[*share], 1)?;
-            let own: Vec<Tensor> = model
-                .weights()
-                .iter()
-                .map(|(_, tensor)| norm(tensor))
-                .collect::<Result<_>>()?;
-            let mut own = named(model, &own)?;
+            let mut own = norms(model)?;
             own.iter_mut()
                 .flat_map(|tensor| &mut tensor.l2)
                 .for_each(|norm| *norm *= share);

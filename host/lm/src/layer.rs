@@ -170,10 +170,10 @@ impl Norm {
         let stacked = self.weight.dim() > 1;
         let weight = (!stacked).then_some(&self.weight);
         Ok(match (self.kind, &self.bias) {
-            (NormKind::Rms, _) if stacked => x
-                .f_rms_norm(width, weight, self.epsilon)?
+            // Rounded before the weight's product, as transformers does.
+            (NormKind::Rms, _) => x
+                .f_rms_norm(width, None::<&Tensor>, self.epsilon)?
                 .f_mul(&self.weight)?,
-            (NormKind::Rms, _) => x.f_rms_norm(width, weight, self.epsilon)?,
             (NormKind::Layer, Some(bias)) if stacked => {
                 let normed = x.f_layer_norm(width, weight, None, self.epsilon, false)?;
                 bias.f_addcmul(&normed, &self.weight)?

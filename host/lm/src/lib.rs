@@ -43,8 +43,10 @@ pub use architecture::rope::{Rope, Scaling};
 pub use architecture::sizes::Sizes;
 pub use architecture::stablelm::StableLmConfig;
 pub use architecture::{Architecture, Parameter, Role};
-pub use decoding::{Decoding, generate};
-pub use distance::{Magnitude, TensorNorm, distance, interpolate, perturb};
+pub use decoding::{Decoding, Footprint, Scored, generate, generate_scored};
+pub use distance::{
+    Magnitude, TensorNorm, changed, distance, distance_in, interpolate, norms, perturb,
+};
 pub use error::{Error, Result, printable};
 pub use init::Init;
 pub use likelihood::{distributions, logits, logits_at, loss, token_log_probs};

@@ -1,5 +1,7 @@
 //! What a model says of given rows: logits, probabilities, losses.
 
+mod parts;
+
 use tch::no_grad_guard;
 
 use crate::architecture::Network;
@@ -48,6 +50,9 @@ pub fn token_log_probs(model: &Model, batch: &Batch) -> Result<Tensor> {
         let flat = labels.f_reshape([-1])?;
         let log_probs = cuda::linear_log_probs(&hidden, network.head(), &flat)?;
         return Ok(log_probs.f_view_(labels.size())?);
+    }
+    if let Some(most) = parts::size(&hidden, network.head()) {
+        return parts::log_probs(&hidden, network.head(), labels, most);
     }
     let log_probs = network.logits(&pass, &hidden)?.f_log_softmax(-1, None)?;
     label_log_probs(&log_probs, labels)
@@ -98,8 +103,9 @@ pub(crate) fn network_loss(network: &Network, batch: &Batch) -> Result<Tensor> {
     head_loss(network, &pass, &network.hidden(&pass, None)?, batch)
 }
 
-/// Loss of each replica, `[R]`, of what the head reads at the targets' positions, flat. On a GPU the
-/// gradients are right only where losses are summed up, as they are made along with them.
+/// Loss of each replica, `[R]`, of what the head reads at the targets' positions, flat. On a GPU, and
+/// on a CPU where there are many logits, the gradients are right only where losses are summed up, as
+/// they are made along with them.
 pub(crate) fn head_loss(
     network: &Network,
     pass: &Pass,
@@ -109,6 +115,9 @@ pub(crate) fn head_loss(
     let targets = &batch.targets;
     if cuda::available(hidden.device()) {
         return cuda::linear_cross_entropy(hidden, network.head(), targets);
+    }
+    if let Some(most) = parts::size(hidden, network.head()) {
+        return parts::loss(hidden, network.head(), targets, most);
     }
     let log_probs = network.logits(pass, hidden)?.f_log_softmax(-1, None)?; // [R, B, A, V]
     let gains = gains(&log_probs, targets)?; // [R, B, A]

@@ -86,8 +86,11 @@ impl Rows {
         })
     }
 
-    /// Some of each replica's rows.
-    pub(crate) fn narrow(&self, start: i64, count: i64) -> Result<Self> {
+    /// `count` of each replica's rows from `start` on; they share storage.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] for rows that aren't there.
+    pub fn narrow(&self, start: i64, count: i64) -> Result<Self> {
         let narrow = |tensor: &Tensor| tensor.f_narrow(1, start, count);
         Ok(Self {
             tokens: narrow(&self.tokens)?,

@@ -200,11 +200,7 @@ fn conformance_greedy() {
             tokens: expected.narrow(2, 0, 8).contiguous(),
             mask: None,
         };
-        let decoding = Decoding {
-            max_new_tokens: 16,
-            temperature: 0.0,
-            stop: Vec::new(),
-        };
+        let decoding = Decoding::greedy(16);
         let got = generate(&case.model, &prompts, &decoding, None).unwrap();
         for (row, ids) in got[0].iter().enumerate() {
             let expected: Vec<i64> =
@@ -224,11 +220,7 @@ fn conformance_greedy_left_padded() {
         let row = |row, length: usize| ids(row)[..length].iter().map(|&id| id as u32).collect();
         let prompts = [vec![row(0, 8), row(1, 13)]];
         let prompts = Rows::from_ids(&prompts, Side::Left, device()).unwrap();
-        let decoding = Decoding {
-            max_new_tokens: 11,
-            temperature: 0.0,
-            stop: Vec::new(),
-        };
+        let decoding = Decoding::greedy(11);
         let got = generate(&case.model, &prompts, &decoding, None).unwrap();
         for (row, start) in [(0, 8), (1, 13)] {
             let got: Vec<i64> = got[0][row].iter().map(|&id| i64::from(id)).collect();

@@ -10,9 +10,9 @@ use std::ops::ControlFlow;
 
 use picklock_lm::cuda::Graph;
 use picklock_lm::{
-    Batch, Decoding, Device, Float, Kind, Memory, Model, Optimizer, Precision, Recipe, Rows,
-    Schedule, Side, Soft, Tensor, generate, gradients, logits, loss, runtime, token_log_probs,
-    train,
+    Architecture, Batch, Decoding, Device, Float, Gpt2Config, Kind, Memory, Model, Optimizer,
+    Precision, Recipe, Rows, Schedule, Scored, Side, Soft, Tensor, generate, generate_scored,
+    gradients, logits, loss, runtime, token_log_probs, train,
 };
 use support::{From, Noise, apart, batch, families, ids, is_key_bias, relative};
 
@@ -255,40 +255,40 @@ fn master_copies_agree() {
 }
 
 /// Prompts of unequal length, 22 new tokens (enough to be captured), greedy and sampled, with and
-/// without stop tokens: rows that have ended are dropped on the way.
+/// without stop tokens: rows that have ended are dropped on the way, of a stack too.
 #[test]
 fn decodings_agree() {
     if !gpu() {
         return;
     }
     for (here, there) in pairs() {
-        for (temperature, stop) in [
-            (0.0, vec![]),
-            (0.0, vec![3, 5]),
-            (0.8, vec![]),
-            (0.8, vec![4]),
+        for (temperature, top_p, stop) in [
+            (0.0, 1.0, vec![]),
+            (0.0, 1.0, vec![3, 5]),
+            (0.8, 1.0, vec![]),
+            (0.8, 0.7, vec![4]),
         ] {
             let mut prompts = ids(9, here.replicas() as usize, 8, 5);
             for (row, prompt) in prompts.iter_mut().flatten().enumerate() {
                 prompt.truncate(3 + row % 2);
             }
             let decoding = Decoding {
-                max_new_tokens: 22,
                 temperature,
+                top_p,
                 stop,
+                ..Decoding::greedy(22)
             };
-            let mut noise = Noise(1);
-            let uniforms: Vec<f64> = (0..here.replicas() * 8 * 22)
-                .map(|_| noise.below(1 << 30) as f64 / f64::from(1 << 30))
-                .collect();
-            let uniforms = Tensor::from_slice(&uniforms).view_([here.replicas(), 8, 22]);
-            let run = |model: &Model, device: Device| {
+            let count = (here.replicas() * 8 * 22) as usize;
+            let uniforms = Tensor::from_slice(&Noise(1).uniforms(count));
+            let uniforms = uniforms.view([here.replicas(), 8, 22]);
+            let run = |model: &Model, device: Device| -> Vec<Scored> {
                 let rows = Rows::from_ids(&prompts, Side::Left, device).unwrap();
-                generate(model, &rows, &decoding, Some(&uniforms)).unwrap()
+                let answers = generate_scored(model, &rows, &decoding, Some(&uniforms)).unwrap();
+                answers.into_iter().flatten().collect()
             };
             let (expected, got) = (run(&here, Device::Cpu), run(&there, GPU));
-            let pairs = || expected.iter().flatten().zip(got.iter().flatten());
-            let same = pairs().filter(|(a, b)| a == b).count();
+            let pairs = || expected.iter().zip(&got);
+            let same = pairs().filter(|(a, b)| a.tokens == b.tokens).count();
             let all = pairs().count();
             let name = here.architecture().name();
             // A near-tie may fall the other way, and takes its row along.
@@ -296,8 +296,54 @@ fn decodings_agree() {
                 same * 20 >= all * 19,
                 "{name}: {same} of {all} at {temperature}"
             );
+            for (a, b) in pairs().filter(|(a, b)| a.tokens == b.tokens) {
+                for (a, b) in a.log_probs.iter().zip(&b.log_probs) {
+                    assert!((a - b).abs() < 2e-4, "{name}: log-probability {a} {b}");
+                }
+            }
         }
     }
+}
+
+/// Answers of a stack whose lengths are geometric: in the time of all steps at full width half of
+/// it must be left.
+#[test]
+fn ended_rows_of_a_stack_are_dropped() {
+    if !gpu() {
+        return;
+    }
+    let architecture = Architecture::Gpt2(Gpt2Config {
+        vocab_size: 20,
+        n_positions: 256,
+        n_embd: 64,
+        n_layer: 2,
+        n_head: 4,
+        n_inner: None,
+        layer_norm_epsilon: 1e-5,
+        tie_word_embeddings: false,
+    });
+    let model = Model::noise(&architecture, 32, Kind::Float, GPU).unwrap();
+    let rows = Rows::from_ids(&ids(1, 32, 512, 4), Side::Left, GPU).unwrap();
+    let uniforms = Tensor::from_slice(&Noise(1).uniforms(32 * 512 * 240));
+    let uniforms = uniforms.view([32, 512, 240]).to_device(GPU);
+    let time = |stop: Vec<u32>| {
+        let decoding = Decoding {
+            temperature: 1e3, // every token is as likely
+            stop,
+            ..Decoding::greedy(240)
+        };
+        let run = || generate(&model, &rows, &decoding, Some(&uniforms)).unwrap();
+        run();
+        let started = std::time::Instant::now();
+        let answers = run();
+        (started.elapsed().as_secs_f64(), answers)
+    };
+    let ((full, all), (some, ended)) = (time(Vec::new()), time(vec![3]));
+    println!("full width {full:.3} s, rows dropped as they end {some:.3} s");
+    for (all, ended) in all.iter().flatten().zip(ended.iter().flatten()) {
+        assert_eq!(all[..ended.len()], ended[..]);
+    }
+    assert!(some < full / 2.0, "{some} of {full}");
 }
 
 /// Trainings and decodings leave no memory behind.

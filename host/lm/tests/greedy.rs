@@ -6,9 +6,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use picklock_lm::{Decoding, Device, Kind, Model, Rows, Side, generate, runtime};
+use picklock_lm::{Decoding, Device, Kind, Model, Rows, Side, generate, logits, runtime};
 use serde::Deserialize;
 
 /// A bfloat16 logit near 16 is a multiple of 1/8: two that are so near may change places.
@@ -20,6 +20,8 @@ struct Reference {
     prompts: Vec<Vec<u32>>,
     greedy: Vec<Vec<u32>>,
     gaps: Vec<Vec<f64>>,
+    /// Prompts that were decoded at a time.
+    together: usize,
 }
 
 fn device() -> Device {
@@ -27,22 +29,31 @@ fn device() -> Device {
     runtime::parse_device(name.as_deref().unwrap_or("cpu")).unwrap()
 }
 
-fn answers(folder: &Path, reference: &Reference) -> Vec<Vec<u32>> {
-    let kind = match reference.dtype.as_str() {
-        "float32" => Kind::Float,
-        "bfloat16" => Kind::BFloat16,
-        other => panic!("{other}"),
+fn answers(model: &Model, reference: &Reference) -> Vec<Vec<u32>> {
+    let decoding = Decoding::greedy(reference.greedy[0].len());
+    let answers = |prompts: &[Vec<u32>]| {
+        let rows = Rows::from_ids(&[prompts.to_vec()], Side::Left, device()).unwrap();
+        generate(model, &rows, &decoding, None).unwrap().remove(0)
     };
-    let model = Model::load(&folder.join("hf"), device()).unwrap();
-    let model = model.to_kind(kind).unwrap();
-    let prompts = [reference.prompts.clone()];
-    let rows = Rows::from_ids(&prompts, Side::Left, device()).unwrap();
-    let decoding = Decoding {
-        max_new_tokens: reference.greedy[0].len(),
-        temperature: 0.0,
-        stop: Vec::new(),
-    };
-    generate(&model, &rows, &decoding, None).unwrap().remove(0)
+    let parts = reference.prompts.chunks(reference.together);
+    parts.flat_map(answers).collect()
+}
+
+/// How often, the reference's tokens being given, its next one is the likeliest.
+fn agreement(model: &Model, reference: &Reference) -> (usize, usize) {
+    let (mut same, mut all) = (0, 0);
+    for (prompt, greedy) in reference.prompts.iter().zip(&reference.greedy) {
+        let row = [&prompt[..], &greedy[..]].concat();
+        let rows = Rows::from_ids(&[vec![row]], Side::Right, device()).unwrap();
+        let likeliest = logits(model, &rows).unwrap().argmax(-1, false).view([-1]);
+        let first = prompt.len() as i64 - 1;
+        let likeliest = likeliest.narrow(0, first, greedy.len() as i64);
+        let likeliest = Vec::<i64>::try_from(likeliest).unwrap();
+        let pairs = likeliest.iter().zip(greedy);
+        same += pairs.filter(|(a, b)| **a == i64::from(**b)).count();
+        all += greedy.len();
+    }
+    (same, all)
 }
 
 #[test]
@@ -65,7 +76,14 @@ fn greedy_tokens_are_those_of_transformers() {
     for file in files {
         let text = std::fs::read(&file).unwrap();
         let reference: Reference = serde_json::from_slice(&text).unwrap();
-        let got = answers(&folder, &reference);
+        let kind = match reference.dtype.as_str() {
+            "float32" => Kind::Float,
+            "bfloat16" => Kind::BFloat16,
+            other => panic!("{other}"),
+        };
+        let model = Model::load(&folder.join("hf"), device()).unwrap();
+        let model = model.to_kind(kind).unwrap();
+        let got = answers(&model, &reference);
         let mut same = 0;
         let mut widest = 0.0_f64;
         for (row, (got, expected)) in got.iter().zip(&reference.greedy).enumerate() {
@@ -76,7 +94,13 @@ fn greedy_tokens_are_those_of_transformers() {
         }
         let all = reference.greedy.len();
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        println!("{name}: {same} of {all} rows equal, others leave it where the gap is {widest}");
+        let pairs = got.iter().flatten().zip(reference.greedy.iter().flatten());
+        let tokens = pairs.filter(|(a, b)| a == b).count();
+        let (given, of) = agreement(&model, &reference);
+        println!(
+            "{name}: {same} of {all} rows equal, others leave it where the gap is {widest}; \
+             {tokens} of {of} tokens, {given} where the ones before are given"
+        );
         match reference.dtype.as_str() {
             "float32" => assert_eq!(same, all, "{name}"),
             _ => assert!(widest <= NEAR_TIE, "{name}: {widest}"),

@@ -224,9 +224,8 @@ fn bad_input_is_named() {
         .to_string();
     assert_eq!(uneven, "rows: expected 1 rows in each replica, got 2");
     let decoding = Decoding {
-        max_new_tokens: 4,
         temperature: 1.0,
-        stop: Vec::new(),
+        ..Decoding::greedy(4)
     };
     let prompts = rows(&ids(1, 1, 2, 4)).unwrap();
     let missing = generate(&model, &prompts, &decoding, None)

@@ -4,7 +4,10 @@
 
 mod support;
 
-use picklock_lm::{Architecture, Device, Magnitude, Model, distance, interpolate, perturb};
+use picklock_lm::{
+    Architecture, Device, Kind, Magnitude, Model, TensorNorm, changed, distance, distance_in,
+    interpolate, norms, perturb,
+};
 use support::{Noise, apart, assert_same, families, gpt2, llama, model};
 
 #[test]
@@ -149,4 +152,58 @@ fn random_models_follow_their_scheme_and_streams() {
         let expected = if name.ends_with("weight") { 1.0 } else { 0.0 };
         assert!(bool::try_from(tensor.eq(expected).all()).unwrap(), "{name}");
     }
+}
+
+/// A bfloat16 number between 1 and 2 moves by a step of 2^-8 at least: of weights that grow by a share
+/// of themselves, all, some or none do. A float32 copy moves always.
+#[test]
+fn changes_are_counted_as_weights_are_rounded() {
+    let before = model(&gpt2(), 3).to_kind(Kind::BFloat16).unwrap();
+    let master = before.to_kind(Kind::Float).unwrap();
+    assert_eq!(changed(&before, &before, Kind::BFloat16).unwrap(), [0.0]);
+    let whole = |norms: Vec<TensorNorm>| -> f64 {
+        let squares = norms.iter().map(|tensor| tensor.l2[0].powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    let own = whole(norms(&master).unwrap());
+    for (share, least, most) in [
+        (2_f64.powi(-7), 1.0, 1.0),
+        (1.5 * 2_f64.powi(-9), 0.4, 0.8),
+        (2_f64.powi(-12), 0.0, 0.0),
+    ] {
+        let grown = master.weights().iter();
+        let grown = grown.map(|(name, tensor)| (name.to_owned(), tensor * (1.0 + share)));
+        let after = Model::new(gpt2(), grown.collect()).unwrap();
+        assert_eq!(changed(&master, &after, Kind::Float).unwrap(), [1.0]);
+        let rounded = changed(&before, &after, Kind::BFloat16).unwrap()[0];
+        assert!((least..=most).contains(&rounded), "{share}: {rounded}");
+        let norm = |kind| whole(distance_in(&master, &after, kind).unwrap()) / (share * own);
+        assert!((norm(Kind::Float) - 1.0).abs() < 1e-3, "{share}");
+        let left = norm(Kind::BFloat16);
+        assert!(
+            left == 0.0 && most == 0.0 || (0.8..2.0).contains(&left),
+            "{share}: {left}"
+        );
+    }
+}
+
+/// Noise is added in float32, and the sum has the type that the weights had.
+#[test]
+fn noise_on_bfloat16_weights_is_rounded_once() {
+    let model = model(&gpt2(), 3).to_kind(Kind::BFloat16).unwrap();
+    let wide = model.to_kind(Kind::Float).unwrap();
+    let noisy = |model: &Model| {
+        let mut noise = Noise(9);
+        let size = Magnitude::Global(vec![0.3]);
+        perturb(model, &size, &mut |_, numbers| noise.fill(numbers)).unwrap()
+    };
+    let (own, expected) = (noisy(&model), noisy(&wide).to_kind(Kind::BFloat16).unwrap());
+    assert_eq!(
+        (own.kind(), own.compute()),
+        (Kind::BFloat16, Kind::BFloat16)
+    );
+    assert_same(&own, &expected, 0.0);
+    let half = interpolate(&model, &own, 0.5).unwrap();
+    let wide_half = interpolate(&wide, &own.to_kind(Kind::Float).unwrap(), 0.5).unwrap();
+    assert_same(&half, &wide_half.to_kind(Kind::BFloat16).unwrap(), 0.0);
 }

@@ -121,13 +121,13 @@ impl Request<'_> {
             format: Manifest::FORMAT,
             picklock: env!("CARGO_PKG_VERSION").to_string(),
             git: roots.workspace().and_then(git_state),
+            environment: environment(device, &organism),
             organism,
             root_seed: self.root_seed,
             planned_seeds: self.seeds,
             seeds: self.seeds,
             draws: self.draws,
             geometry: cut(self, gpus, size.side_by_side(memory(device))),
-            environment: environment(device),
             hypotheses: Vec::new(),
         };
         manifest.check().map_err(Error::Usage)?;

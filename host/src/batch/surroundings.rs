@@ -7,6 +7,7 @@ use picklock_lm::{Device, runtime};
 
 use crate::error::{Error, Result};
 use crate::journal::Environment;
+use crate::organism::{Organism, precision};
 
 /// The commit that the workspace is at.
 pub fn git_state(workspace: &Path) -> Option<String> {
@@ -28,18 +29,24 @@ pub fn git_state(workspace: &Path) -> Option<String> {
     })
 }
 
-/// The numeric environment on this device.
-pub fn environment(device: Device) -> Environment {
-    let (name, driver) = match device {
-        Device::Cuda(index) => gpu(index),
-        _ => (cpu(), None),
-    };
+/// The numeric environment of an organism on this device.
+pub fn environment(device: Device, organism: &Organism) -> Environment {
+    let (name, driver) = class(device);
     Environment {
         device: name,
-        precision: "fp32 weights, states and arithmetic".to_string(),
+        precision: precision(organism),
+        memory_mib: memory(device).map(|bytes| bytes >> 20),
         libtorch: runtime::libtorch_version().to_string(),
         threads: 1,
         driver,
+    }
+}
+
+/// The class of a device, and its driver.
+fn class(device: Device) -> (String, Option<String>) {
+    match device {
+        Device::Cuda(index) => gpu(index),
+        _ => (cpu(), None),
     }
 }
 
@@ -101,14 +108,17 @@ pub fn devices(asked: &[String], workers: Option<usize>) -> Result<(Device, Vec<
         let problem = "--workers counts processes on a CPU; a GPU has one worker";
         return Err(Error::Usage(problem.into()));
     }
-    let numeric = |device: &Device| environment(*device).numeric();
+    let kind = |device: &Device| {
+        let memory = memory(*device).map(|bytes| format!(" with {} MiB", bytes >> 20));
+        class(*device).0 + &memory.unwrap_or_default()
+    };
     for (index, device) in parsed.iter().enumerate() {
         if parsed[..index].contains(device) {
             let twice = &asked[index];
             return Err(Error::Usage(format!("--devices names {twice} twice")));
         }
-        if numeric(device) != numeric(&first) {
-            let (one, other) = (numeric(&first), numeric(device));
+        if kind(device) != kind(&first) {
+            let (one, other) = (kind(&first), kind(device));
             return Err(Error::Usage(format!(
                 "--devices: a run has devices of one kind, got {one} and {other}"
             )));

@@ -15,7 +15,7 @@ use super::worker::{Out, unchanged};
 use crate::error::{Error, Result};
 use crate::journal::{self, Manifest, Segment, Trial};
 use crate::lab::{Bench, Cohort, CohortError, Member, Outcome, TrialRecord};
-use crate::organism::{Cache, Maker, Streams};
+use crate::organism::{Cache, DecodingRoom, Maker, Streams};
 use crate::plugins;
 
 /// How often progress is told at most.
@@ -67,6 +67,7 @@ pub fn work(
             root: manifest.root_seed,
         },
         device,
+        room: DecodingRoom::new(device, manifest.environment.memory_bytes()),
         environment: &environment,
         cache: &cache,
         width: manifest.geometry.seeds_per_block as usize,

@@ -57,6 +57,10 @@ pub struct Environment {
     pub device: String,
     /// Precision of weights, states and arithmetic.
     pub precision: String,
+    /// The GPU's memory in MiB, which decoding's batches are cut for; none on a CPU, where they are
+    /// the same on every machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
     /// libtorch's version.
     pub libtorch: String,
     /// libtorch's threads in a worker.
@@ -71,11 +75,19 @@ impl Environment {
         let Self {
             device,
             precision,
+            memory_mib,
             libtorch,
             threads,
-            ..
+            driver: _,
         } = self;
-        format!("{device}, {precision}, libtorch {libtorch}, {threads} thread(s)")
+        let memory = memory_mib.map(|memory| format!(" with {memory} MiB"));
+        let memory = memory.unwrap_or_default();
+        format!("{device}{memory}, {precision}, libtorch {libtorch}, {threads} thread(s)")
+    }
+
+    /// The GPU's memory in bytes.
+    pub fn memory_bytes(&self) -> Option<u64> {
+        self.memory_mib.map(|memory| memory << 20)
     }
 }
 

@@ -11,6 +11,7 @@ use picklock_sdk::{ErrorKind, LabError, Split};
 use super::evaluation::Asked;
 use super::noise::{distances, perturb};
 use super::operation::{Operation, Product, Scope};
+use super::record::Change;
 use super::residence::Residence;
 use crate::error::{Error, Result};
 use crate::fault;
@@ -29,6 +30,8 @@ pub struct Held {
     pub seed: u32,
     /// Bytes of its weights.
     pub bytes: u64,
+    /// What the operation that made it did to the weights, where that is recorded.
+    pub change: Option<Change>,
     /// Whether it stands for a program, which has answers and no weights.
     pub is_program: bool,
     /// The weights, on the device or in host memory; a program's are the base model's, and unused.
@@ -41,7 +44,18 @@ pub struct Held {
 
 impl Held {
     /// Takes a model that is named by `key`, of a shape, and belongs to `seed`.
-    pub fn new(key: Key, shape: &Key, (scope, seed): (Scope, u32), model: Model) -> Rc<Self> {
+    pub fn new(key: Key, shape: &Key, place: (Scope, u32), model: Model) -> Rc<Self> {
+        Self::changed(key, shape, place, model, None)
+    }
+
+    /// The same of a model of which a change is to be recorded.
+    pub fn changed(
+        key: Key,
+        shape: &Key,
+        (scope, seed): (Scope, u32),
+        model: Model,
+        change: Option<Change>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             key,
             shape: shape.clone(),
@@ -49,6 +63,7 @@ impl Held {
             seed,
             bytes: model.bytes(),
             is_program: false,
+            change,
             here: Cell::new(model.device() != Device::Cpu),
             model: RefCell::new(model),
             digest: OnceCell::new(),
@@ -63,6 +78,7 @@ impl Held {
             scope: Scope::Seed,
             seed,
             bytes: 0,
+            change: None,
             is_program: true,
             here: Cell::new(base.is_here()),
             model: RefCell::new(base.model()),
@@ -154,7 +170,8 @@ impl<'a> Bench<'a> {
         };
         let members = note("members", self.width, self.planned.0);
         let seeds = note("seeds", self.maker.width, self.planned.1);
-        members.into_iter().chain(seeds).collect()
+        let decoding = self.maker.room.note();
+        members.into_iter().chain(seeds).chain(decoding).collect()
     }
 
     /// Does operations of one shape; what has been done before is not done again. One that fails

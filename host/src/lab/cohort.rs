@@ -385,6 +385,8 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
             Product::Models(models) => {
                 let ids = models.into_iter().map(|model| {
                     let id = self.next_handle;
+                    let record = &mut self.trials[index].record;
+                    record.changes.extend(model.change.clone());
                     self.next_handle += 1;
                     self.trials[index].handles.insert(id, model);
                     id

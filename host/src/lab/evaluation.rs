@@ -9,7 +9,7 @@ use super::bench::{Bench, Held};
 use super::operation::{Operation, Product};
 use super::record::{GateRecord, LockRecord, Measure};
 use crate::error::{Error, Result};
-use crate::organism::{Key, Organism, Streams, decode_rows, prompt_rows};
+use crate::organism::{DecodingRoom, Key, Organism, Streams, decode_rows, prompt_rows};
 use crate::task::chain::Teacher;
 use crate::task::{Grade, Part, Problem, Task, draw};
 
@@ -34,14 +34,19 @@ impl Bench<'_> {
         });
         let models: Vec<&Rc<Held>> = models.collect();
         let seeds: Vec<u32> = models.iter().map(|model| model.seed).collect();
-        let asked = self.asked(&seeds, questions)?;
-        let answers = match self.maker.program() {
+        let room = &self.maker.room;
+        let (asked, answers) = match self.maker.program() {
             Some(teacher) if models.iter().all(|model| model.is_program) => {
-                self.program_answers(teacher, &asked)
+                let asked = self.asked(&seeds, questions, DecodingRoom::MOST)?;
+                let answers = self.program_answers(teacher, &asked);
+                (asked, answers)
             }
             _ => {
                 let stack = self.residence.stack(&models)?;
-                decode_rows(self.task(), &stack, &asked.rows, 0.0, None)?
+                let sequences = room.sequences(&stack, self.task().max_tokens(), 1);
+                let asked = self.asked(&seeds, questions, sequences)?;
+                let answers = decode_rows(self.task(), &stack, &asked.rows, 0.0, None, room)?;
+                (asked, answers)
             }
         };
         let graded = asked
@@ -84,9 +89,10 @@ impl Bench<'_> {
         asked.problems.iter().map(of_member).collect()
     }
 
-    /// What a stack of seeds' models is asked: drawn, and laid on the device, once a block.
-    fn asked(&self, seeds: &[u32], questions: &Questions) -> Result<Rc<Asked>> {
-        let key = Key::of(&(seeds, questions));
+    /// What a stack of seeds' models is asked, so many sequences at a time: drawn, and laid on the
+    /// device, once a block.
+    fn asked(&self, seeds: &[u32], questions: &Questions, sequences: usize) -> Result<Rc<Asked>> {
+        let key = Key::of(&(seeds, questions, sequences));
         if let Some(asked) = self.questions.borrow().get(&key) {
             return Ok(Rc::clone(asked));
         }
@@ -101,7 +107,7 @@ impl Bench<'_> {
             .collect();
         let place = |seed: &u32| distinct.binary_search(seed).unwrap_or_default();
         let places: Vec<usize> = seeds.iter().map(place).collect();
-        let rows = prompt_rows(&prompts, &places, self.maker.device)?;
+        let rows = prompt_rows(&prompts, &places, sequences, self.maker.device)?;
         let problems = places.iter().map(|place| Rc::clone(&drawn[*place]));
         let asked = Rc::new(Asked {
             problems: problems.collect(),

@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
+use picklock_lm::{Kind, Model};
 use picklock_sdk::{Distance, Magnitude, Noise, Rng, TensorNorm};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::bench::{Held, invalid};
 use super::operation::{Operation, Product, Scope};
+use super::record::Change;
 use super::residence::Residence;
 use crate::error::Result;
 
@@ -26,18 +28,48 @@ pub fn perturb(residence: &Residence, stack: &[Operation]) -> Result<Vec<Product
     let mut fill = |replica: usize, numbers: &mut [f32]| {
         numbers.fill_with(|| StandardNormal.sample(&mut rngs[replica]));
     };
-    let noisy = picklock_lm::perturb(&residence.stack(&models)?, &magnitude, &mut fill)?;
+    let before = residence.stack(&models)?;
+    let noisy = picklock_lm::perturb(&before, &magnitude, &mut fill)?;
+    let changes = match noisy.compute() {
+        Kind::Float => None,
+        kind => Some((
+            asked(&magnitude, &before)?,
+            whole(&picklock_lm::distance_in(&before, &noisy, kind)?),
+        )),
+    };
     let product = |(replica, (operation, (model, _))): (usize, (&Operation, &(&Rc<Held>, _)))| {
         let noisy = noisy.replica(replica as i64)?;
-        let held = Held::new(
-            operation.key(),
-            &model.shape,
-            (Scope::Draw, model.seed),
-            noisy,
-        );
+        let change = changes.as_ref().map(|(asked, computed)| Change::Noise {
+            asked: asked[replica],
+            computed: computed[replica],
+        });
+        let place = (Scope::Draw, model.seed);
+        let held = Held::changed(operation.key(), &model.shape, place, noisy, change);
         Ok(Product::Models(vec![held]))
     };
     stack.iter().zip(&parts).enumerate().map(product).collect()
+}
+
+/// The noise's norm over all tensors, of each replica.
+fn asked(magnitude: &picklock_lm::Magnitude, before: &Model) -> Result<Vec<f64>> {
+    Ok(match magnitude {
+        picklock_lm::Magnitude::Global(norms) => norms.clone(),
+        picklock_lm::Magnitude::PerTensor(norms) => whole(norms),
+        picklock_lm::Magnitude::RelativeToWeights(share) => {
+            let own = whole(&picklock_lm::norms(before)?).into_iter();
+            own.map(|norm| share * norm).collect()
+        }
+    })
+}
+
+/// Norms over all tensors, of each replica.
+fn whole(norms: &[picklock_lm::TensorNorm]) -> Vec<f64> {
+    let replicas = norms.first().map_or(0, |tensor| tensor.l2.len());
+    let of = |replica: usize| {
+        let squares = norms.iter().map(|tensor| tensor.l2[replica].powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    (0..replicas).map(of).collect()
 }
 
 /// The norms of a stack of differences.

@@ -32,6 +32,27 @@ pub struct Measure {
     pub answers: Vec<Vec<u32>>,
 }
 
+/// What an operation did to weights of which some bits are dropped: those that are kept or computed
+/// with in bfloat16. In float32 as good as every weight changes, and noise is what was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "by")]
+pub enum Change {
+    /// A training, from its start to this copy.
+    Training {
+        /// The share of weights that changed, 0 to 1.
+        weights: f64,
+        /// The share that changed as passes compute with them.
+        computed: f64,
+    },
+    /// Noise.
+    Noise {
+        /// The norm that was asked for, over all tensors.
+        asked: f64,
+        /// The norm of what passes compute with, less what they did before.
+        computed: f64,
+    },
+}
+
 /// A number that the plugin recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
@@ -76,6 +97,9 @@ pub struct TrialRecord {
     pub outcome: Outcome,
     /// The locks that it used, in order.
     pub locks: Vec<LockRecord>,
+    /// What its trainings and noises did to the weights, in order, where those are not all float32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// What it recorded, in order.
     pub metrics: Vec<Metric>,
     /// What it measured, in order.
@@ -89,6 +113,7 @@ impl TrialRecord {
             member,
             outcome,
             locks: Vec::new(),
+            changes: Vec::new(),
             metrics: Vec::new(),
             measures: Vec::new(),
         }

@@ -8,10 +8,7 @@ use picklock_lm::{Device, Model, runtime};
 
 use super::bench::Held;
 use crate::error::Result;
-
-/// The share of a GPU's memory that models at rest may take; the rest is for what is done with them
-/// (a training needs up to four times its model).
-const SHARE: u64 = 4;
+use crate::organism::AT_REST;
 
 /// Moves a block's models between a GPU and its host.
 pub struct Residence {
@@ -86,7 +83,7 @@ impl Residence {
             return Ok(limit);
         }
         let memory = runtime::memory(self.device)?;
-        let limit = memory.map_or(u64::MAX, |memory| memory.total / SHARE);
+        let limit = memory.map_or(u64::MAX, |memory| memory.total / AT_REST);
         self.limit.set(Some(limit));
         Ok(limit)
     }

@@ -107,15 +107,8 @@ impl Bench<'_> {
                     .collect()
             };
             let prompts: Vec<Vec<Vec<u32>>> = problems.iter().map(part).collect();
-            let device = self.maker.device;
-            let decoded = decode(
-                self.task(),
-                &weak,
-                &prompts,
-                1.0,
-                Some(&mut numbers),
-                device,
-            )?;
+            let room = &self.maker.room;
+            let decoded = decode(self.task(), &weak, &prompts, 1.0, Some(&mut numbers), room)?;
             for (answers, decoded) in answers.iter_mut().zip(decoded) {
                 answers.extend(decoded);
             }

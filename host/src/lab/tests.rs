@@ -9,11 +9,13 @@ use abi_stable::std_types::{RResult, RVec};
 use picklock_lm::{Device, runtime};
 use picklock_sdk::abi::{HypothesisApi, HypothesisApi_TO, HypothesisBox, LabBox, guarded};
 use picklock_sdk::{
-    Arm, LabError, LockSpec, ModelId, Noise, Questions, Reply, Request, Rng, RngKey, Samples,
+    Arm, Float, LabError, LockSpec, ModelId, Noise, Precision, Questions, Recipe, Reply, Request,
+    Rng, RngKey, Samples,
 };
 
+use super::record::Change;
 use super::{Bench, Cohort, CohortError, Member, Outcome, TrialRecord};
-use crate::organism::{Cache, Maker, Organism, Streams};
+use crate::organism::{Cache, DecodingRoom, Maker, Organism, Streams};
 
 const MICRO: &str = r#"
 summary = "as small as it gets"
@@ -89,16 +91,45 @@ impl Asking<'_> {
         }
     }
 
+    fn recipe(&self) -> Result<Recipe, LabError> {
+        match self.call(Request::UnlockRecipe)? {
+            Reply::Recipe(recipe) => Ok(recipe),
+            other => Err(LabError::failed(format!("{other:?}"))),
+        }
+    }
+
     /// A copy that was unlocked with these samples.
     pub fn train(&self, model: ModelId, samples: Samples) -> Result<ModelId, LabError> {
-        let Reply::Recipe(recipe) = self.call(Request::UnlockRecipe)? else {
-            return Err(LabError::failed("no recipe"));
-        };
+        let recipe = self.recipe()?;
         self.model(Request::Train {
             model,
             samples,
             recipe,
         })
+    }
+
+    /// Unlocks in bfloat16 at a rate of which most is lost, with a master copy or without; then adds
+    /// noise.
+    fn unlock_rounded(&self, master: bool) -> Result<(), LabError> {
+        let (model, samples) = (self.locked()?, self.samples(2)?);
+        let precision = Precision {
+            weights: Float::Bfloat16,
+            master,
+            states: Float::Bfloat16,
+        };
+        let recipe = Recipe {
+            precision,
+            learning_rate: 1e-5,
+            ..self.recipe()?
+        };
+        let model = self.model(Request::Train {
+            model,
+            samples,
+            recipe,
+        })?;
+        let noise = Noise::global(0.5, Rng::new(self.rng_key("test")?));
+        let perturbed = self.model(Request::Perturb { model, noise })?;
+        self.evaluate(perturbed, "noisy").map(|_| ())
     }
 
     fn unlock(&self, count: u32) -> Result<(), LabError> {
@@ -125,6 +156,8 @@ impl HypothesisApi for Scripted {
                 "unlike" => lab.unlock(if odd { 2 } else { 5 }),
                 "some-panic" if odd => panic!("on purpose"),
                 "alike" | "some-panic" => lab.unlock(2),
+                "bare" => lab.unlock_rounded(false),
+                "master" => lab.unlock_rounded(true),
                 "foreign" => lab.evaluate(987, "held-out").map(|_| ()),
                 "hang" => loop {
                     std::thread::sleep(Duration::from_millis(50));
@@ -170,6 +203,7 @@ pub fn bench<T>(work: impl FnOnce(&mut Bench) -> T) -> T {
         task: &*task,
         streams: STREAMS,
         device: Device::Cpu,
+        room: DecodingRoom::new(Device::Cpu, None),
         environment: "test",
         cache: &Cache::at(folder.path()),
         width: 2,
@@ -278,4 +312,47 @@ fn a_member_that_hangs_is_noticed() {
         hung.to_string(),
         "no lab call and no end for 1 s (time_limit_s)"
     );
+}
+
+/// Without a master copy most updates are lost; with one hardly any is, though passes compute with few
+/// of them. Noise comes through rounding as large as it was asked for.
+#[test]
+fn what_rounding_loses_is_recorded() {
+    let shares = |arm: &str| -> Vec<(f64, f64)> {
+        let records = run(arm, &[members()]).unwrap();
+        let of = |record: &TrialRecord| match record.changes[..] {
+            [
+                Change::Training { weights, computed },
+                Change::Noise {
+                    asked,
+                    computed: left,
+                },
+            ] => {
+                assert_eq!(record.outcome, Outcome::Done);
+                assert!((asked - 0.5).abs() < 1e-9, "{asked}");
+                assert!((left - asked).abs() < 0.05, "{left}");
+                (weights, computed)
+            }
+            ref other => panic!("{other:?}"),
+        };
+        records.iter().map(of).collect()
+    };
+    for (weights, computed) in shares("bare") {
+        assert!(weights > 0.0 && weights < 0.5, "{weights}");
+        assert!((weights - computed).abs() < 1e-12, "{weights} {computed}");
+    }
+    for (weights, computed) in shares("master") {
+        assert!(weights > 0.9, "{weights}");
+        assert!(computed > 0.0 && computed < 0.5, "{computed}");
+    }
+}
+
+/// In float32 nothing is: journals are what they were.
+#[test]
+fn in_float32_no_changes_are_recorded() {
+    for record in run("alike", &[members()]).unwrap() {
+        assert_eq!(record.changes, []);
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(!text.contains("changes"), "{text}");
+    }
 }

@@ -2,14 +2,47 @@
 
 use std::ops::ControlFlow;
 
-use picklock_lm::Model;
+use picklock_lm::{Kind, Model};
 use picklock_sdk::{Flag, Recipe, Rng, RngKey, Sample, Samples};
 
 use super::Member;
 use super::bench::{Bench, Held, invalid, shape_of};
 use super::operation::{Operation, Product, Scope};
+use super::record::Change;
 use crate::error::Result;
 use crate::organism::{Key, Row, TrainingSet, check_recipe, lm_recipe};
+
+/// What a training hands back of a stack: a snapshot, or its end.
+struct Stage<'a> {
+    model: &'a Model,
+    shape: Key,
+    /// Shares of weights that changed, as they are and as passes compute with them, of each replica;
+    /// `None` in float32.
+    changed: Option<(Vec<f64>, Vec<f64>)>,
+}
+
+impl<'a> Stage<'a> {
+    fn new(start: &Model, model: &'a Model) -> Result<Self> {
+        let rounded = model.compute() != Kind::Float;
+        let changed = |kind| picklock_lm::changed(start, model, kind);
+        Ok(Self {
+            changed: match rounded {
+                true => Some((changed(model.kind())?, changed(model.compute())?)),
+                false => None,
+            },
+            shape: shape_of(model),
+            model,
+        })
+    }
+
+    fn change(&self, replica: usize) -> Option<Change> {
+        let (weights, computed) = self.changed.as_ref()?;
+        Some(Change::Training {
+            weights: weights[replica],
+            computed: computed[replica],
+        })
+    }
+}
 
 impl Bench<'_> {
     /// Trains a stack of copies; gives each member's snapshots, then its end.
@@ -50,15 +83,18 @@ impl Bench<'_> {
             &mut on_step,
         )?;
         let stages = trained.snapshots.iter().chain([&trained.model]);
-        let stages: Vec<(&Model, Key)> = stages.map(|stage| (stage, shape_of(stage))).collect();
+        let stage = |model| Stage::new(&start, model);
+        let stages: Vec<Stage> = stages.map(stage).collect::<Result<_>>()?;
         let product = |(replica, operation): (usize, &Operation)| -> Result<Product> {
             let (Operation::Train { model, .. }, Some(keys)) = (operation, operation.copies())
             else {
                 return Ok(Product::Models(Vec::new()));
             };
-            let copies = stages.iter().zip(keys).map(|((stage, shape), key)| {
-                let copy = stage.replica(replica as i64)?;
-                Ok(Held::new(key, shape, (Scope::Draw, model.seed), copy))
+            let copies = stages.iter().zip(keys).map(|(stage, key)| {
+                let copy = stage.model.replica(replica as i64)?;
+                let (shape, change) = (&stage.shape, stage.change(replica));
+                let place = (Scope::Draw, model.seed);
+                Ok(Held::changed(key, shape, place, copy, change))
             });
             Ok(Product::Models(copies.collect::<Result<_>>()?))
         };

@@ -110,9 +110,8 @@ impl Interrupted<'_> {
         let numbers = |seed: &u32| streams.rng(&[&"interlude numbers", seed, &round]);
         let mut numbers: Vec<ChaCha8Rng> = self.seeds.iter().map(numbers).collect();
         let source = Source::Sampled { temperature: 1.0 };
-        let device = self.maker.device;
-        let answers =
-            WeakAnswers::sample(task, self.weak, &questions, source, &mut numbers, device)?;
+        let room = &self.maker.room;
+        let answers = WeakAnswers::sample(task, self.weak, &questions, source, &mut numbers, room)?;
         let rows = |answers: &WeakAnswers| -> Vec<Row> {
             let pairs = answers.questions.iter().zip(&answers.answers);
             let row = |(question, answer): (&Vec<u32>, &Vec<u32>)| {

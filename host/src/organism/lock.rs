@@ -133,7 +133,7 @@ impl Maker<'_> {
             &questions,
             source,
             &mut numbers,
-            self.device,
+            &self.room,
         )
     }
 

@@ -12,6 +12,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::cache::{Cache, Origin};
 use super::checkpoint::Checkpoint;
+use super::decoding_room::DecodingRoom;
 use super::key::Key;
 use super::names::{Kind, ModelNames};
 use super::recipe::lm_recipe;
@@ -36,6 +37,8 @@ pub struct Maker<'a> {
     pub streams: Streams,
     /// Where training runs.
     pub device: Device,
+    /// The room that decoding has there.
+    pub room: DecodingRoom,
     /// The numeric environment: models made elsewhere are other models.
     pub environment: &'a str,
     /// Where made models are kept.

@@ -3,6 +3,7 @@
 
 mod cache;
 mod checkpoint;
+mod decoding_room;
 mod interlude;
 mod key;
 mod library;
@@ -17,12 +18,13 @@ mod weak_answers;
 
 pub use cache::{Cache, Entry, GIB, Rule, size};
 pub use checkpoint::Checkpoint;
+pub use decoding_room::{AT_REST, DecodingRoom};
 pub use key::Key;
 pub use library::find;
 pub use lock::check_lock;
 pub use maker::{Maker, padded};
 pub use names::ModelNames;
-pub use recipe::lm_recipe;
+pub use recipe::{lm_recipe, precision};
 pub use spec::{Gate, Organism, Weak, check_recipe};
 pub use streams::Streams;
 pub use training_set::{Row, TrainingSet};

@@ -5,13 +5,11 @@ use picklock_sdk::Flag;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use super::decoding_room::DecodingRoom;
 use super::training_set::Spread;
 use crate::error::Result;
 use crate::task::chain::Teacher;
 use crate::task::{Task, Taught};
-
-/// Sequences that are decoded at a time, over all replicas.
-const SEQUENCES: usize = 65_536;
 
 /// What is imitated.
 pub enum Imitated<'a> {
@@ -67,14 +65,14 @@ impl WeakAnswers {
         questions: &[Vec<Vec<u32>>],
         source: Source,
         numbers: &mut [ChaCha8Rng],
-        device: Device,
+        room: &DecodingRoom,
     ) -> Result<Vec<Self>> {
         match weak {
-            Imitated::Model(weak) => Self::decoded(task, weak, questions, source, numbers, device),
+            Imitated::Model(weak) => Self::decoded(task, weak, questions, source, numbers, room),
             Imitated::Program(teacher) => {
                 let replicas = questions.iter().zip(numbers);
                 let taught = |(questions, numbers): (&Vec<Vec<u32>>, &mut ChaCha8Rng)| {
-                    Self::taught(task, teacher, questions, source, numbers, device)
+                    Self::taught(task, teacher, questions, source, numbers, room.device)
                 };
                 replicas.map(taught).collect()
             }
@@ -111,7 +109,7 @@ impl WeakAnswers {
         questions: &[Vec<Vec<u32>>],
         source: Source,
         numbers: &mut [ChaCha8Rng],
-        device: Device,
+        room: &DecodingRoom,
     ) -> Result<Vec<Self>> {
         let temperature = source.temperature();
         let prompts: Vec<Vec<Vec<u32>>> = questions
@@ -123,9 +121,9 @@ impl WeakAnswers {
                     .collect()
             })
             .collect();
-        let answers = decode(task, weak, &prompts, temperature, Some(numbers), device)?;
+        let answers = decode(task, weak, &prompts, temperature, Some(numbers), room)?;
         let probabilities = match source {
-            Source::Soft => Some(distributions(weak, &prompts, &answers, device)?),
+            Source::Soft => Some(distributions(task, weak, &prompts, &answers, room)?),
             _ => None,
         };
         let of_replica = |(replica, answers): (usize, Vec<Vec<u32>>)| -> Result<Self> {
@@ -188,28 +186,30 @@ pub fn decode(
     prompts: &[Vec<Vec<u32>>],
     temperature: f64,
     numbers: Option<&mut [ChaCha8Rng]>,
-    device: Device,
+    room: &DecodingRoom,
 ) -> Result<Vec<Vec<Vec<u32>>>> {
     let places: Vec<usize> = (0..prompts.len()).collect();
-    let rows = prompt_rows(prompts, &places, device)?;
-    decode_rows(task, model, &rows, temperature, numbers)
+    let sequences = room.sequences(model, task.max_tokens(), 1);
+    let rows = prompt_rows(prompts, &places, sequences, room.device)?;
+    decode_rows(task, model, &rows, temperature, numbers, room)
 }
 
-/// Prompts as rows on a device, in the parts that they are decoded in. Replica r of the rows has the
-/// prompts `prompts[places[r]]`.
+/// Prompts as rows on a device, in the parts that they are decoded in, of so many sequences over all
+/// replicas. Replica r of the rows has the prompts `prompts[places[r]]`.
 ///
 /// # Errors
 /// Where the device refuses.
 pub fn prompt_rows(
     prompts: &[Vec<Vec<u32>>],
     places: &[usize],
+    sequences: usize,
     device: Device,
 ) -> Result<Vec<Rows>> {
     let rows = |part: Vec<Vec<Vec<u32>>>| {
         let rows = Rows::from_ids(&part, Side::Left, device)?;
         Ok(rows.select(places)?)
     };
-    let parts = parts(prompts, places.len());
+    let parts = parts(prompts, places.len(), sequences);
     parts.into_iter().map(rows).collect()
 }
 
@@ -223,12 +223,12 @@ pub fn decode_rows(
     parts: &[Rows],
     temperature: f64,
     numbers: Option<&mut [ChaCha8Rng]>,
+    room: &DecodingRoom,
 ) -> Result<Vec<Vec<Vec<u32>>>> {
     let tokens = task.answer_tokens();
     let decoding = Decoding {
-        max_new_tokens: tokens,
         temperature,
-        stop: Vec::new(),
+        ..Decoding::greedy(tokens)
     };
     let mut numbers = numbers.filter(|_| temperature > 0.0);
     let mut answers: Vec<Vec<Vec<u32>>> = vec![Vec::new(); model.replicas() as usize];
@@ -247,7 +247,10 @@ pub fn decode_rows(
                 Some(uniforms.map_err(picklock_lm::Error::from)?)
             }
         };
-        let decoded = picklock_lm::generate(model, rows, &decoding, uniforms.as_ref())?;
+        let run = |rows: &Rows, uniforms: Option<&Tensor>| {
+            Ok(picklock_lm::generate(model, rows, &decoding, uniforms)?)
+        };
+        let decoded = room.in_halves(rows, uniforms.as_ref(), &run)?;
         for (answers, decoded) in answers.iter_mut().zip(decoded) {
             answers.extend(decoded);
         }
@@ -257,10 +260,11 @@ pub fn decode_rows(
 
 /// The model's distribution at every answer token, `[replica, prompt, answer token, vocab]`.
 fn distributions(
+    task: &dyn Task,
     model: &Model,
     prompts: &[Vec<Vec<u32>>],
     answers: &[Vec<Vec<u32>>],
-    device: Device,
+    room: &DecodingRoom,
 ) -> Result<Tensor> {
     let read = |(prompt, answer): (&Vec<u32>, &Vec<u32>)| {
         [&prompt[..], &answer[..answer.len() - 1]].concat()
@@ -271,8 +275,10 @@ fn distributions(
         .map(|(prompts, answers)| prompts.iter().zip(answers).map(read).collect())
         .collect();
     let length = answers[0][0].len() as i64;
+    let sequences = room.sequences(model, task.max_tokens(), length as usize);
+    let device = room.device;
     let mut all = Vec::new();
-    for part in parts(&rows, rows.len()) {
+    for part in parts(&rows, rows.len(), sequences) {
         let size = [part.len() as i64, part[0].len() as i64, length];
         let first = part[0][0].len() as i64 - length;
         let positions =
@@ -285,11 +291,10 @@ fn distributions(
     Ok(Tensor::f_cat(&all, 1).map_err(picklock_lm::Error::from)?)
 }
 
-/// Cuts `[replica][row]` along the rows into parts of a bounded number of sequences over so many
-/// replicas.
-fn parts(rows: &[Vec<Vec<u32>>], replicas: usize) -> Vec<Vec<Vec<Vec<u32>>>> {
+/// Cuts `[replica][row]` along the rows into parts of so many sequences over so many replicas.
+fn parts(rows: &[Vec<Vec<u32>>], replicas: usize, sequences: usize) -> Vec<Vec<Vec<Vec<u32>>>> {
     let count = rows.first().map_or(0, Vec::len);
-    let size = (SEQUENCES / replicas.max(1)).max(1);
+    let size = (sequences / replicas.max(1)).max(1);
     let part = |start: usize| {
         let end = (start + size).min(count);
         rows.iter().map(|rows| rows[start..end].to_vec()).collect()

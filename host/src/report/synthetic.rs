@@ -55,6 +55,7 @@ fn record(member: Member, arm: usize, problems: u32) -> TrialRecord {
     };
     let answer = |problem| (0..8).map(|token| of(problem + token)).collect();
     TrialRecord {
+        changes: Vec::new(),
         locks: vec![LockRecord {
             spec: Key::of(&"plain"),
             digest: Key::of(&member.seed).to_string(),

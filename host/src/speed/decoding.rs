@@ -95,11 +95,7 @@ fn decode(model: &Model, batch: i64, device: Device) -> Result<(f64, f64)> {
     let rows = Rows::from_ids(&[(0..batch).map(row).collect()], Side::Left, Device::Cpu)?;
     let rows = rows.to_device(device)?;
     let run = |tokens: i64| -> Result<f64> {
-        let decoding = Decoding {
-            max_new_tokens: tokens as usize,
-            temperature: 0.0,
-            stop: Vec::new(),
-        };
+        let decoding = Decoding::greedy(tokens as usize);
         runtime::synchronize(device)?;
         let started = Instant::now();
         generate(model, &rows, &decoding, None)?;

@@ -18,6 +18,14 @@ __device__ __forceinline__ float to_float(u16 x) { return __uint_as_float((u32)x
 __device__ __forceinline__ void set(float& to, float x) { to = x; }
 __device__ __forceinline__ void set(u16& to, float x) { asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(to) : "f"(x)); }
 
+// A number as it would come back from memory. Transformers' layers are written operation by operation, and each of them
+// rounds its results; kernels here that do several at once round at the same places, so as to give the same numbers.
+__device__ __forceinline__ float rounded(float x) {
+    T stored;
+    set(stored, x);
+    return to_float(stored);
+}
+
 template <typename E, int N>
 struct __align__(N * sizeof(E)) Pack {
     E at[N];

@@ -10,7 +10,7 @@ extern "C" __global__ void gate_forward(const T* x, T* y, i64 packs, int width) 
     Pack<T, V> out;
     for (int i = 0; i < V; ++i) {
         const float gate = to_float(a.at[i]);
-        set(out.at[i], gate / (1.f + __expf(-gate)) * to_float(b.at[i]));
+        set(out.at[i], rounded(gate / (1.f + expf(-gate))) * to_float(b.at[i]));
     }
     *(Pack<T, V>*)(y + row * width + column) = out;
 }
@@ -26,9 +26,9 @@ extern "C" __global__ void gate_backward(const T* slope, const T* x, T* slope_x,
     Pack<T, V> to_a, to_b;
     for (int i = 0; i < V; ++i) {
         const float gate = to_float(a.at[i]), up = to_float(b.at[i]), down = to_float(s.at[i]);
-        const float open = 1.f / (1.f + __expf(-gate));
-        set(to_a.at[i], down * up * open * (1.f + gate * (1.f - open)));
-        set(to_b.at[i], down * gate * open);
+        const float open = 1.f / (1.f + expf(-gate));
+        set(to_a.at[i], rounded(down * up) * open * (1.f + gate * (1.f - open)));
+        set(to_b.at[i], down * rounded(gate * open));
     }
     *(Pack<T, V>*)(slope_x + row * 2 * width + column) = to_a;
     *(Pack<T, V>*)(slope_x + row * 2 * width + width + column) = to_b;

@@ -26,8 +26,9 @@ __device__ __forceinline__ Pack<T, V> turned(const T* from, int column, const fl
     const bool low = column < half;
     const Pack<T, V> other = *(const Pack<T, V>*)(from + (low ? column + half : column - half));
     for (int i = 0; i < V; ++i) {
-        const float s = sin[place * width + column + i] * (low ? -sign : sign);
-        set(own.at[i], to_float(own.at[i]) * cos[place * width + column + i] + to_float(other.at[i]) * s);
+        const float c = rounded(cos[place * width + column + i]);
+        const float s = rounded(sin[place * width + column + i]) * (low ? -sign : sign);
+        set(own.at[i], __fadd_rn(rounded(to_float(own.at[i]) * c), rounded(to_float(other.at[i]) * s)));
     }
     return own;
 }

@@ -47,9 +47,8 @@ extern "C" __global__ void norm_forward(const T* x, const T* delta, const T* wei
         Pack<T, V> b, out;
         if (LAYER) b = *(const Pack<T, V>*)(bias + own + column);
         for (int i = 0; i < V; ++i) {
-            float value = (values[p * V + i] - mean) * scale * to_float(w.at[i]);
-            if (LAYER) value += to_float(b.at[i]);
-            set(out.at[i], value);
+            const float normed = (values[p * V + i] - mean) * scale;
+            set(out.at[i], LAYER ? normed * to_float(w.at[i]) + to_float(b.at[i]) : rounded(normed) * to_float(w.at[i]));
         }
         *(Pack<T, V>*)(y + start + column) = out;
     }

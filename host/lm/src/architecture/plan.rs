@@ -124,6 +124,23 @@ pub(super) struct NormPlan {
 }
 
 impl Plan {
+    /// Numbers for each token that exist at a time in a pass without gradients: the stream and what
+    /// is normed of it; then the projection's outputs, the heads that they are split into and what
+    /// attention mixes, or the hidden layer and what is to be added to the stream.
+    pub(super) fn activations(&self) -> i64 {
+        let of = |block: &BlockPlan| {
+            let own = &block.attention;
+            let heads = own.heads + 2 * own.key_value_heads;
+            let attention = (2 * heads + own.heads) * own.head_dim;
+            let hidden = match &block.mlp {
+                MlpPlan::Gated { up, .. } => 3 * up.outputs,
+                MlpPlan::Plain { up, .. } => 2 * up.outputs,
+            };
+            2 * self.width + attention.max(hidden + self.width)
+        };
+        self.blocks.iter().map(of).max().unwrap_or(0)
+    }
+
     /// Sizes of the key/value cache: layers, heads, numbers per head.
     pub(super) fn cache_shape(&self) -> (i64, i64, i64) {
         let attention = self.blocks.first().map(|block| &block.attention);

@@ -299,7 +299,8 @@ impl Rotation {
     fn turn(&self, x: &Tensor) -> Result<Tensor> {
         let halves = x.f_chunk(2, -1)?;
         let turned = Tensor::f_cat(&[&halves[1].f_neg()?, &halves[0]], -1)?;
-        let sum = x.f_mul(&self.cos)?.f_add(&turned.f_mul(&self.sin)?)?;
-        Ok(sum.f_to_kind(x.f_kind()?)?)
+        let kind = x.f_kind()?;
+        let (cos, sin) = (self.cos.f_to_kind(kind)?, self.sin.f_to_kind(kind)?);
+        Ok(x.f_mul(&cos)?.f_add(&turned.f_mul(&sin)?)?)
     }
 }

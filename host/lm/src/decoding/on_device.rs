@@ -1,7 +1,8 @@
 //! Decoding whose state lies on the GPU, so that one captured step serves all: the graph is
 //! replayed, and the host only asks now and then which rows have ended.
 
-use super::{Decoder, choose};
+use super::choice::Chosen;
+use super::{Decoder, live};
 use crate::attention::{Filled, Mask};
 use crate::cache::Cache;
 use crate::cuda::{self, Graph};
@@ -18,8 +19,8 @@ const LOOK: usize = 8;
 pub(super) struct OnDevice<'a> {
     decoder: Decoder<'a>,
     /// All answers so far, `[R, B, N]`; of rows that have been dropped their whole answers.
-    answers: Tensor,
-    /// Which of them the rows in hand are, `[b]`; `None` while all are.
+    answers: Chosen,
+    /// Which of them the rows in hand are, `[R, b]`; `None` while all are.
     places: Option<Tensor>,
     rows: Rows,
 }
@@ -35,7 +36,7 @@ struct Rows {
     /// Number of tokens chosen so far, `[1]`.
     chosen: Tensor,
     /// `[R, b, N]`.
-    answers: Tensor,
+    answers: Chosen,
     /// Whether a stop token is among them, `[R, b, 1]`.
     stopped: Tensor,
     /// The numbers that choose samples, `[R, b, N]`.
@@ -47,11 +48,15 @@ impl<'a> OnDevice<'a> {
     pub(super) fn new(mut decoder: Decoder<'a>) -> Result<Self> {
         let [replicas, batch, length] = decoder.prompts.size()?;
         let first = decoder.prompt()?;
-        let device = first.device();
+        let device = first.tokens.device();
         let whole = |value: i64, shape: &[i64]| Tensor::f_full(shape, value, (Kind::Int64, device));
         let tokens = decoder.decoding.max_new_tokens as i64;
-        let answers = whole(0, &[replicas, batch, tokens])?;
-        answers.f_narrow(2, 0, 1)?.f_copy_(&first)?;
+        let answers = first.each(|own| {
+            let kind = (own.f_kind()?, device);
+            let all = Tensor::f_zeros([replicas, batch, tokens], kind)?;
+            all.f_narrow(2, 0, 1)?.f_copy_(own)?;
+            Ok(all)
+        })?;
         let positions = match &decoder.lengths {
             Some(lengths) => super::super::weights::copy(lengths)?,
             None => whole(length, &[replicas, batch, 1])?,
@@ -61,16 +66,16 @@ impl<'a> OnDevice<'a> {
             padding.f_view_([-1])
         });
         let rows = Rows {
-            cache: decoder.cache.share(),
+            cache: std::mem::take(&mut decoder.cache),
             positions,
             filled: Filled {
                 newest: whole(length, &[1])?,
                 first: first_key.transpose()?,
             },
             chosen: whole(1, &[1])?,
-            stopped: decoder.ended(&first)?,
-            tokens: first,
-            answers: answers.shallow_clone(),
+            stopped: decoder.ended(&first.tokens)?,
+            tokens: first.tokens,
+            answers: answers.each(|own| Ok(own.shallow_clone()))?,
             uniforms: decoder.uniforms.as_ref().map(Tensor::shallow_clone),
         };
         Ok(Self {
@@ -82,24 +87,24 @@ impl<'a> OnDevice<'a> {
     }
 
     /// New tokens, `[R, B, N]`; after a stop token they mean nothing.
-    pub(super) fn run(mut self) -> Result<Tensor> {
+    pub(super) fn run(mut self) -> Result<Chosen> {
         let steps = self.decoder.decoding.max_new_tokens;
         let mut graph: Option<Graph> = None;
         let mut eager = 0;
         for step in 1..steps {
             if step.is_multiple_of(LOOK) && self.decoder.stop.is_some() {
-                let live = self.live()?;
-                if live == 0 {
+                let most = live::most(&self.rows.stopped)?;
+                if most == 0 {
                     break;
                 }
-                if self.drop_ended(live)? {
+                if self.drop_ended(most)? {
                     (graph, eager) = (None, 0);
                 }
             }
             match &graph {
                 Some(graph) => graph.replay()?,
                 None if eager > 0 && steps - step >= WORTH_CAPTURING => {
-                    let captured = Graph::capture(self.answers.device(), || self.step());
+                    let captured = Graph::capture(self.rows.tokens.device(), || self.step());
                     match captured {
                         Ok((captured, ())) => {
                             captured.replay()?;
@@ -135,18 +140,22 @@ impl<'a> OnDevice<'a> {
         let logits = network.raw_logits(&pass, &hidden)?;
         let numbers = rows.uniforms.as_ref();
         let numbers = numbers.map(|numbers| numbers.f_index_select(2, &rows.chosen));
-        let temperature = self.decoder.decoding.temperature;
-        let token = choose(&logits, temperature, numbers.transpose()?.as_ref())?;
-        let _ = rows
-            .answers
-            .shallow_clone()
-            .f_index_copy_(2, &rows.chosen, &token)?;
-        rows.tokens.shallow_clone().f_copy_(&token)?;
+        let numbers = numbers.transpose()?;
+        let Decoder {
+            decoding, scored, ..
+        } = self.decoder;
+        let chosen = Chosen::of(&logits, decoding, numbers.as_ref(), scored)?;
+        rows.answers.with(&chosen, |all, new| {
+            let _ = all.shallow_clone().f_index_copy_(2, &rows.chosen, new)?;
+            Ok(())
+        })?;
+        let token = &chosen.tokens;
+        rows.tokens.shallow_clone().f_copy_(token)?;
         if self.decoder.stop.is_some() {
             let _ = rows
                 .stopped
                 .shallow_clone()
-                .f_logical_or_(&self.decoder.ended(&token)?)?;
+                .f_logical_or_(&self.decoder.ended(token)?)?;
         }
         for counter in [&rows.positions, &rows.filled.newest, &rows.chosen] {
             let _ = counter.shallow_clone().f_add_scalar_(1)?;
@@ -154,32 +163,31 @@ impl<'a> OnDevice<'a> {
         Ok(())
     }
 
-    /// Number of rows that have not ended; this waits for the device.
-    fn live(&self) -> Result<i64> {
-        let ended = self.rows.stopped.f_sum(Kind::Int64)?.f_int64_value(&[])?;
-        Ok(self.rows.stopped.numel() as i64 - ended)
-    }
-
-    /// Goes on with the live rows alone where they are half of those in hand at most; whether it
-    /// does. Rows of a stack stay together: each replica would have another number of them.
-    fn drop_ended(&mut self, live: i64) -> Result<bool> {
+    /// Goes on with the live rows alone where those in hand are twice as many as the `most` that a
+    /// replica has, or more; whether it does.
+    fn drop_ended(&mut self, most: i64) -> Result<bool> {
         let (replicas, in_hand, _) = self.rows.stopped.size3()?;
-        if replicas > 1 || live * 2 > in_hand {
+        if most * 2 > in_hand {
             return Ok(false);
         }
         self.keep()?;
-        let going = self.rows.stopped.f_view_([-1])?.f_logical_not()?;
-        let going = going.f_nonzero()?.f_view_([-1])?;
+        let going = live::first(&self.rows.stopped, most)?; // [R, m]
+        let flat = live::flat(&going, in_hand)?;
         self.places = Some(match &self.places {
-            Some(places) => places.f_index_select(0, &going)?,
-            None => going.shallow_clone(),
+            Some(places) => places.f_gather(1, &going, false)?,
+            None => going,
         });
-        let rows = &self.rows;
-        let select = |tensor: &Tensor| tensor.f_index_select(1, &going);
+        self.rows.cache.keep(&flat)?;
+        let rows = &mut self.rows;
+        let select = |tensor: &Tensor| -> Result<Tensor> {
+            let width = tensor.size()[2];
+            let own = tensor.f_reshape([-1, width])?.f_index_select(0, &flat)?;
+            Ok(own.f_view([replicas, most, width])?)
+        };
         let first = rows.filled.first.as_ref();
-        let first = first.map(|first| first.f_index_select(0, &going));
+        let first = first.map(|first| first.f_index_select(0, &flat));
         self.rows = Rows {
-            cache: rows.cache.select(&going)?,
+            cache: std::mem::take(&mut rows.cache),
             tokens: select(&rows.tokens)?,
             positions: select(&rows.positions)?,
             filled: Filled {
@@ -187,7 +195,7 @@ impl<'a> OnDevice<'a> {
                 first: first.transpose()?,
             },
             chosen: rows.chosen.shallow_clone(),
-            answers: select(&rows.answers)?,
+            answers: rows.answers.each(select)?,
             stopped: select(&rows.stopped)?,
             uniforms: rows.uniforms.as_ref().map(select).transpose()?,
         };
@@ -195,10 +203,16 @@ impl<'a> OnDevice<'a> {
     }
 
     /// Writes the answers in hand to where all are.
-    fn keep(&mut self) -> Result<()> {
-        if let Some(places) = &self.places {
-            let _ = self.answers.f_index_copy_(1, places, &self.rows.answers)?;
-        }
-        Ok(())
+    fn keep(&self) -> Result<()> {
+        let Some(places) = &self.places else {
+            return Ok(());
+        };
+        self.answers.with(&self.rows.answers, |all, own| {
+            let (_, rows, width) = all.size3()?;
+            let flat = live::flat(places, rows)?;
+            let own = own.f_view([-1, width])?;
+            let _ = all.f_view([-1, width])?.f_index_copy_(0, &flat, &own)?;
+            Ok(())
+        })
     }
 }

@@ -1,0 +1,85 @@
+//! What decoding takes of a device.
+
+use crate::{Architecture, Kind};
+
+use super::PROMPT_TOKENS;
+
+/// Bytes that decoding takes besides the model's weights, an upper estimate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// Whatever the number of rows.
+    pub fixed: u64,
+    /// For each row of each replica: keys and values, logits, and in a stack the prompt's
+    /// activations, which one model runs a part of its rows at a time for.
+    pub row: u64,
+}
+
+impl Footprint {
+    /// Of a stack that computes in `compute`, and rows of `tokens` tokens, new ones included; logits
+    /// exist at `scored` positions of a row at a time.
+    pub fn new(
+        architecture: &Architecture,
+        replicas: i64,
+        compute: Kind,
+        tokens: usize,
+        scored: usize,
+    ) -> Self {
+        let size = compute.elt_size_in_bytes() as u64;
+        let (tokens, scored) = (tokens as u64, scored as u64);
+        let cached = architecture.cached_numbers() as u64 * size * tokens;
+        // The pass's own, float32, and what choosing among them takes: three of float64.
+        let logit = size + 4 + 3 * 8;
+        let logits = architecture.vocab_size() as u64 * logit * scored;
+        let activations = architecture.activations() as u64 * size;
+        let (fixed, own) = match replicas {
+            1 => (PROMPT_TOKENS as u64 * activations, 0),
+            _ => (0, activations * tokens),
+        };
+        Self {
+            fixed,
+            row: cached + logits + own,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LlamaConfig, Rope, Sizes};
+
+    /// DeepSeek 7B: 2 x 30 layers x 4,096 numbers of 2 bytes for each token.
+    #[test]
+    fn keys_and_values_are_most_of_a_large_models_rows() {
+        let architecture = Architecture::Llama(LlamaConfig {
+            sizes: Sizes {
+                vocab_size: 102_400,
+                max_position_embeddings: 4096,
+                hidden_size: 4096,
+                intermediate_size: 11_008,
+                num_hidden_layers: 30,
+                num_attention_heads: 32,
+                num_key_value_heads: 32,
+                head_dim: 128,
+                norm_eps: 1e-6,
+                rope: Rope::DEFAULT,
+                tie_word_embeddings: false,
+            },
+            attention_bias: false,
+            mlp_bias: false,
+        });
+        let footprint = |replicas, tokens, scored| {
+            Footprint::new(&architecture, replicas, Kind::BFloat16, tokens, scored)
+        };
+        let cached = 2 * 30 * 4096 * 2;
+        let logits = 102_400 * (2 + 4 + 24);
+        let one = footprint(1, 384, 1);
+        assert_eq!(one.row, 384 * cached + logits);
+        assert_eq!(footprint(1, 384, 10).row, 384 * cached + 10 * logits);
+        // Attention's width: twice the stream, twice q, k and v, and what is mixed; the gated
+        // layer's: the stream three times, gate, up and their product.
+        let widest = 2 * (2 * 4096 + (2 * 3 * 4096 + 4096).max(4096 + 3 * 11_008));
+        assert_eq!(one.fixed, PROMPT_TOKENS as u64 * widest);
+        let stacked = footprint(2, 384, 1);
+        assert_eq!((stacked.fixed, stacked.row), (0, one.row + 384 * widest));
+    }
+}
