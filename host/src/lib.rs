@@ -33,6 +33,7 @@ pub mod lab;
 pub mod organism;
 mod plugins;
 mod report;
+mod slurm;
 mod speed;
 mod task;
 pub mod toml_file;

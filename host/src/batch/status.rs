@@ -1,7 +1,7 @@
 //! The status of a run: what is done, running, failed and missing, from its folder alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -13,6 +13,7 @@ use crate::journal::{self, Brief, Manifest, RunHypothesis};
 use crate::lab::{Member, Outcome};
 use crate::organism::{self, Key};
 use crate::plugins::Roots;
+use crate::slurm::{self, Job, JobStatus, TaskState};
 
 /// How a run is.
 #[derive(Clone, Debug, Serialize)]
@@ -25,8 +26,13 @@ pub struct Status {
     pub processes: Vec<Process>,
     /// Trials that failed, by hypothesis, arm, seed and draw.
     pub failures: Vec<Failure>,
+    /// Slurm's jobs for it, the last one first, without what a later one does again.
+    pub jobs: Vec<JobStatus>,
     /// What to do next.
     pub next: String,
+    /// The seeds of which trials aren't in the journal.
+    #[serde(skip)]
+    open: BTreeSet<u32>,
 }
 
 /// Numbers of trials; each is in one of `done`, `failed`, `running` and `missing`.
@@ -71,6 +77,8 @@ pub struct Failure {
     pub draw: u32,
     /// Why.
     pub reason: String,
+    /// The log of the Slurm task that it failed in.
+    pub log: Option<PathBuf>,
 }
 
 /// What the journal says of the trials that it holds: nothing, or why they failed.
@@ -82,7 +90,14 @@ impl Status {
     /// # Errors
     /// Where it holds no readable run.
     pub fn of(run: &Path, roots: &Roots) -> Result<Self> {
-        let manifest = Manifest::read(run)?;
+        let records = Job::all(run)?;
+        let manifest = match (Manifest::read(run), records.first()) {
+            (Ok(manifest), _) => manifest,
+            (Err(_), Some(job)) if !run.join("manifest.json").exists() => {
+                return Self::before_the_first_task(run, job);
+            }
+            (Err(error), _) => return Err(error),
+        };
         let outcomes = outcomes(&run.join("journal"))?;
         let processes = processes(run)?;
         let mut at_work = BTreeSet::new();
@@ -99,20 +114,45 @@ impl Status {
         }
         let mut status = Self {
             hypotheses: Vec::new(),
-            all: Counts {
-                name: "in all".to_string(),
-                ..Counts::default()
-            },
+            all: in_all(0),
             processes: processes.clone(),
             failures: Vec::new(),
+            jobs: Vec::new(),
             next: String::new(),
+            open: BTreeSet::new(),
         };
         for hypothesis in &manifest.hypotheses {
             status.count(&manifest, hypothesis, &outcomes, &at_work);
         }
+        for failure in &mut status.failures {
+            let logs = records
+                .iter()
+                .filter_map(|job| job.log_of(run, failure.seed, &manifest));
+            failure.log = logs.take(1).next();
+        }
         status.failures.sort();
+        status.jobs = slurm::jobs(run, Some(&manifest), &status.open)?;
         status.next = status.advice(run, &command(run, &manifest, roots));
         Ok(status)
+    }
+
+    /// A run that was submitted, and of which no task has started.
+    fn before_the_first_task(run: &Path, job: &Job) -> Result<Self> {
+        let jobs = slurm::jobs(run, None, &BTreeSet::new())?;
+        let status = Self {
+            hypotheses: Vec::new(),
+            all: Counts {
+                missing: job.trials,
+                ..in_all(job.trials)
+            },
+            processes: Vec::new(),
+            failures: Vec::new(),
+            jobs,
+            next: String::new(),
+            open: BTreeSet::new(),
+        };
+        let next = status.advice_on_jobs(run).unwrap_or_default();
+        Ok(Self { next, ..status })
     }
 
     /// Whether every trial is in the journal and went well.
@@ -151,10 +191,16 @@ impl Status {
                             seed,
                             draw,
                             reason: reason.clone(),
+                            log: None,
                         });
                     }
-                    None if at_work.contains(&at) => counts.running += 1,
-                    None => counts.missing += 1,
+                    None => {
+                        self.open.insert(seed);
+                        match at_work.contains(&at) {
+                            true => counts.running += 1,
+                            false => counts.missing += 1,
+                        }
+                    }
                 }
             }
         }
@@ -169,6 +215,9 @@ impl Status {
 
     /// What to do next, with the command that does it.
     fn advice(&self, run: &Path, command: &str) -> String {
+        if let Some(advice) = self.advice_on_jobs(run) {
+            return advice;
+        }
         let live: Vec<&Process> = self.processes.iter().filter(|p| p.alive).collect();
         let shards = live.iter().any(|process| process.claim.shard.is_some());
         let Counts {
@@ -197,6 +246,42 @@ impl Status {
             (0, ..) => format!("`{command} --retry-failed` runs the failed trials again"),
             _ => format!("`{command}` goes on where it stopped"),
         }
+    }
+
+    /// The same for a run that Slurm has.
+    fn advice_on_jobs(&self, run: &Path) -> Option<String> {
+        let job = self.jobs.first()?;
+        let tasks = self.jobs.iter().flat_map(|job| &job.tasks);
+        let live =
+            tasks.filter(|task| matches!(task.state, TaskState::Running | TaskState::Queued));
+        let live = live.count();
+        let report = match job.report.filter(|_| job.reports == Some(true)) {
+            Some(report) => format!("job {report} reports at their end"),
+            None => format!("then `picklock report {}`", run.display()),
+        };
+        let submit = format!("`picklock submit --slurm {}", run.display());
+        let at_work = self.processes.iter().any(|process| process.alive);
+        match (live, job.reports, self.all.missing) {
+            (1.., ..) => Some(format!(
+                "wait for the {live} tasks that wait or run; {report}"
+            )),
+            (0, Some(true), 0) => Some("wait for the job that reports".to_string()),
+            _ if at_work => None,
+            (0, _, 1..) => Some(format!("{submit}` sends what is missing again")),
+            (0, _, 0) if self.all.failed > 0 => Some(format!(
+                "{submit} --retry-failed` runs the failed trials again"
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// The sum of all hypotheses, of so many trials.
+fn in_all(trials: usize) -> Counts {
+    Counts {
+        name: "in all".to_string(),
+        trials,
+        ..Counts::default()
     }
 }
 

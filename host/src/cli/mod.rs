@@ -3,6 +3,7 @@
 mod bench;
 mod cache;
 mod compare;
+mod experiment;
 mod new;
 mod number;
 mod plan;
@@ -12,6 +13,7 @@ mod report;
 mod run;
 mod show;
 mod status;
+mod submit;
 mod table;
 
 use std::path::PathBuf;
@@ -43,6 +45,7 @@ enum Command {
     Show(show::Show),
     Compare(compare::Compare),
     Status(status::StatusOf),
+    Submit(submit::Submit),
     Cache(cache::CacheOf),
     Bench(bench::Bench),
     New(new::New),
@@ -76,6 +79,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Show(show) => show.main(),
         Command::Compare(compare) => compare.main(),
         Command::Status(status) => status.main(&roots),
+        Command::Submit(submit) => submit.main(&roots),
         Command::Cache(cache) => cache.main(),
         Command::Bench(bench) => bench.main(&roots),
         Command::New(new) => new.main(&roots),

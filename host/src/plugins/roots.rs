@@ -12,6 +12,14 @@ pub struct Root {
 }
 
 impl Root {
+    /// A folder that is no workspace.
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+            workspace: false,
+        }
+    }
+
     /// Whether it is a workspace, whose plugins cargo builds.
     pub fn is_workspace(&self) -> bool {
         self.workspace
@@ -98,10 +106,7 @@ impl Roots {
             let folder = file.parent()?.parent()?.join("share/picklock");
             folder.is_dir().then_some(folder)
         });
-        roots.extend(beside.map(|folder| Root {
-            folder,
-            workspace: false,
-        }));
+        roots.extend(beside.map(|folder| Root::at(&folder)));
         Ok(Self { roots })
     }
 
@@ -163,10 +168,7 @@ impl Roots {
 fn named_root(folder: PathBuf, source: &str) -> Result<Root> {
     let problem = match std::fs::metadata(&folder) {
         Ok(data) if data.is_dir() => {
-            return Ok(Root {
-                folder,
-                workspace: false,
-            });
+            return Ok(Root::at(&folder));
         }
         Ok(_) => "is no folder",
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "no such folder",
