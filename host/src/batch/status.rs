@@ -261,6 +261,11 @@ impl Status {
         };
         let submit = format!("`picklock submit --slurm {}", run.display());
         let at_work = self.processes.iter().any(|process| process.alive);
+        if job.unknown.is_some() {
+            let run = run.display();
+            let advice = format!("on a login node, `picklock status {run}` says how its tasks are");
+            return (!at_work && self.all.missing > 0).then_some(advice);
+        }
         match (live, job.reports, self.all.missing) {
             (1.., ..) => Some(format!(
                 "wait for the {live} tasks that wait or run; {report}"

@@ -11,10 +11,13 @@ use crate::error::{Error, Result};
 pub fn ask(program: &str, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
     let output = command.args(arguments).stdin(Stdio::null()).output();
+    let elsewhere = match program {
+        "sbatch" => "; --dry-run prints the script anywhere",
+        _ => "",
+    };
     let output = output.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::Usage(format!(
-            "no {program} on the PATH; this is for a login node of a Slurm cluster \
-             (--dry-run prints the script anywhere)"
+            "no {program} on the PATH; this is for a login node of a Slurm cluster{elsewhere}"
         )),
         _ => Error::Usage(format!("{program}: can't start: {error}")),
     })?;

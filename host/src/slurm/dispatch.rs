@@ -12,7 +12,7 @@ use super::{pinned, queue};
 use crate::batch::{Place, Planned, Prepared, Request, Shard, claimed_whole, readable, set_aside};
 use crate::error::{Error, Result};
 use crate::journal::write_atomically;
-use crate::organism::Cache;
+use crate::organism::{self, Cache};
 use crate::plugins::Roots;
 
 /// How long a task should take at least: Slurm needs seconds for each, and so does its start.
@@ -63,6 +63,7 @@ pub fn submit(mut submission: Submission, roots: &Roots) -> Result<Submitted> {
         prepared: &prepared,
         planned: &planned,
         open: &open,
+        roots,
     };
     dispatch.announce();
     match (open.nothing(&prepared.path), dry_run) {
@@ -182,6 +183,7 @@ struct Dispatch<'a> {
     prepared: &'a Prepared,
     planned: &'a Planned,
     open: &'a Open,
+    roots: &'a Roots,
 }
 
 impl Dispatch<'_> {
@@ -232,7 +234,8 @@ impl Dispatch<'_> {
             let count = set_aside(self.prepared)?;
             tell!("{count} failed trials are run again");
         }
-        pinned::write(self.prepared)?;
+        let preset = organism::preset(self.submission.request.organism, self.roots);
+        pinned::write(self.prepared, preset.as_deref())?;
         let folder = run.join(FOLDER);
         let [tasks, report] = ["tasks.sh", "report.sh"].map(|name| folder.join(name));
         self.scripts(|scripts| {

@@ -1,5 +1,5 @@
 //! What a submitted run is made of, kept in its folder: tasks that start hours later, on nodes without
-//! cargo, run the plugins and pre-registrations of the moment when it was submitted.
+//! cargo, run the plugins, pre-registrations and preset of the moment when it was submitted.
 
 use std::path::{Path, PathBuf};
 
@@ -14,13 +14,13 @@ pub fn place(run: &Path) -> PathBuf {
     run.join(FOLDER).join("pinned")
 }
 
-/// Writes it; what is there already stays. Its `plugins.lock` trusts what was admitted now.
+/// Writes it, with the organism's file where that is a preset; what is there already stays. Its `plugins.lock` trusts what was admitted now.
 ///
 /// # Errors
 /// Where it can't be written, or a plugin has changed since it was admitted.
-pub fn write(prepared: &Prepared) -> Result<()> {
+pub fn write(prepared: &Prepared, preset: Option<&Path>) -> Result<()> {
     let root = Root::at(&place(&prepared.path));
-    for folder in [root.plugins(), root.hypotheses()] {
+    for folder in [root.plugins(), root.hypotheses(), root.organisms()] {
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder, "make the folder"))?;
     }
     let manifest = &prepared.manifest;
@@ -31,6 +31,10 @@ pub fn write(prepared: &Prepared) -> Result<()> {
                 .join(format!("{}.toml", registration.name));
             put(&path, registration.text.as_bytes())?;
         }
+    }
+    if let Some((preset, name)) = preset.and_then(|preset| Some((preset, preset.file_name()?))) {
+        let text = std::fs::read(preset).map_err(Error::io(preset, "read"))?;
+        put(&root.organisms().join(name), &text)?;
     }
     let mut trusted = TrustList::of(&root)?;
     for (name, path) in &prepared.plugins {
