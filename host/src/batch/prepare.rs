@@ -22,6 +22,7 @@ use crate::journal::{self, Brief, Manifest, Trial};
 use crate::lab::Outcome;
 use crate::organism::{self, Cache, Key, Rule};
 use crate::plugins::Roots;
+use crate::slurm;
 
 /// What is asked for.
 #[expect(
@@ -167,6 +168,7 @@ impl Request<'_> {
             chosen: &chosen,
             all: &all,
             before: &manifest.hypotheses,
+            joins: self.shard.is_some(),
         };
         let Enlisted {
             hypotheses,
@@ -251,7 +253,11 @@ impl Prepared {
         if planned.plan.cohorts() == 0 {
             return Ok(planned);
         }
-        let rehearsed = self.rehearse(&mut planned.guessed)?;
+        let rehearsed = match slurm::is_task() {
+            // Nobody waits for what a task's log says of its time, and its start should cost little.
+            true => Rehearsed::new(),
+            false => self.rehearse(&mut planned.guessed)?,
+        };
         let basis = Basis {
             manifest: &self.manifest,
             rehearsed: &rehearsed,

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::experiment::Experiment;
 use crate::batch::{self, Event, Request, Shard};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plugins::Roots;
 
 /// Run hypotheses on an organism and judge them; the same command again goes on where it stopped.
@@ -38,6 +38,9 @@ pub struct Run {
     /// Move an old run folder aside and start afresh.
     #[arg(long)]
     fresh: bool,
+    /// The version of the picklock that submitted this, where one did: another one is refused.
+    #[arg(long, value_name = "VERSION", hide = true)]
+    submitted_by: Option<String>,
     /// Only say what would be run and what it would cost, as `picklock plan`.
     #[arg(long)]
     dry_run: bool,
@@ -49,6 +52,7 @@ impl Run {
     /// # Errors
     /// Where the input is bad, or the run can't go on.
     pub fn main(&self, roots: &Roots) -> Result<bool> {
+        self.check_version()?;
         match self.dry_run {
             true => self.outlook(None, roots),
             false => self.told(batch::run(&self.request(), roots)),
@@ -65,6 +69,18 @@ impl Run {
             ..self.request()
         };
         self.told(batch::outlook(&request, from, roots))
+    }
+
+    /// Refuses to run what another picklock has submitted.
+    fn check_version(&self) -> Result<()> {
+        let this = env!("CARGO_PKG_VERSION");
+        let other = self.submitted_by.as_ref().filter(|other| *other != this);
+        other.map_or(Ok(()), |other| {
+            Err(Error::Usage(format!(
+                "this is picklock {this}, and the run was submitted by picklock {other}; give both the \
+                 same one (`picklock` in slurm.toml says where nodes find it)"
+            )))
+        })
     }
 
     /// Tells an error to machines too.

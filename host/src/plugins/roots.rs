@@ -91,7 +91,7 @@ impl Roots {
         let set = set.filter(|folder| !folder.as_os_str().is_empty());
         let given = given.iter().cloned().map(|folder| (folder, "--plugins"));
         let named = given.chain(set.map(|folder| (folder, "PICKLOCK_PLUGINS")));
-        let named = named.map(|(folder, source)| named_root(folder, source));
+        let named = named.map(|(folder, source)| named_root(&folder, source));
         let mut roots: Vec<Root> = named.collect::<Result<_>>()?;
         if let Some(folder) = std::env::current_dir()
             .ok()
@@ -165,14 +165,14 @@ impl Roots {
 }
 
 /// The root that `source` names.
-fn named_root(folder: PathBuf, source: &str) -> Result<Root> {
-    let problem = match std::fs::metadata(&folder) {
+fn named_root(folder: &Path, source: &str) -> Result<Root> {
+    let problem = match std::fs::metadata(folder) {
         Ok(data) if data.is_dir() => {
-            return Ok(Root::at(&folder));
+            return Ok(Root::at(folder));
         }
         Ok(_) => "is no folder",
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "no such folder",
-        Err(error) => return Err(Error::io(&folder, "look into it")(error)),
+        Err(error) => return Err(Error::io(folder, "look into it")(error)),
     };
     Err(Error::Usage(format!(
         "{source}: {}: {problem}; expected one with plugins/, hypotheses/ and organisms/",

@@ -90,12 +90,10 @@ struct Open {
 impl Open {
     fn of(submission: &Submission, prepared: &Prepared, planned: &Planned) -> Result<Self> {
         let jobs = Job::all(&prepared.path)?;
-        let live = match jobs.is_empty() || submission.request.dry_run {
+        let ids: Vec<u64> = jobs.iter().map(|job| job.job).collect();
+        let live = match submission.request.dry_run {
             true => Vec::new(),
-            false => {
-                let ids: Vec<u64> = jobs.iter().map(|job| job.job).collect();
-                live(&jobs, &queue::look(&ids)?)
-            }
+            false => live(&jobs, &queue::look(&ids)?),
         };
         let of = cut(submission, prepared, planned, jobs.first())?;
         if let Some((job, _)) = live.iter().find(|(job, _)| job.of != of) {

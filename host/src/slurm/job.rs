@@ -86,7 +86,10 @@ impl Job {
         };
         let record = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| name.starts_with("job-") && name.ends_with(".json"))
+            let json = path
+                .extension()
+                .is_some_and(|extension| extension == "json");
+            json && name.is_some_and(|name| name.starts_with("job-"))
         };
         let paths = entries.flatten().map(|entry| entry.path());
         let jobs = paths.filter(record).map(|path| read(&path));

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::job::{Asked, FOLDER, ranges};
 use super::profile::Profile;
 
-/// This picklock, as `picklock --version` names it.
-const VERSION: &str = concat!("picklock ", env!("CARGO_PKG_VERSION"));
+/// This picklock's version.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What the scripts of a run say. Paths are absolute.
 pub struct Scripts<'a> {
@@ -71,7 +71,7 @@ impl Scripts<'_> {
                  exec scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"\n\
              fi\n\
              exit $code\n",
-            self.beginning(&about, options)
+            self.beginning(&about, &options)
         )
     }
 
@@ -89,7 +89,7 @@ impl Scripts<'_> {
         let run = quoted(&self.run.display().to_string());
         format!(
             "{}\nexec \"$picklock\" report {run}\n",
-            self.beginning(&about, options)
+            self.beginning(&about, &options)
         )
     }
 
@@ -112,8 +112,8 @@ impl Scripts<'_> {
         options
     }
 
-    /// The head of a script, to where picklock has been found.
-    fn beginning(&self, about: &str, options: Vec<String>) -> String {
+    /// The head of a script, to where picklock is found.
+    fn beginning(&self, about: &str, options: &[String]) -> String {
         let Profile {
             modules,
             environment,
@@ -121,7 +121,7 @@ impl Scripts<'_> {
             ..
         } = self.profile;
         let path = |path: &Path| quoted(&path.display().to_string());
-        let mut text = format!("#!/bin/bash\n{about}\n# Written by {VERSION}.\n");
+        let mut text = format!("#!/bin/bash\n{about}\n# Written by picklock {VERSION}.\n");
         for option in options.iter().chain(sbatch) {
             // Writing to a string can't fail.
             let _ = writeln!(text, "#SBATCH {option}");
@@ -134,19 +134,7 @@ impl Scripts<'_> {
         for line in environment {
             let _ = writeln!(text, "{line}");
         }
-        let _ = write!(
-            text,
-            "\npicklock={}\n\
-             found=$(\"$picklock\" --version 2>&1) || {{\n    \
-                 echo \"picklock: can't be run on $(hostname): $found; say in slurm.toml where the nodes find it\" >&2\n    \
-                 exit 2\n\
-             }}\n\
-             if [ \"$found\" != '{VERSION}' ]; then\n    \
-                 echo \"picklock: $(hostname) has $found, this was submitted by {VERSION}; give both the same one\" >&2\n    \
-                 exit 2\n\
-             fi\n",
-            path(self.picklock)
-        );
+        let _ = write!(text, "\npicklock={}\n", path(self.picklock));
         text
     }
 
@@ -169,7 +157,7 @@ impl Scripts<'_> {
         format!(
             "\"$picklock\" run {} --organism {} --seeds {seeds} --draws {draws} --root-seed {root_seed} --width {width} \\\n    \
              {devices} --plugins {} --no-build \\\n    \
-             --out {} --shard \"$SLURM_ARRAY_TASK_ID/{of}\"",
+             --out {} --shard \"$SLURM_ARRAY_TASK_ID/{of}\" --submitted-by {VERSION}",
             names.join(" "),
             quoted(organism),
             quoted(&self.pinned.display().to_string()),
