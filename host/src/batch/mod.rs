@@ -2,6 +2,7 @@
 //! holds them all.
 
 mod adopt;
+mod advice;
 mod claim;
 mod describe;
 mod enlist;

@@ -5,18 +5,15 @@ use std::path::{Path, PathBuf};
 
 use super::client;
 use super::job::{Asked, FOLDER, Job};
+use super::open::Open;
+use super::pinned;
 use super::profile::Profile;
 use super::script::Scripts;
-use super::tasks::live;
-use super::{pinned, queue};
-use crate::batch::{Place, Planned, Prepared, Request, Shard, claimed_whole, readable, set_aside};
+use crate::batch::{Place, Planned, Prepared, Request, claimed_whole, readable, set_aside};
 use crate::error::{Error, Result};
 use crate::journal::write_atomically;
 use crate::organism::{self, Cache};
 use crate::plugins::Roots;
-
-/// How long a task should take at least: Slurm needs seconds for each, and so does its start.
-const LEAST: f64 = 300.0;
 
 /// What is to be submitted.
 pub struct Submission<'a> {
@@ -72,106 +69,6 @@ pub fn submit(mut submission: Submission, roots: &Roots) -> Result<Submitted> {
             dispatch.scripts(|scripts| scripts.tasks(&open.tasks, open.of))?,
         )),
         (None, false) => Ok(Submitted::Job(dispatch.hand_over()?, prepared.path.clone())),
-    }
-}
-
-/// The tasks of a run that have something left to do.
-struct Open {
-    /// How many shards the run is cut into.
-    of: u32,
-    /// Those that have something left, and are not under way.
-    tasks: Vec<u32>,
-    /// Those that wait or run.
-    live: Vec<String>,
-    /// Jobs that have such tasks.
-    before: Vec<u64>,
-}
-
-impl Open {
-    fn of(submission: &Submission, prepared: &Prepared, planned: &Planned) -> Result<Self> {
-        let jobs = Job::all(&prepared.path)?;
-        let ids: Vec<u64> = jobs.iter().map(|job| job.job).collect();
-        let live = match submission.request.dry_run {
-            true => Vec::new(),
-            false => live(&jobs, &queue::look(&ids)?),
-        };
-        let of = cut(submission, prepared, planned, jobs.first())?;
-        if let Some((job, _)) = live.iter().find(|(job, _)| job.of != of) {
-            return Err(Error::Usage(format!(
-                "job {} has {} tasks in the queue, cut otherwise than into {of}; wait for it, give \
-                 --array-size {}, or give first: scancel {}",
-                job.job, job.of, job.of, job.job
-            )));
-        }
-        let under_way = |task: &u32| live.iter().any(|(_, live)| live == task);
-        let has_work = |task: &u32| {
-            let shard = Shard { index: *task, of };
-            shard
-                .share(planned.plan.clone(), &prepared.manifest)
-                .cohorts()
-                > 0
-        };
-        let mut before: Vec<u64> = live.iter().map(|(job, _)| job.job).collect();
-        before.dedup();
-        Ok(Self {
-            of,
-            tasks: (1..=of)
-                .filter(|task| !under_way(task) && has_work(task))
-                .collect(),
-            live: live.iter().map(|(job, task)| job.task(*task)).collect(),
-            before,
-        })
-    }
-
-    /// Why there is nothing to submit.
-    fn nothing(&self, run: &Path) -> Option<String> {
-        let run = run.display();
-        match (self.tasks.is_empty(), self.live.len()) {
-            (false, _) => None,
-            (true, 0) => Some(format!(
-                "nothing to submit: all trials are in the journal; `picklock report {run}` reports"
-            )),
-            (true, live) => Some(format!(
-                "nothing to submit: what is missing is under way in {live} tasks; `picklock status {run}`"
-            )),
-        }
-    }
-}
-
-/// Into how many tasks a run is cut: as before where it goes on, as asked, or so that each takes some
-/// minutes; never more than it has blocks.
-fn cut(
-    submission: &Submission,
-    prepared: &Prepared,
-    planned: &Planned,
-    before: Option<&Job>,
-) -> Result<u32> {
-    let manifest = &prepared.manifest;
-    let blocks = manifest
-        .seeds
-        .div_ceil(manifest.geometry.seeds_per_block.max(1));
-    let limit = client::largest_array();
-    match (submission.array_size, limit) {
-        (Some(asked), Some(limit)) if asked > limit => Err(Error::Usage(format!(
-            "--array-size {asked}: this cluster takes arrays of at most {limit} tasks (MaxArraySize {}); \
-             give at most that",
-            limit + 1
-        ))),
-        (Some(asked), _) => {
-            if asked > blocks {
-                tell!("{asked} tasks are more than the {blocks} blocks of the run: {blocks} it is");
-            }
-            Ok(asked.min(blocks))
-        }
-        (None, _) if before.is_some() => Ok(before.map_or(1, |job| job.of)),
-        (None, limit) => {
-            let tasks = ((planned.costs.total() / LEAST) as u32).clamp(1, blocks);
-            let most = limit.unwrap_or(tasks);
-            if tasks > most {
-                tell!("{most} tasks: this cluster takes no larger arrays (MaxArraySize)");
-            }
-            Ok(tasks.min(most))
-        }
     }
 }
 

@@ -5,6 +5,7 @@ mod allocation;
 mod client;
 mod dispatch;
 mod job;
+mod open;
 mod pinned;
 mod profile;
 mod queue;
