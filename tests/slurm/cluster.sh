@@ -69,7 +69,7 @@ wait_for() {
     tries=0
     until "$@" >/dev/null 2>&1; do
         tries=$((tries + 1))
-        [ $tries -lt 150 ] || { echo "no $what after 30 s; see $dir/*.log"; exit 1; }
+        [ $tries -lt 150 ] || { echo "no $what after 30 s; see $dir/*.log"; stop; exit 1; }
         sleep 0.2
     done
 }

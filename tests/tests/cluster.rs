@@ -47,28 +47,24 @@ impl Cluster {
         // The daemons' own users read there.
         let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(place.path(""), readable).unwrap();
-        let cluster = Self {
-            folder: place.path("slurm"),
-            environment: place.path("slurm/slurm.conf").display().to_string(),
-            place,
-        };
-        let done = cluster.script(&["start"], &[]);
+        let folder = place.path("slurm");
+        let done = script(&["start"], &folder, &[]);
         if done.code == Some(77) {
             skipped(done.stdout.trim());
             return None;
         }
         assert_eq!(done.code, Some(0), "{done:?}");
-        Some(cluster)
+        let environment = folder.join("slurm.conf").display().to_string();
+        Some(Self {
+            place,
+            folder,
+            environment,
+        })
     }
 
-    fn script(&self, words: &[&str], wrapper: &[&str]) -> Done {
-        let script = workspace()
-            .join("tests/slurm/cluster.sh")
-            .display()
-            .to_string();
-        let folder = self.folder.display().to_string();
-        let command = [wrapper, &["sh", &script, words[0], &folder], &words[1..]].concat();
-        Done::of(Command::new(command[0]).args(&command[1..]))
+    /// Starts a node's daemon.
+    fn node(&self, name: &str, wrapper: &[&str]) -> Done {
+        script(&["node", name], &self.folder, wrapper)
     }
 
     fn picklock(&self, arguments: &[&str]) -> Done {
@@ -150,13 +146,23 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.slurm("scancel", &["--user=root"]);
+        // Whatever a test that failed has left, and without another panic.
+        self.asked("scancel", &["--user=root"]);
         let start = Instant::now();
-        while !self.slurm("squeue", &["--noheader"]).is_empty() && start.elapsed() < PATIENCE {
+        let busy = || !self.asked("squeue", &["--noheader"]).stdout.is_empty();
+        while busy() && start.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(200));
         }
-        self.script(&["stop"], &[]);
+        script(&["stop"], &self.folder, &[]);
     }
+}
+
+/// `WRAPPER... sh cluster.sh WORD FOLDER MORE`, to its end.
+fn script(words: &[&str], folder: &Path, wrapper: &[&str]) -> Done {
+    let script = workspace().join("tests/slurm/cluster.sh");
+    let [script, folder] = [script.as_path(), folder].map(|path: &Path| path.display().to_string());
+    let command = [wrapper, &["sh", &script, words[0], &folder], &words[1..]].concat();
+    Done::of(Command::new(command[0]).args(&command[1..]))
 }
 
 /// Files that derive from the journal.
@@ -252,7 +258,7 @@ fn preempted_and_with_a_node_lost_it_ends_in_the_bytes_of_one_run() {
         "{node} is down: {}",
         cluster.picklock(&["status", "o"]).stdout
     );
-    cluster.script(&["node", &node], &[]).ok();
+    cluster.node(&node, &[]).ok();
 
     cluster.wait_for_the_report();
     let (here, alone) = (derived(&cluster.place.here("o")), cluster.alone());
@@ -285,10 +291,7 @@ fn what_goes_wrong_on_a_node_is_one_line_of_status_and_costs_its_tasks_alone() {
             "mount --make-rprivate / && mount -t tmpfs -o size={size} none '{}' && exec \"$@\"",
             cluster.place.path(folder).display()
         );
-        let done = cluster.script(
-            &["node", node],
-            &["unshare", "-m", "sh", "-c", &mount, "sh"],
-        );
+        let done = cluster.node(node, &["unshare", "-m", "sh", "-c", &mount, "sh"]);
         if done.code != Some(0) {
             return skipped(&format!("no mounts here: {}", done.stderr.trim()));
         }

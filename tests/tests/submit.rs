@@ -292,6 +292,19 @@ fn bad_input_is_one_line_and_nothing_is_lost() {
     let refusal = place.picklock(&["submit", "core"]).refusal().to_string();
     assert!(refusal.contains("--slurm"), "{refusal}");
 
+    let on_what_slurm_gave = ["core", "--devices", "slurm"];
+    let refusal = place.run(&on_what_slurm_gave).refusal().to_string();
+    let expected =
+        "--devices slurm: no Slurm job here, as SLURM_JOB_ID is not set, or give --devices cpu";
+    assert_eq!(refusal, expected);
+    let job = [("SLURM_JOB_ID", "5")];
+    let refusal = place
+        .run_with(&job, &on_what_slurm_gave)
+        .refusal()
+        .to_string();
+    let expected = "--devices slurm: Slurm gave this job no GPU; ask for one with --gres gpu:1";
+    assert!(refusal.starts_with(expected), "{refusal}");
+
     slurm.submit(&RUN).ok();
     let refusal = slurm
         .submit(&["o", "--organism", "micro"])
