@@ -9,7 +9,7 @@ use picklock_tests::{FakeSlurm, Place, children, tables, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// Four blocks of 8 cohorts.
+/// Four blocks of 8 cohorts of one trial.
 const RUN: [&str; 11] = [
     "core",
     "--organism",
@@ -17,9 +17,9 @@ const RUN: [&str; 11] = [
     "--seeds",
     "4",
     "--draws",
-    "2",
+    "1",
     "--width",
-    "2",
+    "1",
     "--out",
     "o",
 ];
@@ -221,7 +221,7 @@ fn a_profile_speaks_where_flags_are_silent() {
     slurm.submit(&with(&[])).ok();
     let report = std::fs::read_to_string(place.here("o/slurm/report.sh")).unwrap();
     assert!(
-        report.contains("\n#SBATCH --partition=login\n") && !report.contains("--gres"),
+        report.contains("\n#SBATCH --partition=login\n") && !report.contains("--gres") && !report.contains("--qos"),
         "{report}"
     );
     place.write(profile, "# ours\npartitoin = \"cpu\"\n");

@@ -45,6 +45,7 @@ impl Scripts<'_> {
         } = self.profile;
         options.extend(option("partition", partition.as_deref()));
         options.extend(option("gres", gres.as_deref()));
+        options.extend(self.profile.sbatch.iter().cloned());
         let run = self.run.display();
         let about = format!(
             "# One of {of} parts of the run in {run} for each task.\n\
@@ -83,6 +84,10 @@ impl Scripts<'_> {
             report_partition,
             ..
         } = self.profile;
+        if report_partition.is_none() {
+            // Elsewhere they need not make sense.
+            options.extend(self.profile.sbatch.iter().cloned());
+        }
         let partition = report_partition.as_ref().or(partition.as_ref());
         options.extend(option("partition", partition.map(String::as_str)));
         let about = format!("# Reports on the run in {}.", self.run.display());
@@ -117,12 +122,11 @@ impl Scripts<'_> {
         let Profile {
             modules,
             environment,
-            sbatch,
             ..
         } = self.profile;
         let path = |path: &Path| quoted(&path.display().to_string());
         let mut text = format!("#!/bin/bash\n{about}\n# Written by picklock {VERSION}.\n");
-        for option in options.iter().chain(sbatch) {
+        for option in options {
             // Writing to a string can't fail.
             let _ = writeln!(text, "#SBATCH {option}");
         }

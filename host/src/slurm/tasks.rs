@@ -168,13 +168,15 @@ impl Look<'_> {
         let state = entry.map(|entry| entry.state.as_str());
         let state = state.filter(|state| !["COMPLETED", "FAILED"].contains(state));
         let Some(said) = tail(log) else {
-            let node = entry.map_or("its node", |entry| entry.node.as_str());
-            return match state {
-                Some(state) => format!("{state}, before it wrote a log"),
-                None => format!(
-                    "left no log: {node} can't see {}; choose a folder on a disk that all nodes share (--out)",
-                    self.run.display()
+            let run = self.run.display();
+            return match (state, entry) {
+                (Some(state), _) => format!("{state}, before it wrote a log"),
+                (None, Some(Entry { node, .. })) => format!(
+                    "left no log: {node} can't see {run}; choose a folder on a disk that all nodes share (--out)"
                 ),
+                (None, None) => {
+                    format!("left no log, and Slurm no longer knows why; nodes must see {run}")
+                }
             };
         };
         let last = last_words(&said)
