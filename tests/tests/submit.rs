@@ -221,7 +221,9 @@ fn a_profile_speaks_where_flags_are_silent() {
     slurm.submit(&with(&[])).ok();
     let report = std::fs::read_to_string(place.here("o/slurm/report.sh")).unwrap();
     assert!(
-        report.contains("\n#SBATCH --partition=login\n") && !report.contains("--gres") && !report.contains("--qos"),
+        report.contains("\n#SBATCH --partition=login\n")
+            && !report.contains("--gres")
+            && !report.contains("--qos"),
         "{report}"
     );
     place.write(profile, "# ours\npartitoin = \"cpu\"\n");

@@ -7,6 +7,7 @@ use super::job::FOLDER;
 use crate::batch::{Prepared, unchanged};
 use crate::error::{Error, Result};
 use crate::journal::write_atomically;
+use crate::organism::Organism;
 use crate::plugins::{Root, TrustList};
 
 /// Where it lies: a folder as `--plugins` takes it.
@@ -34,7 +35,12 @@ pub fn write(prepared: &Prepared, preset: Option<&Path>) -> Result<()> {
     }
     if let Some((preset, name)) = preset.and_then(|preset| Some((preset, preset.file_name()?))) {
         let text = std::fs::read(preset).map_err(Error::io(preset, "read"))?;
-        put(&root.organisms().join(name), &text)?;
+        let copy = root.organisms().join(name);
+        put(&copy, &text)?;
+        // One that names a checkpoint beside it isn't the same elsewhere.
+        if Organism::read(&copy).ok().as_ref() != Some(&manifest.organism) {
+            std::fs::remove_file(&copy).map_err(Error::io(&copy, "remove"))?;
+        }
     }
     let mut trusted = TrustList::of(&root)?;
     for (name, path) in &prepared.plugins {
