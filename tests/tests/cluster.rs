@@ -76,13 +76,15 @@ impl Cluster {
         self.picklock(&[&["submit", "--slurm", "--no-build"], arguments].concat())
     }
 
-    /// One of Slurm's commands.
+    /// What one of Slurm's commands says.
     fn slurm(&self, command: &str, arguments: &[&str]) -> String {
+        self.asked(command, arguments).ok().stdout
+    }
+
+    fn asked(&self, command: &str, arguments: &[&str]) -> Done {
         let mut command = Command::new(command);
         let command = command.args(arguments).env("SLURM_CONF", &self.environment);
         Done::of(command.current_dir(self.place.path("")))
-            .ok()
-            .stdout
     }
 
     fn status(&self) -> Value {
