@@ -19,10 +19,10 @@ ifeq ($(origin CXX),default)
   endif
 endif
 
-.PHONY: help setup run test soak fuzz golden calibrate dist
+.PHONY: help setup run test test-slurm soak fuzz golden calibrate dist
 
 help: ## Print these lines
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
 setup: ## Look for the tools and install libtorch into .torch; says nothing when all is there
 	@sh host/lm/libtorch.sh
@@ -55,6 +55,10 @@ test: setup ## Format, clippy, docs, build, tests, and whether the tree is as it
 	@if [ ! -e $(seen) ]; then echo 'test: tree: not looked at, as this is no git checkout'; \
 	elif { $(tree); } | diff $(seen) -; then echo 'test: tree: as it was; all is well'; \
 	else echo 'test: tree: the checks changed it, as shown above' >&2; exit 1; fi
+
+test-slurm: setup ## Run the tests on a real Slurm, which is set up on this host (root, slurm-wlm and munge needed)
+	@$(CARGO) build --workspace --all-targets
+	@PICKLOCK_TEST_SLURM=1 $(CARGO) test -p picklock-tests --test cluster -- --nocapture --test-threads 1
 
 golden_venv := $(target)/golden-venv
 golden_pins := host/stats/golden/requirements.txt

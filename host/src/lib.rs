@@ -34,6 +34,7 @@ pub mod organism;
 pub mod plugins;
 mod prompt;
 mod report;
+mod slurm;
 mod speed;
 mod steps;
 mod task;

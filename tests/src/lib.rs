@@ -2,6 +2,7 @@
 //! of some hundred parameters, each in a place of its own. What is tested stands in `tests/`.
 
 mod done;
+mod fake_slurm;
 mod page;
 mod place;
 mod plugin;
@@ -9,6 +10,7 @@ mod running;
 mod table;
 
 pub use done::Done;
+pub use fake_slurm::FakeSlurm;
 pub use page::{Page, Tag};
 pub use place::{MICRO, Place};
 pub use plugin::{built_fixture, built_plugin, patched};

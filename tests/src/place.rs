@@ -148,6 +148,12 @@ impl Place {
         Done::of(self.picklock_command().args(arguments))
     }
 
+    /// The same with these variables set.
+    pub fn picklock_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
+        let variables = variables.iter().copied();
+        Done::of(self.picklock_command().args(arguments).envs(variables))
+    }
+
     /// `picklock run --no-build --organism micro ARGUMENTS`, to its end.
     pub fn run(&self, arguments: &[&str]) -> Done {
         Done::of(&mut self.run_command(arguments))

@@ -10,6 +10,7 @@ use super::shard::Shard;
 use crate::error::{Error, Result};
 use crate::journal::ASIDE;
 use crate::lab::Member;
+use crate::slurm;
 
 /// How often a claim is written at most.
 const EVERY: Duration = Duration::from_millis(500);
@@ -23,6 +24,9 @@ pub struct Claim {
     pub pid: u32,
     /// Its machine.
     pub host: String,
+    /// Its Slurm job, as in `12_3`, where it is one.
+    #[serde(default)]
+    pub job: Option<String>,
     /// When it began, in seconds since 1970.
     pub since: u64,
     /// Its workers that are at a cohort.
@@ -104,6 +108,7 @@ impl Claiming {
             shard: shard.map(|shard| shard.to_string()),
             pid: std::process::id(),
             host: host(),
+            job: slurm::job_here(),
             since: now(),
             workers: Vec::new(),
         };

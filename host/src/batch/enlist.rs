@@ -30,6 +30,9 @@ pub struct Call<'a> {
     pub all: &'a [Registration],
     /// What the manifest said before, where the run goes on.
     pub before: &'a [RunHypothesis],
+    /// Whether a plugin file that the manifest knows is taken as it says there, without being asked
+    /// again: shards start many times, and each start loads libtorch for it.
+    pub joins: bool,
 }
 
 impl Call<'_> {
@@ -47,10 +50,14 @@ impl Call<'_> {
             plugins: Vec::new(),
         };
         let mut refusals = Vec::new();
-        for (name, admitted) in names.iter().zip(admit(files)?) {
+        for (name, admitted) in names.iter().zip(self.admit(files)?) {
             match admitted {
                 Ok((file, declared)) => {
-                    enlisted.hypotheses.push(self.admitted(&file, &declared)?);
+                    let hypothesis = match self.known(&file) {
+                        Some(known) => known.clone(),
+                        None => self.admitted(&file, &declared)?,
+                    };
+                    enlisted.hypotheses.push(hypothesis);
                     enlisted.plugins.push((name.clone(), file.path));
                 }
                 Err(error) => {
@@ -67,6 +74,36 @@ impl Call<'_> {
             tell!("refused: {error}; the others go on");
         }
         Ok(enlisted)
+    }
+
+    /// Asks the plugins that were found for their arms, but those that are known.
+    fn admit(&self, files: Vec<Result<PluginFile>>) -> Result<Vec<Admission>> {
+        let found = files.iter().flatten();
+        let asked = found.filter(|file| self.known(file).is_none());
+        let asked: Vec<_> = asked
+            .map(|file| (file.path.clone(), file.hash.clone()))
+            .collect();
+        let mut arms = describe(&asked)?.into_iter();
+        let mut admit = |file: Result<PluginFile>| {
+            let file = file?;
+            if self.known(&file).is_some() {
+                return Ok((file, Vec::new()));
+            }
+            let silent = || Err(Error::Worker("said nothing of a plugin".into()));
+            Ok((file, arms.next().unwrap_or_else(silent)?))
+        };
+        Ok(files.into_iter().map(&mut admit).collect())
+    }
+
+    /// What the manifest says of this very file, where that is enough.
+    fn known(&self, file: &PluginFile) -> Option<&RunHypothesis> {
+        let mut before = self.before.iter().filter(|_| self.joins);
+        before.find(|known| {
+            let plugin = known.plugin.as_ref();
+            known.name == file.name
+                && known.refused.is_none()
+                && plugin.is_some_and(|plugin| plugin.file == file.hash)
+        })
     }
 
     fn names(&self) -> Vec<String> {
@@ -128,18 +165,3 @@ impl Call<'_> {
 
 /// A plugin's file and the arms that it declares, or why it is refused.
 type Admission = Result<(PluginFile, Vec<Arm>)>;
-
-/// Asks the plugins that were found for their arms.
-fn admit(files: Vec<Result<PluginFile>>) -> Result<Vec<Admission>> {
-    let found = files.iter().flatten();
-    let found: Vec<_> = found
-        .map(|file| (file.path.clone(), file.hash.clone()))
-        .collect();
-    let mut arms = describe(&found)?.into_iter();
-    let mut admit = |file: Result<PluginFile>| {
-        let file = file?;
-        let silent = || Err(Error::Worker("said nothing of a plugin".into()));
-        Ok((file, arms.next().unwrap_or_else(silent)?))
-    };
-    Ok(files.into_iter().map(&mut admit).collect())
-}

@@ -14,10 +14,14 @@ use super::claim::Claim;
 use super::shard::Shard;
 use crate::error::{Error, Result};
 use crate::journal::ASIDE;
+use crate::slurm;
 
-/// How long a lock is waited for: longer than a status command or the start of another shard holds
+/// How long a lock is waited for outside of Slurm: longer than a status command or the start of another shard holds
 /// it.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often it is tried.
+const TICK: Duration = Duration::from_millis(20);
 
 /// A run's folder, claimed by this process until dropped.
 pub struct RunFolder {
@@ -109,8 +113,18 @@ pub fn held(path: &Path, shard: Option<Shard>) -> Result<bool> {
     match lock.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
+        // Then nobody knows; a claim is taken at its word.
+        Err(TryLockError::Error(error)) if unsupported(&error) => Ok(true),
         Err(TryLockError::Error(error)) => Err(Error::io(&file, "lock")(error)),
     }
+}
+
+/// Why no shard can join, where a whole run is at work in the folder.
+///
+/// # Errors
+/// Where that can't be found out.
+pub fn claimed_whole(path: &Path) -> Result<Option<Error>> {
+    Ok(held(path, None)?.then(|| in_use(path)))
 }
 
 /// Why this folder can't be claimed, as far as that shows before anything is written. With `fresh` an
@@ -209,22 +223,43 @@ fn open(file: &Path) -> Result<File> {
     lock.map_err(Error::io(file, "write"))
 }
 
-/// Tries to lock for a while.
+/// Tries to lock for a while; a task of Slurm's until its time is over.
 fn wait_for(
     mut lock: impl FnMut() -> std::result::Result<(), TryLockError>,
     file: &Path,
 ) -> Result<bool> {
     let start = Instant::now();
+    let mut told = false;
     loop {
         match lock() {
             Ok(()) => return Ok(true),
             Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(TICK);
+            }
+            Err(TryLockError::WouldBlock) if slurm::is_task() => {
+                // Where Slurm has lost a node, what it started there may live on for minutes.
+                if !std::mem::replace(&mut told, true) {
+                    tell!(
+                        "{}: held by another process; waiting for its end",
+                        file.display()
+                    );
+                }
+                std::thread::sleep(PATIENCE);
             }
             Err(TryLockError::WouldBlock) => return Ok(false),
+            // Some file systems of clusters have no locks: then shards do without.
+            Err(TryLockError::Error(error)) if unsupported(&error) => return Ok(true),
             Err(TryLockError::Error(error)) => return Err(Error::io(file, "lock")(error)),
         }
     }
+}
+
+/// Whether a file system has no locks.
+fn unsupported(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let none = [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK];
+    none.iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 fn in_use(path: &Path) -> Error {
@@ -257,7 +292,7 @@ fn sweep(folder: &Path, prefixes: &[&str]) -> Result<()> {
 fn holds_something(path: &Path) -> bool {
     let ours = |name: &str| {
         let hidden = [".lock", ASIDE, Claim::PREFIX];
-        hidden.iter().any(|known| name.starts_with(known)) || name == "journal"
+        hidden.iter().any(|known| name.starts_with(known)) || ["journal", "slurm"].contains(&name)
     };
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
     entries

@@ -146,10 +146,10 @@ impl Handle {
             };
         }
         let (status, killed) = match self.child.wait() {
-            Ok(status) => (
-                status.to_string(),
-                status.signal() == Some(Signal::KILL.as_raw()),
-            ),
+            Ok(status) => {
+                let somebodys = [Signal::KILL, Signal::TERM].map(|signal| Some(signal.as_raw()));
+                (status.to_string(), somebodys.contains(&status.signal()))
+            }
             Err(error) => (error.to_string(), false),
         };
         let reason = match self.last_words() {

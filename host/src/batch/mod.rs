@@ -2,6 +2,7 @@
 //! holds them all.
 
 mod adopt;
+mod advice;
 mod claim;
 mod describe;
 mod enlist;
@@ -31,10 +32,13 @@ mod worker;
 pub use claim::{AtWork, now};
 pub use describe::describe;
 pub use event::Event;
+pub use folder::claimed_whole;
 pub use outlook::outlook;
-pub use prepare::Request;
+pub use prepare::{Place, Planned, Prepared, Request};
+pub use progress::readable;
+pub use retry::set_aside;
 pub use run::run;
 pub use shard::Shard;
 pub use status::{Counts, Failure, Process, Status};
 pub use surroundings::environment;
-pub use worker::main as worker_main;
+pub use worker::{main as worker_main, unchanged};

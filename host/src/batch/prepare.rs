@@ -22,6 +22,7 @@ use crate::journal::{self, Brief, Manifest, Trial};
 use crate::lab::Outcome;
 use crate::organism::{self, Cache, Key, Rule};
 use crate::plugins::Roots;
+use crate::slurm;
 
 /// What is asked for.
 #[expect(
@@ -59,6 +60,22 @@ pub struct Request<'a> {
     pub dry_run: bool,
     /// The root of all random streams.
     pub root_seed: u64,
+    /// Where it is run.
+    pub place: Place,
+}
+
+/// Where a request is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// On this machine.
+    #[default]
+    Here,
+    /// On the nodes of a cluster, whose devices this machine need not have: it is planned as for so
+    /// many GPUs, or for CPUs where that is 0.
+    Nodes {
+        /// GPUs.
+        gpus: u32,
+    },
 }
 
 /// A request that can be run.
@@ -105,7 +122,10 @@ impl Request<'_> {
         super::log::level()?;
         Rule::of_user()?;
         runtime::start(None);
-        let (device, devices) = devices(self.devices, self.workers)?;
+        let (device, devices) = match self.place {
+            Place::Here => devices(self.devices, self.workers)?,
+            Place::Nodes { .. } => (Device::Cpu, vec!["cpu".into(); self.workers.unwrap_or(1)]),
+        };
         let path = match &self.out {
             Some(path) => path.clone(),
             None => default_folder(&organism.name, &chosen, &all),
@@ -114,9 +134,12 @@ impl Request<'_> {
             Some(problem) if !self.dry_run => return Err(problem),
             obstacle => obstacle,
         };
-        let cuda = device != Device::Cpu;
-        let gpus = if cuda { devices.len() as u32 } else { 0 };
         let size = Size::of(&organism)?;
+        let gpus = match self.place {
+            Place::Here if device == Device::Cpu => 0,
+            Place::Here => devices.len() as u32,
+            Place::Nodes { gpus } => gpus,
+        };
         let mut manifest = Manifest {
             format: Manifest::FORMAT,
             picklock: env!("CARGO_PKG_VERSION").to_string(),
@@ -132,6 +155,10 @@ impl Request<'_> {
         };
         manifest.check().map_err(Error::Usage)?;
         if !self.fresh && path.join("manifest.json").exists() {
+            if self.place != Place::Here {
+                // The nodes' own, which they compare themselves.
+                manifest.environment = Manifest::read(&path)?.environment;
+            }
             adopt(&path, &mut manifest, &chosen, &all)?;
             check_width(&path, self, manifest.geometry)?;
         }
@@ -141,6 +168,7 @@ impl Request<'_> {
             chosen: &chosen,
             all: &all,
             before: &manifest.hypotheses,
+            joins: self.shard.is_some(),
         };
         let Enlisted {
             hypotheses,
@@ -154,7 +182,7 @@ impl Request<'_> {
             registrations: all,
             judged: chosen,
             size,
-            cuda,
+            cuda: gpus > 0,
             devices,
             obstacle,
         })
@@ -162,6 +190,40 @@ impl Request<'_> {
 }
 
 impl Prepared {
+    /// Checks that shards on nodes with GPUs, or without, can go on with a run that has begun.
+    ///
+    /// # Errors
+    /// Where it began on another kind of device, or with another plugin: which, and what to do.
+    pub fn goes_on(&self) -> Result<()> {
+        if !self.path.join("manifest.json").exists() {
+            return Ok(());
+        }
+        let theirs = Manifest::read(&self.path)?;
+        let device = &theirs.environment.device;
+        if device.starts_with("cpu ") == self.cuda {
+            let advice = match self.cuda {
+                true => "give --gres ''",
+                false => "give --gres gpu:1, or as it is called here",
+            };
+            return Err(Error::file(
+                &self.path,
+                format!("began on {device}; {advice}"),
+            ));
+        }
+        let mut pairs = self.manifest.hypotheses.iter().zip(&theirs.hypotheses);
+        let other = pairs.find(|(mine, theirs)| mine != theirs);
+        other.map_or(Ok(()), |(mine, _)| {
+            let problem = match &mine.refused {
+                Some(reason) => return Err(Error::Usage(reason.clone())),
+                None => format!(
+                    "began with another plugin {} than there is now; undo that, or choose another folder with --out",
+                    mine.name
+                ),
+            };
+            Err(Error::file(&self.path, problem))
+        })
+    }
+
     /// Plans what the journal lacks, or a shard's part of that. With `fresh` that is everything; with
     /// `retry_failed` failed trials are lacking.
     ///
@@ -191,7 +253,11 @@ impl Prepared {
         if planned.plan.cohorts() == 0 {
             return Ok(planned);
         }
-        let rehearsed = self.rehearse(&mut planned.guessed)?;
+        let rehearsed = match slurm::is_task() {
+            // Nobody waits for what a task's log says of its time, and its start should cost little.
+            true => Rehearsed::new(),
+            false => self.rehearse(&mut planned.guessed)?,
+        };
         let basis = Basis {
             manifest: &self.manifest,
             rehearsed: &rehearsed,

@@ -3,10 +3,21 @@
 
 use std::path::Path;
 
+use super::folder::RunFolder;
+use super::prepare::Prepared;
 use super::shard::Shard;
 use crate::error::Result;
 use crate::journal::{self, Manifest, Segment, Trial};
 use crate::lab::Outcome;
+
+/// Sets the records of all failed trials aside, where nobody is at work on the run; gives their number.
+///
+/// # Errors
+/// Where somebody is, or the journal can't be read or written.
+pub fn set_aside(prepared: &Prepared) -> Result<usize> {
+    let folder = RunFolder::claim(&prepared.path, false, None)?;
+    set_failed_aside(&folder.path.join("journal"), &prepared.manifest, None)
+}
 
 /// Sets the records of failed trials aside, of the shard where this is one; gives their number. A
 /// segment that holds others too is written again with these first: nothing is lost, whenever the

@@ -1,18 +1,20 @@
 //! The status of a run: what is done, running, failed and missing, from its folder alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::advice::command;
 use super::claim::Claim;
 use super::folder::held;
 use super::shard::Shard;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::journal::{self, Brief, Manifest, RunHypothesis};
 use crate::lab::{Member, Outcome};
-use crate::organism::{self, Key};
+use crate::organism::Key;
 use crate::plugins::Roots;
+use crate::slurm::{self, Job, JobStatus};
 
 /// How a run is.
 #[derive(Clone, Debug, Serialize)]
@@ -25,8 +27,13 @@ pub struct Status {
     pub processes: Vec<Process>,
     /// Trials that failed, by hypothesis, arm, seed and draw.
     pub failures: Vec<Failure>,
+    /// Slurm's jobs for it, the last one first, without what a later one does again.
+    pub jobs: Vec<JobStatus>,
     /// What to do next.
     pub next: String,
+    /// The seeds of which trials aren't in the journal.
+    #[serde(skip)]
+    open: BTreeSet<u32>,
 }
 
 /// Numbers of trials; each is in one of `done`, `failed`, `running` and `missing`.
@@ -71,6 +78,8 @@ pub struct Failure {
     pub draw: u32,
     /// Why.
     pub reason: String,
+    /// The log of the Slurm task that it failed in.
+    pub log: Option<PathBuf>,
 }
 
 /// What the journal says of the trials that it holds: nothing, or why they failed.
@@ -82,7 +91,14 @@ impl Status {
     /// # Errors
     /// Where it holds no readable run.
     pub fn of(run: &Path, roots: &Roots) -> Result<Self> {
-        let manifest = Manifest::read(run)?;
+        let records = Job::all(run)?;
+        let manifest = match (Manifest::read(run), records.first()) {
+            (Ok(manifest), _) => manifest,
+            (Err(_), Some(job)) if !run.join("manifest.json").exists() => {
+                return Self::before_the_first_task(run, job);
+            }
+            (Err(error), _) => return Err(error),
+        };
         let outcomes = outcomes(&run.join("journal"))?;
         let processes = processes(run)?;
         let mut at_work = BTreeSet::new();
@@ -99,20 +115,45 @@ impl Status {
         }
         let mut status = Self {
             hypotheses: Vec::new(),
-            all: Counts {
-                name: "in all".to_string(),
-                ..Counts::default()
-            },
+            all: in_all(0),
             processes: processes.clone(),
             failures: Vec::new(),
+            jobs: Vec::new(),
             next: String::new(),
+            open: BTreeSet::new(),
         };
         for hypothesis in &manifest.hypotheses {
             status.count(&manifest, hypothesis, &outcomes, &at_work);
         }
+        for failure in &mut status.failures {
+            let logs = records
+                .iter()
+                .filter_map(|job| job.log_of(run, failure.seed, &manifest));
+            failure.log = logs.take(1).next();
+        }
         status.failures.sort();
+        status.jobs = slurm::jobs(run, Some(&manifest), &status.open)?;
         status.next = status.advice(run, &command(run, &manifest, roots));
         Ok(status)
+    }
+
+    /// A run that was submitted, and of which no task has started.
+    fn before_the_first_task(run: &Path, job: &Job) -> Result<Self> {
+        let jobs = slurm::jobs(run, None, &BTreeSet::new())?;
+        let status = Self {
+            hypotheses: Vec::new(),
+            all: Counts {
+                missing: job.trials,
+                ..in_all(job.trials)
+            },
+            processes: Vec::new(),
+            failures: Vec::new(),
+            jobs,
+            next: String::new(),
+            open: BTreeSet::new(),
+        };
+        let next = status.advice_on_jobs(run).unwrap_or_default();
+        Ok(Self { next, ..status })
     }
 
     /// Whether every trial is in the journal and went well.
@@ -151,10 +192,16 @@ impl Status {
                             seed,
                             draw,
                             reason: reason.clone(),
+                            log: None,
                         });
                     }
-                    None if at_work.contains(&at) => counts.running += 1,
-                    None => counts.missing += 1,
+                    None => {
+                        self.open.insert(seed);
+                        match at_work.contains(&at) {
+                            true => counts.running += 1,
+                            false => counts.missing += 1,
+                        }
+                    }
                 }
             }
         }
@@ -166,65 +213,15 @@ impl Status {
         all.missing += counts.missing;
         self.hypotheses.push(counts);
     }
-
-    /// What to do next, with the command that does it.
-    fn advice(&self, run: &Path, command: &str) -> String {
-        let live: Vec<&Process> = self.processes.iter().filter(|p| p.alive).collect();
-        let shards = live.iter().any(|process| process.claim.shard.is_some());
-        let Counts {
-            failed, missing, ..
-        } = self.all;
-        if !live.is_empty() {
-            return match shards {
-                true if missing > 0 => format!(
-                    "wait for the {} running; then `{command}` runs what no shard has, and reports",
-                    live.len()
-                ),
-                true => format!(
-                    "wait for the {} running; then `{command}` reports",
-                    live.len()
-                ),
-                false => "wait for it; it reports at its end".to_string(),
-            };
-        }
-        let refused = self
-            .hypotheses
-            .iter()
-            .find_map(|counts| counts.refused.as_ref());
-        match (missing, failed, refused) {
-            (0, 0, None) => format!("nothing; `picklock report {}` shows it", run.display()),
-            (0, 0, Some(reason)) => format!("mend what was refused ({reason}), then `{command}`"),
-            (0, ..) => format!("`{command} --retry-failed` runs the failed trials again"),
-            _ => format!("`{command}` goes on where it stopped"),
-        }
-    }
 }
 
-/// The command that goes on with a run, as far as the manifest knows it: not where the file of an
-/// organism lies that is no preset.
-fn command(run: &Path, manifest: &Manifest, roots: &Roots) -> String {
-    let name = &manifest.organism.name;
-    let organism = match organism::find(name, roots) {
-        Err(Error::Unknown { .. }) => format!("FOLDER/{name}.toml"),
-        _ => name.clone(),
-    };
-    let judged = manifest.hypotheses.iter().filter(|h| h.judged);
-    let names: Vec<&str> = judged.map(|h| h.name.as_str()).collect();
-    let root = match manifest.root_seed {
-        0 => String::new(),
-        root => format!(" --root-seed {root}"),
-    };
-    let device = match manifest.environment.driver {
-        Some(_) => " --devices cuda",
-        None => "",
-    };
-    format!(
-        "picklock run {} --organism {organism} --seeds {} --draws {}{root}{device} --out {}",
-        names.join(" "),
-        manifest.seeds,
-        manifest.draws,
-        run.display()
-    )
+/// The sum of all hypotheses, of so many trials.
+fn in_all(trials: usize) -> Counts {
+    Counts {
+        name: "in all".to_string(),
+        trials,
+        ..Counts::default()
+    }
 }
 
 /// What the journal holds. Damaged segments are passed over: their trials are missing.

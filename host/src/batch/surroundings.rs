@@ -8,6 +8,7 @@ use picklock_lm::{Device, runtime};
 use crate::error::{Error, Result};
 use crate::journal::Environment;
 use crate::organism::{Organism, precision};
+use crate::slurm;
 
 /// The commit that the workspace is at.
 pub fn git_state(workspace: &Path) -> Option<String> {
@@ -81,9 +82,13 @@ pub fn memory(device: Device) -> Option<u64> {
 
 /// What a GPU's own tool says of it.
 fn ask(index: usize, query: &str) -> String {
+    // Its own number on this machine, where some are hidden.
+    let visible = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
+    let id = visible.split(',').nth(index).filter(|id| !id.is_empty());
+    let id = id.map_or_else(|| index.to_string(), str::to_string);
     let output = Command::new("nvidia-smi")
         .args([&format!("--query-gpu={query}"), "--format=csv,noheader"])
-        .arg(format!("--id={index}"))
+        .arg(format!("--id={id}"))
         .output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     text.unwrap_or_default().trim().to_string()
@@ -95,6 +100,11 @@ fn ask(index: usize, query: &str) -> String {
 /// # Errors
 /// Where one is not there, is named twice, or is of another kind than the first.
 pub fn devices(asked: &[String], workers: Option<usize>) -> Result<(Device, Vec<String>)> {
+    let given = match asked {
+        [one] if one == "slurm" => of_slurm()?,
+        _ => asked.to_vec(),
+    };
+    let asked = &given;
     let parsed = asked.iter();
     let parsed = parsed.map(|device| Ok(runtime::parse_device(device)?));
     let parsed: Vec<Device> = parsed.collect::<Result<_>>()?;
@@ -124,5 +134,19 @@ pub fn devices(asked: &[String], workers: Option<usize>) -> Result<(Device, Vec<
             )));
         }
     }
-    Ok((first, asked.to_vec()))
+    Ok((first, given))
+}
+
+/// The GPUs that Slurm gave this job.
+fn of_slurm() -> Result<Vec<String>> {
+    let gpus = slurm::gpus(runtime::gpu_count());
+    let problem = match slurm::job_here() {
+        None => "no Slurm job here, as SLURM_JOB_ID is not set",
+        Some(_) if gpus.is_empty() => "Slurm gave this job no GPU; ask for one with --gres gpu:1",
+        Some(_) => return Ok(gpus),
+    };
+    let advice = "or give --devices cpu";
+    Err(Error::Usage(format!(
+        "--devices slurm: {problem}, {advice}"
+    )))
 }

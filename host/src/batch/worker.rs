@@ -22,6 +22,9 @@ use crate::plugins::{self, PluginFile};
 /// Where stdout can't be written. Everything else is told to the supervisor.
 pub fn main() -> Result<bool> {
     let out = Out::take()?;
+    // A scheduler signals all processes of a job; the supervisor says what becomes of a worker. A
+    // second handler can't be set, and there is none yet.
+    let _ = ctrlc::set_handler(|| {});
     let messages = listen();
     raise_limit();
     match super::log::start().and_then(|()| serve(&messages, &out)) {

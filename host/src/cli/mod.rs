@@ -6,6 +6,7 @@ mod cache;
 mod compare;
 mod generate;
 mod grade;
+mod experiment;
 mod new;
 mod number;
 mod plan;
@@ -17,6 +18,7 @@ mod score;
 mod show;
 mod status;
 mod subject;
+mod submit;
 mod table;
 
 use std::path::PathBuf;
@@ -49,6 +51,7 @@ enum Command {
     Compare(compare::Compare),
     Grade(grade::GradeFile),
     Status(status::StatusOf),
+    Submit(submit::Submit),
     Cache(cache::CacheOf),
     Generate(generate::Generate),
     Score(score::Score),
@@ -85,6 +88,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Compare(compare) => compare.main(),
         Command::Grade(grade) => grade.main(),
         Command::Status(status) => status.main(&roots),
+        Command::Submit(submit) => submit.main(&roots),
         Command::Cache(cache) => cache.main(),
         Command::Generate(generate) => generate.main(&roots),
         Command::Score(score) => score.main(&roots),

@@ -8,6 +8,7 @@ use super::table::table;
 use crate::batch::{AtWork, Counts, Failure, Process, Status, now};
 use crate::error::{Error, Result};
 use crate::plugins::Roots;
+use crate::slurm::{JobStatus, TaskState};
 
 /// Reasons of failures that are shown.
 const REASONS: usize = 5;
@@ -53,7 +54,8 @@ fn text(status: &Status) -> String {
         .into_iter()
         .chain(counts)
         .collect();
-    let mut lines: Vec<String> = status.processes.iter().flat_map(process_lines).collect();
+    let mut lines: Vec<String> = status.jobs.iter().flat_map(job_lines).collect();
+    lines.extend(status.processes.iter().flat_map(process_lines));
     for failure in status.failures.iter().take(REASONS) {
         let Failure {
             hypothesis,
@@ -61,9 +63,12 @@ fn text(status: &Status) -> String {
             seed,
             draw,
             reason,
+            log,
         } = failure;
+        let log = log.as_ref().map(|log| format!("; log {}", log.display()));
         lines.push(format!(
-            "failed: {hypothesis}/{arm} seed {seed} draw {draw}: {reason}"
+            "failed: {hypothesis}/{arm} seed {seed} draw {draw}: {reason}{}",
+            log.unwrap_or_default()
         ));
     }
     if status.failures.len() > REASONS {
@@ -93,6 +98,47 @@ fn row(counts: &Counts) -> [String; 6] {
     [name.clone(), trials, done, running, failed, missing]
 }
 
+/// A job, and its tasks that failed.
+fn job_lines(job: &JobStatus) -> Vec<String> {
+    let in_state = |state: TaskState| job.tasks.iter().filter(move |task| task.state == state);
+    let states = [
+        (TaskState::Done, "done"),
+        (TaskState::Running, "running"),
+        (TaskState::Queued, "queued"),
+        (TaskState::Failed, "failed"),
+        (TaskState::Unknown, "unknown"),
+    ];
+    let part = |(state, word): &(TaskState, &str)| {
+        let count = in_state(*state).count();
+        let reason = in_state(*state).find_map(|task| task.reason.as_ref());
+        let reason = reason.filter(|_| *state == TaskState::Queued);
+        let reason = reason
+            .map(|reason| format!(" ({reason})"))
+            .unwrap_or_default();
+        (count > 0).then(|| format!("{count} {word}{reason}"))
+    };
+    let parts: Vec<String> = states.iter().filter_map(part).collect();
+    let report = match (job.report, job.reports) {
+        (Some(report), Some(true)) => format!("; job {report} will report"),
+        _ => String::new(),
+    };
+    let mut lines = vec![format!(
+        "job {}: tasks: {}{report}",
+        job.job,
+        parts.join(", ")
+    )];
+    lines.extend(job.unknown.iter().map(|why| format!("  {why}")));
+    let failed = in_state(TaskState::Failed);
+    lines.extend(failed.take(REASONS).map(|task| {
+        let reason = task.reason.as_deref().unwrap_or_default();
+        let (id, shard, log) = (&task.task, &task.shard, task.log.display());
+        format!("  task {id} (shard {shard}) failed: {reason}; log {log}")
+    }));
+    let more = in_state(TaskState::Failed).count().saturating_sub(REASONS);
+    lines.extend((more > 0).then(|| format!("  and {more} more failed")));
+    lines
+}
+
 /// A process, and its workers.
 fn process_lines(process: &Process) -> Vec<String> {
     let Process { alive, claim } = process;
@@ -101,9 +147,11 @@ fn process_lines(process: &Process) -> Vec<String> {
         None => "the run".to_string(),
     };
     let (pid, host) = (claim.pid, &claim.host);
+    let job = claim.job.as_ref().map(|job| format!(", job {job}"));
+    let job = job.unwrap_or_default();
     if !alive {
         return vec![format!(
-            "stale: {what}, process {pid} on {host}, was killed"
+            "stale: {what}, process {pid} on {host}{job}, was killed"
         )];
     }
     let worker = |worker: &AtWork| {
@@ -121,7 +169,7 @@ fn process_lines(process: &Process) -> Vec<String> {
             "  worker {index} (process {pid}, {device}): {hypothesis}/{arm}, {trials} trials, for {seconds} s"
         )
     };
-    let first = format!("running: {what}, process {pid} on {host}");
+    let first = format!("running: {what}, process {pid} on {host}{job}");
     [first]
         .into_iter()
         .chain(claim.workers.iter().map(worker))

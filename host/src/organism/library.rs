@@ -18,17 +18,22 @@ pub fn find(name: &str, roots: &Roots) -> Result<Organism> {
     {
         return Organism::read(path);
     }
-    let presets = presets(roots);
-    let named = |preset: &&PathBuf| preset.file_stem().is_some_and(|stem| stem == name);
-    if let Some(preset) = presets.iter().find(named) {
-        return Organism::read(preset);
+    if let Some(preset) = preset(name, roots) {
+        return Organism::read(&preset);
     }
+    let presets = presets(roots);
     let stems = presets.iter().filter_map(|preset| preset.file_stem());
     let mut known: Vec<_> = stems
         .map(|stem| stem.to_string_lossy().into_owned())
         .collect();
     known.dedup();
     Err(Error::unknown("organism", name, known))
+}
+
+/// The file of the preset of this name.
+pub fn preset(name: &str, roots: &Roots) -> Option<PathBuf> {
+    let named = |preset: &PathBuf| preset.file_stem().is_some_and(|stem| stem == name);
+    presets(roots).into_iter().find(named)
 }
 
 /// The preset files of all roots, the first root's first.

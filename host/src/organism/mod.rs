@@ -20,7 +20,7 @@ pub use cache::{Cache, Entry, GIB, Rule, size};
 pub use checkpoint::Checkpoint;
 pub use decoding_room::{AT_REST, DecodingRoom};
 pub use key::Key;
-pub use library::find;
+pub use library::{find, preset};
 pub use lock::check_lock;
 pub use maker::{Maker, padded};
 pub use names::ModelNames;

@@ -12,6 +12,14 @@ pub struct Root {
 }
 
 impl Root {
+    /// A folder that is no workspace.
+    pub fn at(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+            workspace: false,
+        }
+    }
+
     /// Whether it is a workspace, whose plugins cargo builds.
     pub fn is_workspace(&self) -> bool {
         self.workspace
@@ -83,7 +91,7 @@ impl Roots {
         let set = set.filter(|folder| !folder.as_os_str().is_empty());
         let given = given.iter().cloned().map(|folder| (folder, "--plugins"));
         let named = given.chain(set.map(|folder| (folder, "PICKLOCK_PLUGINS")));
-        let named = named.map(|(folder, source)| named_root(folder, source));
+        let named = named.map(|(folder, source)| named_root(&folder, source));
         let mut roots: Vec<Root> = named.collect::<Result<_>>()?;
         if let Some(folder) = std::env::current_dir()
             .ok()
@@ -98,10 +106,7 @@ impl Roots {
             let folder = file.parent()?.parent()?.join("share/picklock");
             folder.is_dir().then_some(folder)
         });
-        roots.extend(beside.map(|folder| Root {
-            folder,
-            workspace: false,
-        }));
+        roots.extend(beside.map(|folder| Root::at(&folder)));
         Ok(Self { roots })
     }
 
@@ -160,17 +165,14 @@ impl Roots {
 }
 
 /// The root that `source` names.
-fn named_root(folder: PathBuf, source: &str) -> Result<Root> {
-    let problem = match std::fs::metadata(&folder) {
+fn named_root(folder: &Path, source: &str) -> Result<Root> {
+    let problem = match std::fs::metadata(folder) {
         Ok(data) if data.is_dir() => {
-            return Ok(Root {
-                folder,
-                workspace: false,
-            });
+            return Ok(Root::at(folder));
         }
         Ok(_) => "is no folder",
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "no such folder",
-        Err(error) => return Err(Error::io(&folder, "look into it")(error)),
+        Err(error) => return Err(Error::io(folder, "look into it")(error)),
     };
     Err(Error::Usage(format!(
         "{source}: {}: {problem}; expected one with plugins/, hypotheses/ and organisms/",
