@@ -1,9 +1,10 @@
 //! Models as Hugging Face folders: `config.json` and `model.safetensors`, or shards with an index.
 
 mod shards;
+mod store;
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::safetensors_file::{self, SafetensorsFile};
 use crate::{Architecture, Device, Error, Model, Result, Tensor, Weights};
 use shards::Shards;
+pub use store::{Storage, Written, convert, store, write_json};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -40,39 +42,43 @@ impl Model {
     /// [`Error::Io`] where a file can't be read, else [`Error::File`] naming the file, with what is
     /// wrong in it. Everything but the numbers is checked before any are read.
     pub fn load(directory: &Path, device: Device) -> Result<Self> {
-        let config = directory.join(CONFIG);
-        let architecture = Architecture::of_directory(directory)?;
-        let shards = Shards::open(directory)?;
-        let sources =
-            Sources::new(&architecture, &shards).map_err(|error| error.in_file(shards.path()))?;
-        sources
-            .check_tie()
-            .map_err(|error| error.in_file(&config))?;
-        Self::new(architecture, sources.read(device)?)
+        let (architecture, shards) = open(directory)?;
+        let sources = Sources::checked(&architecture, &shards, directory)?;
+        let weights = sources.read(device)?;
+        Self::new(architecture, weights)
     }
 
-    /// Writes a Hugging Face folder that transformers opens. Each file is written aside and then
-    /// renamed, the configuration last.
+    /// Writes a Hugging Face folder that transformers opens, in float32. Each file is written aside
+    /// and then renamed, the configuration last.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a stack of more than one, [`Error::Io`] where a file can't be
-    /// written.
+    /// As [`Model::save_as`].
     pub fn save(&self, directory: &Path) -> Result<()> {
-        let tensors = self.single_tensors("saving")?;
+        self.save_as(directory, Storage::default()).map(drop)
+    }
+
+    /// As [`Model::save`], in another type or in other shards.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a stack of more than one, [`Error::OutOfRange`] for a weight that the
+    /// type can't hold, [`Error::Io`] where a file can't be written.
+    pub fn save_as(&self, directory: &Path, storage: Storage) -> Result<Written> {
+        self.check_single("saving")?;
         std::fs::create_dir_all(directory).map_err(|source| Error::Io {
             path: directory.to_owned(),
             source,
         })?;
-        safetensors_file::write(&directory.join(WEIGHTS), &tensors)?;
-        let path = directory.join(CONFIG);
-        let mut text = serde_json::to_string_pretty(&self.architecture().to_config())?;
-        text.push('\n');
-        safetensors_file::write_aside(&path, |file| {
-            file.write_all(text.as_bytes()).map_err(|source| Error::Io {
-                path: path.clone(),
-                source,
-            })
-        })
+        let mut weights = self.weights().iter();
+        let architecture = self.architecture();
+        let written = store(directory, architecture, storage, |_, sink| {
+            weights
+                .next()
+                .map_or(Ok(()), |(_, tensor)| sink.write(tensor))
+        })?;
+        let mut config = architecture.to_config();
+        config["torch_dtype"] = storage.stored.name().into();
+        write_json(&directory.join(CONFIG), &config)?;
+        Ok(written)
     }
 
     /// SHA-256 over all tensors in the order of their names (name, type, shape, numbers), in hex.
@@ -94,13 +100,7 @@ impl Model {
 
     /// The tensors of a stack of one, without the replica dimension, on the CPU.
     fn single_tensors(&self, what: &'static str) -> Result<BTreeMap<String, Tensor>> {
-        if self.replicas() != 1 {
-            return Err(Error::argument(
-                what,
-                "a stack of 1 replica",
-                self.replicas(),
-            ));
-        }
+        self.check_single(what)?;
         let single = |(name, tensor): (&str, &Tensor)| {
             Ok((
                 name.to_owned(),
@@ -109,6 +109,21 @@ impl Model {
         };
         self.weights().iter().map(single).collect()
     }
+
+    fn check_single(&self, what: &'static str) -> Result<()> {
+        match self.replicas() {
+            1 => Ok(()),
+            more => Err(Error::argument(what, "a stack of 1 replica", more)),
+        }
+    }
+}
+
+/// What a folder's configuration says, and its weight files.
+fn open(directory: &Path) -> Result<(Architecture, Shards)> {
+    Ok((
+        Architecture::of_directory(directory)?,
+        Shards::open(directory)?,
+    ))
 }
 
 /// A stored tensor: its name and its file.
@@ -123,6 +138,16 @@ struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
+    /// Finds all parameters and checks everything but the numbers; errors name the file.
+    fn checked(architecture: &Architecture, shards: &'a Shards, directory: &Path) -> Result<Self> {
+        let sources =
+            Self::new(architecture, shards).map_err(|error| error.in_file(shards.path()))?;
+        sources
+            .check_tie()
+            .map_err(|error| error.in_file(directory.join(CONFIG)))?;
+        Ok(sources)
+    }
+
     /// Finds all parameters, and checks their shapes and types.
     fn new(architecture: &Architecture, shards: &'a Shards) -> Result<Self> {
         let extra = |tensor: &str| Error::ExtraTensor {

@@ -9,7 +9,7 @@ use super::{WEIGHTS, read_small};
 use crate::safetensors_file::SafetensorsFile;
 use crate::{Error, Result};
 
-const INDEX: &str = "model.safetensors.index.json";
+pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// The tensors of one or more files.
 pub(super) struct Shards {
