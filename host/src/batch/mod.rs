@@ -36,4 +36,5 @@ pub use prepare::Request;
 pub use run::run;
 pub use shard::Shard;
 pub use status::{Counts, Failure, Process, Status};
+pub use surroundings::environment;
 pub use worker::main as worker_main;

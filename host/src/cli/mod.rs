@@ -3,6 +3,9 @@
 mod bench;
 mod cache;
 mod compare;
+mod export;
+mod import;
+mod model;
 mod new;
 mod number;
 mod plan;
@@ -12,6 +15,7 @@ mod report;
 mod run;
 mod show;
 mod status;
+mod storage;
 mod table;
 
 use std::path::PathBuf;
@@ -45,6 +49,8 @@ enum Command {
     Status(status::StatusOf),
     Cache(cache::CacheOf),
     Bench(bench::Bench),
+    Import(import::Import),
+    Export(export::Export),
     New(new::New),
     Plugins(plugins::Plugins),
     /// Runs cohorts for a supervisor; not for people.
@@ -78,6 +84,8 @@ pub fn main() -> Result<ExitCode> {
         Command::Status(status) => status.main(&roots),
         Command::Cache(cache) => cache.main(),
         Command::Bench(bench) => bench.main(&roots),
+        Command::Import(import) => import.main(),
+        Command::Export(export) => export.main(&roots),
         Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
         Command::Worker => crate::batch::worker_main(),
