@@ -84,6 +84,9 @@ pub enum Error {
     /// Ctrl-C.
     #[error("stopped; the same command goes on where it stopped")]
     Stopped,
+    /// Ctrl-C, in what begins anew the next time.
+    #[error("stopped; nothing was written")]
+    Abandoned,
 }
 
 /// What every fallible function of the host returns.
@@ -132,7 +135,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Worker(_) | Self::Lab(_) | Self::OutOfMemory => 1,
-            Self::Stopped => 130,
+            Self::Stopped | Self::Abandoned => 130,
             _ => 2,
         }
     }

@@ -24,9 +24,11 @@ macro_rules! tell {
 }
 
 mod batch;
+mod checkpoint;
 mod cli;
 mod error;
 mod fault;
+mod gguf;
 mod hypothesis;
 pub mod journal;
 pub mod lab;

@@ -209,7 +209,11 @@ impl Place {
         command
     }
 
-    fn picklock_command(&self) -> Command {
+    /// A `picklock` to give arguments to.
+    ///
+    /// # Panics
+    /// Where it isn't built.
+    pub fn picklock_command(&self) -> Command {
         let binary = built().join("picklock");
         assert!(
             binary.exists(),

@@ -60,12 +60,12 @@ fn place(organism: &str) -> Place {
     let place = Place::new();
     place.write("root/organisms/words.toml", organism);
     let checkpoint = "root/organisms/llama";
-    std::fs::create_dir(place.path(checkpoint)).unwrap();
+    std::fs::create_dir(place.path(checkpoint)).expect("an empty place");
     let from = workspace().join("host/lm/tests/conformance/llama_gqa_rope_llama3");
     let words = workspace().join("tests/fixtures/words.json");
     let copy = |from: &Path, name: &str| {
         let to = place.path(&format!("{checkpoint}/{name}"));
-        std::fs::copy(from, to).unwrap();
+        std::fs::copy(from, to).expect("a writable place");
     };
     copy(&from.join("config.json"), "config.json");
     copy(&from.join("model.safetensors"), "model.safetensors");

@@ -111,6 +111,13 @@ pub struct Parameter {
     pub role: Role,
 }
 
+impl Parameter {
+    /// How many numbers it has, without the replica dimension.
+    pub fn numbers(&self) -> u64 {
+        self.shape.iter().product::<i64>() as u64
+    }
+}
+
 /// What a parameter is for, which decides how [`crate::Init`] draws it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -183,6 +190,11 @@ impl Architecture {
         let plan = self.family().plan();
         let mut parameters = plan.parts().map(|(_, parameter)| parameter);
         parameters.try_for_each(visit)
+    }
+
+    /// How many numbers all parameters have together.
+    pub fn weight_count(&self) -> u64 {
+        self.parameters().iter().map(Parameter::numbers).sum()
     }
 
     /// The family's `model_type`.

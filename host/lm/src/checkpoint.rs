@@ -4,9 +4,10 @@ mod folder;
 mod reading;
 mod shards;
 mod sources;
+mod store;
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::{Architecture, Device, Error, Kind, Model, Result, Tensor, safetensors_file};
 use shards::Shards;
 use sources::Sources;
+pub use store::{Storage, Written, convert, store, write_json};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -56,15 +58,8 @@ impl Model {
             let got = format!("{kind:?}");
             return Err(Error::argument("type of weights", "Float or BFloat16", got));
         }
-        folder::check(directory)?;
-        let config = directory.join(CONFIG);
-        let architecture = Architecture::of_directory(directory)?;
-        let shards = Shards::open(directory)?;
-        let sources =
-            Sources::new(&architecture, &shards).map_err(|error| error.in_file(shards.path()))?;
-        sources
-            .check_tie()
-            .map_err(|error| error.in_file(&config))?;
+        let (architecture, shards) = open(directory)?;
+        let sources = Sources::checked(&architecture, &shards, directory)?;
         sources.read(architecture, kind, device)
     }
 
@@ -77,28 +72,37 @@ impl Model {
         Ok(Shards::open(directory)?.bytes())
     }
 
-    /// Writes a Hugging Face folder that transformers opens. Each file is written aside and then
-    /// renamed, the configuration last.
+    /// Writes a Hugging Face folder that transformers opens, in float32. Each file is written aside
+    /// and then renamed, the configuration last.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a stack of more than one, [`Error::Io`] where a file can't be
-    /// written.
+    /// As [`Model::save_as`].
     pub fn save(&self, directory: &Path) -> Result<()> {
-        let tensors = self.single_tensors("saving")?;
+        self.save_as(directory, Storage::default()).map(drop)
+    }
+
+    /// As [`Model::save`], in another type or in other shards.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a stack of more than one, [`Error::OutOfRange`] for a weight that the
+    /// type can't hold, [`Error::Io`] where a file can't be written.
+    pub fn save_as(&self, directory: &Path, storage: Storage) -> Result<Written> {
+        self.check_single("saving")?;
         std::fs::create_dir_all(directory).map_err(|source| Error::Io {
             path: directory.to_owned(),
             source,
         })?;
-        safetensors_file::write(&directory.join(WEIGHTS), &tensors)?;
-        let path = directory.join(CONFIG);
-        let mut text = serde_json::to_string_pretty(&self.architecture().to_config())?;
-        text.push('\n');
-        safetensors_file::write_aside(&path, |file| {
-            file.write_all(text.as_bytes()).map_err(|source| Error::Io {
-                path: path.clone(),
-                source,
-            })
-        })
+        let mut weights = self.weights().iter();
+        let architecture = self.architecture();
+        let written = store(directory, architecture, storage, |_, sink| {
+            weights
+                .next()
+                .map_or(Ok(()), |(_, tensor)| sink.write(tensor))
+        })?;
+        let mut config = architecture.to_config();
+        config["torch_dtype"] = storage.stored.name().into();
+        write_json(&directory.join(CONFIG), &config)?;
+        Ok(written)
     }
 
     /// SHA-256 over all tensors in the order of their names (name, type, shape, numbers), in hex.
@@ -120,13 +124,7 @@ impl Model {
 
     /// The tensors of a stack of one, without the replica dimension, on the CPU.
     fn single_tensors(&self, what: &'static str) -> Result<BTreeMap<String, Tensor>> {
-        if self.replicas() != 1 {
-            return Err(Error::argument(
-                what,
-                "a stack of 1 replica",
-                self.replicas(),
-            ));
-        }
+        self.check_single(what)?;
         let single = |(name, tensor): (&str, &Tensor)| {
             Ok((
                 name.to_owned(),
@@ -135,6 +133,22 @@ impl Model {
         };
         self.weights().iter().map(single).collect()
     }
+
+    fn check_single(&self, what: &'static str) -> Result<()> {
+        match self.replicas() {
+            1 => Ok(()),
+            more => Err(Error::argument(what, "a stack of 1 replica", more)),
+        }
+    }
+}
+
+/// What a folder's configuration says, and its weight files.
+fn open(directory: &Path) -> Result<(Architecture, Shards)> {
+    folder::check(directory)?;
+    Ok((
+        Architecture::of_directory(directory)?,
+        Shards::open(directory)?,
+    ))
 }
 
 /// A whole file of text, if it is no longer than is sensible.

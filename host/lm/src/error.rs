@@ -123,6 +123,14 @@ pub enum Error {
         /// The first kind found.
         got: f64,
     },
+    /// A weight is beyond what a storage type can hold.
+    #[error("tensor `{tensor}`: a number is too large for {stored}; choose float32 or bfloat16")]
+    OutOfRange {
+        /// The tensor.
+        tensor: String,
+        /// The type.
+        stored: &'static str,
+    },
     /// An argument is out of its range, or doesn't fit another one.
     #[error("{what}: expected {expected}, got {got}")]
     Argument {

@@ -43,6 +43,7 @@ pub use architecture::rope::{Rope, Scaling};
 pub use architecture::sizes::Sizes;
 pub use architecture::stablelm::StableLmConfig;
 pub use architecture::{Architecture, Parameter, Role};
+pub use checkpoint::{Storage, Written, convert, store, write_json};
 pub use decoding::{Decoding, Footprint, Scored, generate, generate_scored};
 pub use distance::{
     Magnitude, TensorNorm, changed, distance, distance_in, interpolate, norms, perturb,
@@ -55,6 +56,7 @@ pub use optimizer::Optimizer;
 pub use precision::{Float, Precision};
 pub use recipe::{Decay, Memory, Recipe, Schedule};
 pub use rows::{Rows, Side};
+pub use safetensors_file::{Sink, Stored};
 pub use targets::{Batch, Soft, Targets};
 pub use tch::{Device, Kind, Tensor};
 pub use training::{Batches, Trained, Trainer, gradients, train};

@@ -15,6 +15,7 @@ use safetensors::tensor::{Dtype, TensorInfo};
 
 use crate::{Error, Kind, Result};
 use header::damaged;
+pub use write::{Sink, Stored};
 pub(crate) use write::{bytes, write, write_aside};
 
 /// The longest header that is believed, in bytes, as in the safetensors library.

@@ -4,9 +4,12 @@ mod ask;
 mod bench;
 mod cache;
 mod compare;
+mod experiment;
+mod export;
 mod generate;
 mod grade;
-mod experiment;
+mod import;
+mod model;
 mod new;
 mod number;
 mod plan;
@@ -17,6 +20,7 @@ mod run;
 mod score;
 mod show;
 mod status;
+mod storage;
 mod subject;
 mod submit;
 mod table;
@@ -56,6 +60,8 @@ enum Command {
     Generate(generate::Generate),
     Score(score::Score),
     Bench(bench::Bench),
+    Import(import::Import),
+    Export(export::Export),
     New(new::New),
     Plugins(plugins::Plugins),
     /// Runs cohorts for a supervisor; not for people.
@@ -93,6 +99,8 @@ pub fn main() -> Result<ExitCode> {
         Command::Generate(generate) => generate.main(&roots),
         Command::Score(score) => score.main(&roots),
         Command::Bench(bench) => bench.main(&roots),
+        Command::Import(import) => import.main(),
+        Command::Export(export) => export.main(&roots),
         Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
         Command::Worker => crate::batch::worker_main(),

@@ -5,6 +5,7 @@ mod bench;
 mod cohort;
 mod evaluation;
 mod member;
+mod named;
 mod noise;
 mod operation;
 mod record;
@@ -22,6 +23,7 @@ mod waiting;
 pub use bench::Bench;
 pub use cohort::{Cohort, CohortError};
 pub use evaluation::problems;
+pub use named::{ModelKind, Named};
 pub use operation::Scope;
 #[cfg(test)]
 pub use record::Metric;

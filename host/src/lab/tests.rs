@@ -13,8 +13,9 @@ use picklock_sdk::{
     Rng, RngKey, Samples,
 };
 
+use super::operation::{Operation, Product};
 use super::record::Change;
-use super::{Bench, Cohort, CohortError, Member, Outcome, TrialRecord};
+use super::{Bench, Cohort, CohortError, Member, ModelKind, Outcome, TrialRecord};
 use crate::organism::{Cache, DecodingRoom, Maker, Organism, Streams};
 
 const MICRO: &str = r#"
@@ -269,6 +270,35 @@ fn side_by_side_is_alone_to_the_bit() {
 fn members_that_ask_for_other_shapes_run_apart_to_the_bit() {
     let together = run("unlike", &[members()]).unwrap();
     assert_eq!(together, run("unlike", &alone()).unwrap());
+}
+
+/// The unlocked model that is named answers as the one that a plugin has made.
+#[test]
+fn a_named_model_is_the_one_of_a_run() {
+    let records = run("alike", &[members()]).unwrap();
+    let ask = |kind, index: usize| {
+        let member = members()[index];
+        bench(|bench| {
+            let model = bench.named(kind, member).unwrap();
+            let digest = model.digest().unwrap();
+            let questions = Questions::held_out();
+            let asked = Operation::Evaluate { model, questions };
+            match bench.perform(&[asked]).swap_remove(0).unwrap() {
+                Product::Evaluation(measure, _) => (digest, measure.answers.clone()),
+                _ => panic!("no evaluation"),
+            }
+        })
+    };
+    let digests = [1, 2].map(|index| {
+        let (digest, answers) = ask(ModelKind::Unlocked, index);
+        assert_eq!(answers, records[index].measures[1].answers);
+        digest
+    });
+    assert_ne!(digests[0], digests[1]);
+    let (locked, answers) = ask(ModelKind::Locked, 1);
+    assert_eq!(locked, records[1].locks[0].digest);
+    assert_eq!(answers, records[1].measures[0].answers);
+    assert_ne!(answers, records[1].measures[1].answers);
 }
 
 #[test]

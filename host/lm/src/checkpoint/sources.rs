@@ -1,13 +1,15 @@
 //! Where a model's parameters are stored.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
+use super::CONFIG;
 use super::reading::Reading;
 use super::shards::Shards;
 use crate::layout::Layout;
 use crate::safetensors_file::SafetensorsFile;
-use crate::{Architecture, Device, Error, Kind, Model, Result, Tensor};
+use crate::{Architecture, Device, Error, Kind, Model, Parameter, Result, Tensor};
 
 /// A stored tensor: its name and its file.
 type Source<'a> = (&'a str, &'a SafetensorsFile);
@@ -21,8 +23,22 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
+    /// Finds all parameters of a folder and checks everything but the numbers; errors name the file.
+    pub(super) fn checked(
+        architecture: &Architecture,
+        shards: &'a Shards,
+        directory: &Path,
+    ) -> Result<Self> {
+        let sources =
+            Self::new(architecture, shards).map_err(|error| error.in_file(shards.path()))?;
+        sources
+            .check_tie()
+            .map_err(|error| error.in_file(directory.join(CONFIG)))?;
+        Ok(sources)
+    }
+
     /// Finds all parameters, and checks their shapes and types.
-    pub(super) fn new(architecture: &Architecture, shards: &'a Shards) -> Result<Self> {
+    fn new(architecture: &Architecture, shards: &'a Shards) -> Result<Self> {
         let extra = |tensor: &str| Error::ExtraTensor {
             tensor: tensor.to_owned(),
             architecture: architecture.name(),
@@ -57,7 +73,7 @@ impl<'a> Sources<'a> {
 
     /// Refuses a head that differs from the embedding in a model that says they are one:
     /// implementations don't agree on which to believe.
-    pub(super) fn check_tie(&self) -> Result<()> {
+    fn check_tie(&self) -> Result<()> {
         let Some([embedding, head]) = self.tied else {
             return Ok(());
         };
@@ -85,19 +101,29 @@ impl<'a> Sources<'a> {
             let shape = [&[1], slot.shape().as_slice()].concat();
             let whole = Tensor::f_empty(shape, (kind, device))?;
             for (index, part) in slot.parts().iter().enumerate() {
-                let source =
-                    self.parameters
-                        .get(&part.name)
-                        .ok_or_else(|| Error::MissingTensor {
-                            tensor: part.name.clone(),
-                            expected: part.shape.clone(),
-                        })?;
-                reading.add(*source, &slot.part(&whole, index)?)?;
+                reading.add(self.source(part)?, &slot.part(&whole, index)?)?;
             }
             slots.push(whole);
         }
         reading.run(device)?;
         Model::from_slots(layout, slots, None)
+    }
+
+    /// Reads one parameter, in float32 and in host memory.
+    pub(super) fn tensor(&self, parameter: &Parameter) -> Result<Tensor> {
+        let whole = Tensor::f_empty(&parameter.shape, (Kind::Float, Device::Cpu))?;
+        let mut reading = Reading::default();
+        reading.add(self.source(parameter)?, &whole)?;
+        reading.run(Device::Cpu)?;
+        Ok(whole)
+    }
+
+    fn source(&self, parameter: &Parameter) -> Result<Source<'a>> {
+        let source = self.parameters.get(&parameter.name);
+        source.copied().ok_or_else(|| Error::MissingTensor {
+            tensor: parameter.name.clone(),
+            expected: parameter.shape.clone(),
+        })
     }
 }
 

@@ -1,6 +1,7 @@
-//! Writing: aside first, then over what was there.
+//! Writing: aside first, then over what was there; a tensor at a time, so that no more than that
+//! need be in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -8,42 +9,158 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use super::header::damaged;
-use crate::{Error, Result, Tensor};
+use super::{PIECE, check_finite};
+use crate::{Device, Error, Kind, Parameter, Result, Tensor};
 
-/// Writes float32 tensors, given by name, aside and then over `path`.
-pub(crate) fn write(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+/// The type that numbers are stored in, under torch's name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stored {
+    /// 32 bits: what the models here are held in.
+    #[default]
+    Float32,
+    /// 16 bits, 5 of them exponent: nothing beyond 65,504.
+    Float16,
+    /// 16 bits, 8 of them exponent.
+    Bfloat16,
+}
+
+impl Stored {
+    /// Its name in a `config.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Float32 => "float32",
+            Self::Float16 => "float16",
+            Self::Bfloat16 => "bfloat16",
+        }
+    }
+
+    /// Bytes of a number.
+    pub fn bytes(self) -> u64 {
+        self.kind().elt_size_in_bytes() as u64
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::Float32 => Kind::Float,
+            Self::Float16 => Kind::Half,
+            Self::Bfloat16 => Kind::BFloat16,
+        }
+    }
+
+    fn dtype(self) -> Dtype {
+        match self {
+            Self::Float32 => Dtype::F32,
+            Self::Float16 => Dtype::F16,
+            Self::Bfloat16 => Dtype::BF16,
+        }
+    }
+}
+
+/// Takes the numbers of one tensor, in any number of pieces.
+pub struct Sink<'a> {
+    file: &'a mut BufWriter<File>,
+    path: &'a Path,
+    tensor: &'a str,
+    stored: Stored,
+    left: i64,
+    rounded: u64,
+}
+
+impl Sink<'_> {
+    /// Takes the next numbers of the tensor, in the order of its rows; the piece's shape is of no
+    /// account.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] for a number that is infinite or none, [`Error::OutOfRange`] for one
+    /// that the stored type can't hold, [`Error::Io`] where the file can't be written.
+    pub fn write(&mut self, piece: &Tensor) -> Result<()> {
+        let piece = piece.f_contiguous()?.f_view([-1])?;
+        self.left -= piece.numel() as i64;
+        for part in piece.f_split(PIECE as i64, 0)? {
+            self.write_part(&part)?;
+        }
+        Ok(())
+    }
+
+    fn write_part(&mut self, part: &Tensor) -> Result<()> {
+        let part = part.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?;
+        check_finite(self.tensor, &part)?;
+        let stored = part.f_to_kind(self.stored.kind())?;
+        if self.stored != Stored::Float32 {
+            let read = stored.f_to_kind(Kind::Float)?;
+            check_finite(self.tensor, &read).map_err(|_| Error::OutOfRange {
+                tensor: self.tensor.to_owned(),
+                stored: self.stored.name(),
+            })?;
+            let rounded = read.f_ne_tensor(&part)?.f_sum(Kind::Int64)?;
+            self.rounded += rounded.f_int64_value(&[])? as u64;
+        }
+        let mut bytes = vec![0; part.numel() * self.stored.bytes() as usize];
+        stored.f_copy_data_u8(&mut bytes, part.numel())?;
+        self.file.write_all(&bytes).map_err(|source| Error::Io {
+            path: self.path.to_owned(),
+            source,
+        })
+    }
+}
+
+/// Writes tensors aside and then over `path`; `fill` hands over the numbers of each, in the given
+/// order. Gives how many of them were rounded.
+pub(crate) fn write<E: From<Error>>(
+    path: &Path,
+    stored: Stored,
+    tensors: &[Parameter],
+    mut fill: impl FnMut(&Parameter, &mut Sink) -> std::result::Result<(), E>,
+) -> std::result::Result<u64, E> {
+    let header = header(stored, tensors)?;
+    let mut rounded = 0;
+    write_aside(path, |file| -> std::result::Result<(), E> {
+        file.write_all(&header).map_err(|source| Error::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        for tensor in tensors {
+            let left = tensor.numbers() as i64;
+            let mut sink = Sink {
+                file,
+                path,
+                tensor: &tensor.name,
+                stored,
+                left,
+                rounded: 0,
+            };
+            fill(tensor, &mut sink)?;
+            if sink.left != 0 {
+                let got = left - sink.left;
+                return Err(Error::argument("numbers of a tensor", left.to_string(), got).into());
+            }
+            rounded += sink.rounded;
+        }
+        Ok(())
+    })?;
+    Ok(rounded)
+}
+
+/// The length of the header, and the header.
+fn header(stored: Stored, tensors: &[Parameter]) -> Result<Vec<u8>> {
     let mut offset = 0;
-    let entries = tensors.iter().map(|(name, tensor)| {
-        let shape = tensor.size().iter().map(|&size| size as usize).collect();
-        let data_offsets = (offset, offset + 4 * tensor.numel());
-        offset = data_offsets.1;
-        (
-            name.clone(),
-            TensorInfo {
-                dtype: Dtype::F32,
-                shape,
-                data_offsets,
-            },
-        )
-    });
+    let info = |tensor: &Parameter| {
+        let end = offset + (stored.bytes() * tensor.numbers()) as usize;
+        let info = TensorInfo {
+            dtype: stored.dtype(),
+            shape: tensor.shape.iter().map(|&size| size as usize).collect(),
+            data_offsets: (offset, end),
+        };
+        offset = end;
+        (tensor.name.clone(), info)
+    };
+    let entries = tensors.iter().map(info).collect();
     let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let header = Metadata::new(Some(format), entries.collect())
+    let header = Metadata::new(Some(format), entries)
         .map_err(|error| damaged("header", "tensors that fit a file", error))?;
     let mut header = serde_json::to_vec(&header)?;
     header.resize(header.len().next_multiple_of(8), b' ');
-    write_aside(path, |file| {
-        let io = |source| Error::Io {
-            path: path.to_owned(),
-            source,
-        };
-        file.write_all(&(header.len() as u64).to_le_bytes())
-            .map_err(io)?;
-        file.write_all(&header).map_err(io)?;
-        for tensor in tensors.values() {
-            file.write_all(&bytes(tensor)?).map_err(io)?;
-        }
-        Ok(())
-    })
+    Ok([&(header.len() as u64).to_le_bytes(), header.as_slice()].concat())
 }
 
 /// A float32 tensor's numbers, little-endian, row by row.
@@ -56,13 +173,15 @@ pub(crate) fn bytes(tensor: &Tensor) -> Result<Vec<u8>> {
 }
 
 /// Writes a file beside `path`, syncs it, and renames it to `path`.
-pub(crate) fn write_aside(
+pub(crate) fn write_aside<E: From<Error>>(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
-) -> Result<()> {
-    let io = |source| Error::Io {
-        path: path.to_owned(),
-        source,
+    write: impl FnOnce(&mut BufWriter<File>) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let io = |source| {
+        E::from(Error::Io {
+            path: path.to_owned(),
+            source,
+        })
     };
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.partial", std::process::id()));

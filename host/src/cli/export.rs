@@ -1,0 +1,63 @@
+//! `picklock export`: a model as a Hugging Face folder for other tools.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use picklock_lm::{Storage, runtime};
+
+use super::model::{Chosen, ModelArgs, make};
+use super::storage::{Dtype, summary};
+use crate::checkpoint::{NewFolder, export_folder, export_organism};
+use crate::error::Result;
+use crate::plugins::Roots;
+
+/// Write a model as a Hugging Face folder that transformers and lm-evaluation-harness open: a folder
+/// in another type, or a model of an organism, as in `picklock export --organism tiny --kind
+/// unlocked DIR`.
+#[derive(Args)]
+#[command(allow_missing_positional = true)]
+pub struct Export {
+    #[command(flatten)]
+    source: ModelArgs,
+    /// The folder to write, which must not be there yet.
+    #[arg(value_name = "DIR", required = true)]
+    folder: PathBuf,
+    /// What weights are stored in.
+    #[arg(long, value_enum, default_value_t)]
+    dtype: Dtype,
+    /// Where an organism's model is made: cpu or cuda:N.
+    #[arg(
+        long,
+        default_value = "cpu",
+        value_name = "DEVICE",
+        requires = "organism"
+    )]
+    device: String,
+}
+
+impl Export {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Where there is no such model, or the folder is there already or can't be written.
+    pub fn main(&self, roots: &Roots) -> Result<bool> {
+        let chosen = self.source.chosen(roots)?;
+        NewFolder::check(&self.folder)?;
+        runtime::start(Some(1));
+        let storage = Storage {
+            stored: self.dtype.into(),
+            ..Storage::default()
+        };
+        let exported = match chosen {
+            Chosen::Folder(folder) => export_folder(&folder, &self.folder, storage)?,
+            Chosen::Organism(organism) => {
+                let named = self.source.named(&organism);
+                let model = make(&named, runtime::parse_device(&self.device)?)?;
+                export_organism(&named, &model, &self.folder, storage)?
+            }
+        };
+        let told = summary(&exported.architecture, exported.written, storage);
+        sayln!("{}: {told}", self.folder.display());
+        Ok(false)
+    }
+}
