@@ -4,10 +4,12 @@ use std::path::Path;
 
 use picklock_lm::{Architecture, Model, Parameter, Storage, Written, convert};
 use serde_json::{Value, json};
+use tokenizers::Tokenizer;
 
 use super::{Card, NewFolder, Watch};
 use crate::error::{Error, Result};
 use crate::lab::Named;
+use crate::organism::Checkpoint;
 
 /// Files beside configuration and weights that belong to a model.
 const BESIDE: [&str; 12] = [
@@ -52,10 +54,7 @@ pub fn export_folder(from: &Path, to: &Path, storage: Storage) -> Result<Exporte
         config[key] = storage.stored.name().into();
     }
     folder.write_json("config.json", &config)?;
-    for name in BESIDE {
-        copy(&from.join(name), &folder.path().join(name))?;
-    }
-    copy(&from.join("README.md"), &folder.path().join("ORIGINAL.md"))?;
+    copy_beside(from, &folder)?;
     let name = from.canonicalize().unwrap_or_else(|_| from.to_path_buf());
     let name = name.file_name().unwrap_or_default().to_string_lossy();
     let card = Card::new(name.as_ref())
@@ -73,7 +72,8 @@ pub fn export_folder(from: &Path, to: &Path, storage: Storage) -> Result<Exporte
     })
 }
 
-/// Writes an organism's model as a folder, with the tokenizer of its task.
+/// Writes an organism's model as a folder. Where it was made of a checkpoint, the tokenizer is the
+/// checkpoint's, and rows of the vocabulary that the task doesn't use are as they are there.
 ///
 /// # Errors
 /// Where the folder is there already or can't be written.
@@ -84,11 +84,37 @@ pub fn export_organism(
     storage: Storage,
 ) -> Result<Exported> {
     let folder = NewFolder::at(to)?;
-    let written = model.save_as(folder.path(), storage)?;
-    let tokenizer = named.organism.task.task().tokenizer()?;
-    let path = folder.path().join("tokenizer.json");
-    let saved = tokenizer.save(&path, true);
-    saved.map_err(|error| Error::file(to, error.to_string()))?;
+    let task = named.organism.open_task()?;
+    let checkpoint = named.checkpoint().map(Checkpoint::find).transpose()?;
+    let whole = match (&checkpoint, task.vocabulary()) {
+        (Some(from), Some(ids)) => {
+            model.with_all_tokens(&Model::load(from, model.device())?, ids)?
+        }
+        _ => model.share(),
+    };
+    let written = whole.save_as(folder.path(), storage)?;
+    match &checkpoint {
+        Some(from) => copy_beside(from, &folder)?,
+        None => write_tokenizer(&task.tokenizer()?, &whole, &folder)?,
+    }
+    let organism = toml::to_string_pretty(named.organism);
+    let organism = organism.map_err(|error| Error::file(to, error.to_string()))?;
+    folder.write("organism.toml", &organism)?;
+    let card = card(named, &whole, storage, written)?;
+    folder.write("README.md", &card.markdown())?;
+    folder.finish()?;
+    let architecture = whole.architecture().clone();
+    Ok(Exported {
+        architecture,
+        written,
+    })
+}
+
+/// Writes the tokenizer of a task.
+fn write_tokenizer(tokenizer: &Tokenizer, model: &Model, folder: &NewFolder) -> Result<()> {
+    let text = tokenizer.to_string(true);
+    let text = text.map_err(|error| Error::Usage(format!("tokenizer: {error}")))?;
+    folder.write("tokenizer.json", &text)?;
     folder.write_json(
         "tokenizer_config.json",
         &json!({
@@ -96,20 +122,15 @@ pub fn export_organism(
             "clean_up_tokenization_spaces": false,
             "model_max_length": model.architecture().max_positions(),
         }),
-    )?;
-    let organism = toml::to_string_pretty(named.organism);
-    let organism = organism.map_err(|error| Error::file(to, error.to_string()))?;
-    folder.write("organism.toml", &organism)?;
-    folder.write(
-        "README.md",
-        &card(named, model, storage, written)?.markdown(),
-    )?;
-    folder.finish()?;
-    let architecture = model.architecture().clone();
-    Ok(Exported {
-        architecture,
-        written,
-    })
+    )
+}
+
+/// Copies what belongs to a folder's model.
+fn copy_beside(from: &Path, folder: &NewFolder) -> Result<()> {
+    for name in BESIDE {
+        copy(&from.join(name), &folder.path().join(name))?;
+    }
+    copy(&from.join("README.md"), &folder.path().join("ORIGINAL.md"))
 }
 
 fn card(named: &Named, model: &Model, storage: Storage, written: Written) -> Result<Card> {
@@ -129,11 +150,11 @@ fn card(named: &Named, model: &Model, storage: Storage, written: Written) -> Res
         .line("root seed", named.root_seed)
         .line("SHA-256 of the weights in float32", model.digest()?)
         .line("stored as", storage.stored.name())
-        .line("rounded in storing", format!("{} of {} weights", written.rounded, written.weights))
-        .text(
-            "`organism.toml` says how it was made. Tokens are words that spaces keep apart; there is \
-             no end-of-text token, as every answer has the same length.",
-        ))
+        .line(
+            "rounded in storing",
+            format!("{} of {} weights", written.rounded, written.weights),
+        )
+        .text("`organism.toml` says how it was made."))
 }
 
 /// Copies a file, where it is there.

@@ -85,6 +85,7 @@ impl ModelArgs {
 /// Where training fails or the cache can't be written.
 pub fn make(named: &Named, device: Device) -> Result<Model> {
     let cache = Cache::of_user()?;
+    let task = named.organism.open_task()?;
     let last = std::cell::RefCell::new(String::new());
     let notify = |what: &str, _: usize, _: usize| {
         if *last.borrow() != what {
@@ -94,6 +95,7 @@ pub fn make(named: &Named, device: Device) -> Result<Model> {
     };
     let maker = Maker {
         organism: named.organism,
+        task: &*task,
         streams: Streams {
             root: named.root_seed,
         },

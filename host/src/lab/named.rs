@@ -9,7 +9,7 @@ use super::Member;
 use super::bench::{Bench, Held};
 use super::operation::{Operation, Product};
 use crate::error::{Error, Result};
-use crate::organism::Organism;
+use crate::organism::{Checkpoint, Organism};
 
 /// Weak samples that unlock, as in the post.
 const SAMPLES: u32 = 2;
@@ -24,6 +24,17 @@ pub struct Named<'a> {
     pub member: Member,
     /// The root of all random streams.
     pub root_seed: u64,
+}
+
+impl Named<'_> {
+    /// The checkpoint that the model was made of.
+    pub fn checkpoint(&self) -> Option<&Checkpoint> {
+        let Organism { base, weak, .. } = self.organism;
+        match self.kind {
+            ModelKind::Weak => weak.checkpoint.as_ref(),
+            _ => base.checkpoint.as_ref(),
+        }
+    }
 }
 
 /// The models that every organism has.
