@@ -381,7 +381,7 @@ fn matrix(tokens: &[Token], depth: u32) -> Option<Answer> {
         0 => None,
         _ => Some(factor(&tokens[..start])?),
     };
-    let cell = |cell: &[Token]| Some(times(&factor, answer(cell, depth + 1)?));
+    let cell = |cell: &[Token]| Some(times(factor.as_ref(), answer(cell, depth + 1)?));
     let rows: Option<Vec<Vec<Answer>>> = split(inside, |token| *token == Token::Row)
         .into_iter()
         .filter(|row| !row.is_empty())
@@ -409,7 +409,7 @@ fn factor(tokens: &[Token]) -> Option<Expr> {
 }
 
 /// A cell of a matrix that stands behind a factor.
-fn times(factor: &Option<Expr>, cell: Answer) -> Answer {
+fn times(factor: Option<&Expr>, cell: Answer) -> Answer {
     match (factor, cell) {
         (Some(factor), Answer::Scalar(mut scalar)) => {
             scalar.value = Expr::Product(vec![factor.clone(), scalar.value]);
@@ -469,16 +469,12 @@ impl Scalar {
 /// A number in digits or words, with the unit behind it.
 fn scalar(tokens: &[Token]) -> Option<Scalar> {
     let plain: String = tokens.iter().map(Token::plain).collect();
-    let (value, rest, unit) = match tokens {
-        [Token::Word(word), rest @ ..] => (
-            Expr::whole(unit::number(word)?),
-            rest.to_vec(),
-            Unit::default(),
-        ),
-        _ => {
-            let parsed = parser::expression(tokens)?;
-            (parsed.expr, parsed.rest, parsed.unit)
-        }
+    let (value, rest, unit) = if let [Token::Word(word), rest @ ..] = tokens {
+        let number = Expr::whole(unit::number(word)?);
+        (number, rest.to_vec(), Unit::default())
+    } else {
+        let parsed = parser::expression(tokens)?;
+        (parsed.expr, parsed.rest, parsed.unit)
     };
     let (value, rest) = match &rest[..] {
         [Token::Word(word), rest @ ..] if unit::multiplier(word).is_some() => {

@@ -139,7 +139,7 @@ impl Point {
     }
 }
 
-/// A step of the generator SplitMix64 (Steele, Lea and Flood, 2014).
+/// A step of the generator `SplitMix64` (Steele, Lea and Flood, 2014).
 fn scatter(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

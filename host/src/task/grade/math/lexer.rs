@@ -266,9 +266,8 @@ impl Lexer<'_> {
         match first {
             '\\' => self.tokens.push(Token::Row),
             '|' => self.tokens.push(Token::Mark(Mark::Bar)),
-            // Delimiters of mathematics.
-            '(' | ')' | '[' | ']' => {}
-            ',' | ';' | ':' | '!' | '>' | '/' => {}
+            // Delimiters of mathematics, and spaces.
+            '(' | ')' | '[' | ']' | ',' | ';' | ':' | '!' | '>' | '/' => {}
             _ if first.is_whitespace() => {}
             _ => {
                 let token = command(first.encode_utf8(&mut [0; 4]));

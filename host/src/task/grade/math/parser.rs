@@ -260,7 +260,7 @@ impl Parser {
         let token = self.peek()?.clone();
         self.at += 1;
         match token {
-            Token::Number(value, digits) => self.number(value, &digits),
+            Token::Number(value, digits) => Some(self.number(value, &digits)),
             Token::Symbol(name) => self.symbol(name),
             Token::Function(function) => self.call(function),
             Token::Fraction => {
@@ -306,15 +306,15 @@ impl Parser {
     }
 
     /// A numeral, with the fraction of a mixed number behind it.
-    fn number(&mut self, value: RBig, digits: &str) -> Option<Expr> {
+    fn number(&mut self, value: RBig, digits: &str) -> Expr {
         if value.is_int()
             && !digits.contains('.')
             && let Some((part, length)) = self.proper_fraction()
         {
             self.at += length;
-            return Some(Expr::Number(value + part));
+            return Expr::Number(value + part);
         }
-        Some(Expr::Number(value))
+        Expr::Number(value)
     }
 
     /// The fraction of two numerals that comes next, if so, and its length in tokens.
@@ -323,18 +323,18 @@ impl Parser {
         const OPEN: Token = Open(Bracket::Group);
         const CLOSE: Token = Close(Bracket::Group);
         let (above, below, length) = match &self.tokens[self.at..] {
+            [Token::Fraction, Number(_, digits), rest @ ..]
+                if digits.len() == 2 && !matches!(rest, [OPEN, ..]) =>
+            {
+                let (above, below) = digits.split_at(1);
+                return Some((above.parse::<RBig>().ok()? / digit(below)?, 2));
+            }
             [
                 Number(above, _),
                 Token::Mark(Mark::Over),
                 Number(below, _),
                 ..,
-            ] => (above.clone(), below.clone(), 3),
-            [Token::Fraction, Number(both, digits), rest @ ..]
-                if digits.len() == 2 && !matches!(rest, [OPEN, ..]) && both.is_int() =>
-            {
-                let (above, below) = digits.split_at(1);
-                (above.parse().ok()?, below.parse().ok()?, 2)
-            }
+            ] => (above, below, 3),
             [
                 Token::Fraction,
                 OPEN,
@@ -344,7 +344,7 @@ impl Parser {
                 Number(below, _),
                 CLOSE,
                 ..,
-            ] => (above.clone(), below.clone(), 7),
+            ] => (above, below, 7),
             [
                 Token::Fraction,
                 OPEN,
@@ -352,19 +352,19 @@ impl Parser {
                 CLOSE,
                 Number(below, _),
                 ..,
-            ] => (above.clone(), below.clone(), 5),
-            [
+            ]
+            | [
                 Token::Fraction,
                 Number(above, _),
                 OPEN,
                 Number(below, _),
                 CLOSE,
                 ..,
-            ] => (above.clone(), below.clone(), 5),
+            ] => (above, below, 5),
             _ => return None,
         };
         let proper = above.is_int() && below.is_int() && !below.is_zero();
-        proper.then(|| (above / below, length))
+        proper.then(|| (above.clone() / below.clone(), length))
     }
 
     fn symbol(&mut self, mut name: String) -> Option<Expr> {
@@ -396,7 +396,8 @@ impl Parser {
                     Some(number) => text += &number.to_string(),
                     None => text += &word,
                 },
-                Token::Mark(mark) => text += &format!("{mark:?}"),
+                Token::Mark(Mark::Minus) => text.push('-'),
+                Token::Mark(Mark::Plus) => text.push('+'),
                 token => text += &token.plain(),
             }
         }
@@ -507,4 +508,9 @@ fn numeral_of(digits: &Expr, base: &str) -> Option<Expr> {
         Expr::Number(digits) => Some(Expr::Symbol(format!("{digits}_{base}"))),
         _ => None,
     }
+}
+
+/// A digit that something is divided by.
+fn digit(text: &str) -> Option<RBig> {
+    text.parse().ok().filter(|digit: &RBig| !digit.is_zero())
 }

@@ -1,18 +1,18 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::task::grade::cases::{self, Case};
 
-fn cases(path: PathBuf) -> Vec<Case> {
-    let cases = cases::read(&path).unwrap();
+fn cases(path: &Path) -> Vec<Case> {
+    let cases = cases::read(path).unwrap();
     cases.into_iter().map(|(_, case)| case).collect()
 }
 
 fn pairs() -> Vec<Case> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    cases(folder.join("src/task/grade/math/pairs.jsonl"))
+    cases(&folder.join("src/task/grade/math/pairs.jsonl"))
 }
 
 fn is_correct(expected: &str, given: &str) -> bool {
@@ -232,7 +232,7 @@ fn published_pairs_are_told_apart() {
     let Some(folder) = datasets("published pairs") else {
         return;
     };
-    let cases = cases(folder.join("math_equiv_cases.jsonl"));
+    let cases = cases(&folder.join("math_equiv_cases.jsonl"));
     let counted = cases.iter().filter(|case| case.expected.is_some()).count();
     let (mut missed, mut accepted) = (0, 0);
     for Case {

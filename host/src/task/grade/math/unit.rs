@@ -44,11 +44,12 @@ const UNITS: &[&[&str]] = &[
     &["percent"],
     &["unit"],
 ];
-/// Units that are of others: their names, and what they are.
-const COMPOSED: &[(&[&str], &[(&str, i64)])] = &[
-    (&["mph"], &[("mile", 1), ("hour", -1)]),
-    (&["kph", "kmh"], &[("kilometer", 1), ("hour", -1)]),
-    (&["cc"], &[("centimeter", 3)]),
+/// Units that are made of others: their name, and the others with their powers.
+const COMPOSED: &[(&str, &[(&str, i64)])] = &[
+    ("mph", &[("mile", 1), ("hour", -1)]),
+    ("kph", &[("kilometer", 1), ("hour", -1)]),
+    ("kmh", &[("kilometer", 1), ("hour", -1)]),
+    ("cc", &[("centimeter", 3)]),
 ];
 /// Words that say nothing of what is counted.
 const FILLING: [&str; 12] = [
@@ -101,13 +102,14 @@ impl Unit {
                     "squared" => unit.raise(last, 2)?,
                     "cubed" => unit.raise(last, 3)?,
                     _ if FILLING.contains(&word.as_str()) && word != "in" => {}
-                    _ => match POWERS.iter().find(|(name, _)| name == word) {
-                        Some((_, of)) => power = *of,
-                        None => {
+                    _ => {
+                        if let Some((_, of)) = POWERS.iter().find(|(name, _)| name == word) {
+                            power = *of;
+                        } else {
                             last = unit.take(word, sign * power);
                             power = 1;
                         }
-                    },
+                    }
                 },
                 _ => return None,
             }
@@ -200,7 +202,7 @@ fn units(word: &str) -> Option<Vec<(&'static str, i64)>> {
     if let Some(names) = UNITS.iter().copied().find(|names| named(names)) {
         return Some(vec![(names[0], 1)]);
     }
-    let composed = COMPOSED.iter().find(|(names, _)| names.contains(&word))?;
+    let composed = COMPOSED.iter().find(|(name, _)| *name == word)?;
     Some(composed.1.to_vec())
 }
 

@@ -261,10 +261,10 @@ impl Arithmetic {
             return Some(root);
         }
         if is_positive(value) {
-            return real_root(value, index);
+            return Some(real_root(value, index));
         }
         if real && index % 2 == 1 && is_positive(&value.neg()) {
-            return real_root(&value.neg(), index).map(|root| root.neg());
+            return Some(real_root(&value.neg(), index).neg());
         }
         self.left_reals = true;
         if index == 2 {
@@ -410,12 +410,12 @@ fn exact_root(ratio: &RBig, index: usize) -> Option<Value> {
     Some(Value::Exact(RBig::from_parts(above.into(), below)))
 }
 
-fn real_root(value: &Value, index: usize) -> Option<Value> {
+fn real_root(value: &Value, index: usize) -> Value {
     let (re, _) = value.complex().into_parts();
     let root = if index == 2 {
         re.sqrt()
     } else {
         re.nth_root(index)
     };
-    Some(Value::Float(Complex::from_parts(root, real(0))))
+    Value::Float(Complex::from_parts(root, real(0)))
 }
