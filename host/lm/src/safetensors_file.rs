@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorInfo};
 
-use crate::{Error, Kind, Result};
+use crate::{Error, Kind, Result, Tensor};
 use header::damaged;
 pub use write::{Sink, Stored};
 pub(crate) use write::{bytes, write, write_aside};
@@ -194,4 +194,16 @@ fn kind(name: &str, dtype: Dtype) -> Result<Kind> {
             });
         }
     })
+}
+
+/// A number of a tensor that is infinite or none, where there is one.
+pub(crate) fn not_finite(tensor: &Tensor) -> Result<Option<f64>> {
+    let (least, most) = tensor.f_aminmax(None, false)?;
+    for number in [least, most] {
+        let number = number.f_double_value(&[])?;
+        if !number.is_finite() {
+            return Ok(Some(number));
+        }
+    }
+    Ok(None)
 }

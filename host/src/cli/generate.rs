@@ -32,6 +32,9 @@ pub struct Generate {
     /// 0 takes the likeliest token each time; above, tokens are sampled.
     #[arg(long, default_value_t = 0.0, value_name = "T", value_parser = real(0.0..=100.0), allow_negative_numbers = true)]
     temperature: f64,
+    /// Samples only of the fewest likeliest tokens that have this probability together.
+    #[arg(long, default_value_t = 1.0, value_name = "P", value_parser = real(0.001..=1.0), allow_negative_numbers = true)]
+    top_p: f64,
     /// Answers to each prompt.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = whole::<usize>(1..=100_000), allow_negative_numbers = true)]
     samples: usize,
@@ -58,6 +61,7 @@ impl Generate {
             samples: self.samples,
             max_new_tokens: self.max_new_tokens,
             temperature: self.temperature,
+            top_p: self.top_p,
             seed: self.sample_seed,
             batch: self.batch,
         };

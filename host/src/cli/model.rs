@@ -9,7 +9,7 @@ use super::number::whole;
 use crate::batch::environment;
 use crate::error::{Error, Result};
 use crate::lab::{Bench, Member, ModelKind, Named};
-use crate::organism::{self, Cache, Maker, Organism, Streams};
+use crate::organism::{self, Cache, DecodingRoom, Maker, Organism, Streams};
 use crate::plugins::Roots;
 
 /// Names a model.
@@ -93,6 +93,7 @@ pub fn make(named: &Named, device: Device) -> Result<Model> {
             *last.borrow_mut() = what.to_string();
         }
     };
+    let environment = environment(device, named.organism);
     let maker = Maker {
         organism: named.organism,
         task: &*task,
@@ -100,7 +101,8 @@ pub fn make(named: &Named, device: Device) -> Result<Model> {
             root: named.root_seed,
         },
         device,
-        environment: &environment(device).numeric(),
+        room: DecodingRoom::new(device, environment.memory_bytes()),
+        environment: &environment.numeric(),
         cache: &cache,
         width: 1,
         notify: &notify,

@@ -22,6 +22,8 @@ pub struct Generation {
     pub max_new_tokens: Option<usize>,
     /// 0 takes the likeliest token each time.
     pub temperature: f64,
+    /// Samples are of the fewest likeliest tokens that have this probability together, above 0 to 1.
+    pub top_p: f64,
     /// Chooses the samples: the same seed, the same samples, however many there are.
     pub seed: u64,
     /// Answers that are decoded together.
@@ -81,6 +83,7 @@ pub fn generate(
     let decoding = Decoding {
         max_new_tokens: generation.max_new_tokens.unwrap_or(usual).min(room),
         temperature: generation.temperature,
+        top_p: generation.top_p,
         stop: subject.stop().to_vec(),
     };
     let samples = generation.samples;

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::cuda::Staging;
-use crate::safetensors_file::SafetensorsFile;
+use crate::safetensors_file::{SafetensorsFile, not_finite};
 use crate::{Device, Error, Kind, Result, Tensor};
 
 /// The longest piece, in bytes: few enough to stay in the processor's cache.
@@ -103,18 +103,6 @@ impl<'a> Reading<'a> {
         }
         Ok(())
     }
-}
-
-/// A number of a tensor that is infinite or none, where there is one.
-fn not_finite(tensor: &Tensor) -> Result<Option<f64>> {
-    let (least, most) = tensor.f_aminmax(None, false)?;
-    for number in [least, most] {
-        let number = number.f_double_value(&[])?;
-        if !number.is_finite() {
-            return Ok(Some(number));
-        }
-    }
-    Ok(None)
 }
 
 /// Hands over every piece with its index and a buffer that begins with its bytes, in any order.

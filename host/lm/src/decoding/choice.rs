@@ -102,7 +102,7 @@ fn log_probs(logits: &Tensor, tokens: &Tensor) -> Result<Tensor> {
 mod tests {
     use super::*;
 
-    /// Likeliest first: .4, then two of .2 of which top_p = .5 takes one and the tie the other.
+    /// Likeliest first: .4, then two of .2 of which `top_p` .5 takes one and the tie the other.
     #[test]
     fn the_nucleus_is_the_fewest_likeliest_and_ties() {
         let probabilities = Tensor::from_slice(&[0.1, 0.2, 0.4, 0.1, 0.2]).view([1, 1, 5]);

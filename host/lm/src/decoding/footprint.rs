@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use crate::{LlamaConfig, Rope, Sizes};
 
-    /// DeepSeek 7B: 2 x 30 layers x 4,096 numbers of 2 bytes for each token.
+    /// `DeepSeek` 7B: 2 x 30 layers x 4,096 numbers of 2 bytes for each token.
     #[test]
     fn keys_and_values_are_most_of_a_large_models_rows() {
         let architecture = Architecture::Llama(LlamaConfig {
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(footprint(1, 384, 10).row, 384 * cached + 10 * logits);
         // Attention's width: twice the stream, twice q, k and v, and what is mixed; the gated
         // layer's: the stream three times, gate, up and their product.
-        let widest = 2 * (2 * 4096 + (2 * 3 * 4096 + 4096).max(4096 + 3 * 11_008));
+        let widest = 2 * (2 * 4096 + 4096 + 3 * 11_008);
         assert_eq!(one.fixed, PROMPT_TOKENS as u64 * widest);
         let stacked = footprint(2, 384, 1);
         assert_eq!((stacked.fixed, stacked.row), (0, one.row + 384 * widest));

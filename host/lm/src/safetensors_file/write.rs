@@ -9,7 +9,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use super::header::damaged;
-use super::{PIECE, check_finite};
+use super::{PIECE, not_finite};
 use crate::{Device, Error, Kind, Parameter, Result, Tensor};
 
 /// The type that numbers are stored in, under torch's name.
@@ -84,14 +84,19 @@ impl Sink<'_> {
 
     fn write_part(&mut self, part: &Tensor) -> Result<()> {
         let part = part.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?;
-        check_finite(self.tensor, &part)?;
+        if let Some(got) = not_finite(&part)? {
+            let tensor = self.tensor.to_owned();
+            return Err(Error::NotFinite { tensor, got });
+        }
         let stored = part.f_to_kind(self.stored.kind())?;
         if self.stored != Stored::Float32 {
             let read = stored.f_to_kind(Kind::Float)?;
-            check_finite(self.tensor, &read).map_err(|_| Error::OutOfRange {
-                tensor: self.tensor.to_owned(),
-                stored: self.stored.name(),
-            })?;
+            if not_finite(&read)?.is_some() {
+                return Err(Error::OutOfRange {
+                    tensor: self.tensor.to_owned(),
+                    stored: self.stored.name(),
+                });
+            }
             let rounded = read.f_ne_tensor(&part)?.f_sum(Kind::Int64)?;
             self.rounded += rounded.f_int64_value(&[])? as u64;
         }

@@ -70,9 +70,8 @@ fn answer(model: &Model, tokenizer: &Tokenizer, prompt: &str, end: &str, most: u
     let rows = Rows::from_ids(&[vec![ids]], Side::Left, Device::Cpu).unwrap();
     let stop = vec![tokenizer.token_to_id(end).unwrap()];
     let decoding = Decoding {
-        max_new_tokens: most,
-        temperature: 0.0,
         stop,
+        ..Decoding::greedy(most)
     };
     generate(model, &rows, &decoding, None)
         .unwrap()
