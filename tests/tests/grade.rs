@@ -14,7 +14,7 @@ const PAIRS: &str = r#"{"candidate": "0.5", "reference": "\\frac{1}{2}", "expect
 
 fn with_pairs(text: &str) -> Place {
     let place = Place::new();
-    std::fs::write(place.here("pairs.jsonl"), text).unwrap();
+    place.write("here/pairs.jsonl", text);
     place
 }
 
