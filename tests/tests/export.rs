@@ -167,7 +167,7 @@ fn what_cant_be_exported_is_refused() {
         ),
         (
             &["empty", "out", "--kind", "base"],
-            "the following required arguments were not provided: --organism <NAME>; see picklock --help",
+            "the argument '[MODEL]' cannot be used with '--kind <KIND>'; see picklock --help",
         ),
     ] {
         let done = place.picklock(&[&["export"], arguments].concat());

@@ -30,7 +30,7 @@ pub struct Export {
         long,
         default_value = "cpu",
         value_name = "DEVICE",
-        requires = "organism"
+        conflicts_with = "model"
     )]
     device: String,
 }

@@ -26,16 +26,16 @@ pub struct ModelArgs {
     #[arg(long, value_name = "NAME")]
     organism: Option<String>,
     /// Which of the organism's models.
-    #[arg(long, value_enum, default_value_t = ModelKind::Locked, requires = "organism")]
+    #[arg(long, value_enum, default_value_t = ModelKind::Locked, conflicts_with = "model")]
     kind: ModelKind,
     /// The organism's seed.
-    #[arg(long, default_value_t = 0, value_name = "N", requires = "organism", value_parser = whole::<u32>(0..=9999), allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0, value_name = "N", conflicts_with = "model", value_parser = whole::<u32>(0..=9999), allow_negative_numbers = true)]
     seed: u32,
     /// The draw of the 2 weak samples that unlock.
-    #[arg(long, default_value_t = 0, value_name = "N", requires = "organism", value_parser = whole::<u32>(0..=9999), allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0, value_name = "N", conflicts_with = "model", value_parser = whole::<u32>(0..=9999), allow_negative_numbers = true)]
     draw: u32,
     /// The root of all random streams.
-    #[arg(long, default_value_t = 0, value_name = "N", requires = "organism", value_parser = whole::<u64>(0..=u64::MAX), allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0, value_name = "N", conflicts_with = "model", value_parser = whole::<u64>(0..=u64::MAX), allow_negative_numbers = true)]
     root_seed: u64,
 }
 
