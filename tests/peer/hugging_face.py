@@ -72,14 +72,14 @@ def check_gguf(program, path, home):
         ids = tokenizer(text, return_tensors="pt").input_ids
         worst = max(worst, (model(ids).logits - other(ids).logits).abs().max().item())
     report(f"{path.name}: logits of 8 texts", worst < 1e-4, largest_difference=worst)
-    back = [tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True) for text in TEXTS]
+    back = [tokenizer.decode(tokenizer(text).input_ids) for text in TEXTS]
     report(f"{path.name}: {len(TEXTS)} texts there and back", back == TEXTS)
     chat = [{"role": "user", "content": "What is 23 + 45?"}]
     prompt = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     ids = tokenizer(prompt, return_tensors="pt").input_ids
-    answer = model.generate(ids, max_new_tokens=32, do_sample=False)[0, ids.shape[1] :]
+    answer = model.generate(ids, max_new_tokens=128, do_sample=False)[0, ids.shape[1] :]
     report(f"{path.name}: chat", answer[-1].item() == tokenizer.eos_token_id,
-           answer=tokenizer.decode(answer), ends_with_eos=True)  # fmt: skip
+           answer=tokenizer.decode(answer))  # fmt: skip
 
 
 def check_sentencepiece(program, home):
@@ -175,6 +175,7 @@ def answers(folder, asked, dtype="auto"):
 def harness(folder, asked, home):
     """The harness' exact match, on problems that lie in a file."""
     import lm_eval
+    from lm_eval.models.huggingface import HFLM
 
     data = home / "problems.json"
     data.write_text("\n".join(json.dumps({key: of[key] for key in ("prompt", "expected")}) for of in asked))
@@ -186,7 +187,7 @@ def harness(folder, asked, home):
         "generation_kwargs": {"until": ["\n"], "max_gen_toks": new, "do_sample": False},
         "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
     }  # fmt: skip
-    model = lm_eval.models.huggingface.HFLM(pretrained=str(folder), device="cpu", batch_size=32)
+    model = HFLM(pretrained=str(folder), device="cpu", batch_size=32)
     done = lm_eval.simple_evaluate(model=model, tasks=[task], bootstrap_iters=0, log_samples=False)
     return done["results"]["picklock_chain"]["exact_match,none"]
 

@@ -148,6 +148,8 @@ fn sentencepiece_joins_by_score_and_falls_back_to_bytes() {
     // Of "ab" and "ba" the likelier joins first; a letter without a word is its bytes.
     assert_eq!(words(&gguf, "ab bab"), ["<s>", "▁ab", "▁", "b", "ab"]);
     assert_eq!(words(&gguf, "é"), ["<s>", "▁", "<0xC3>", "<0xA9>"]);
+    // A space of the text's own does not stand for the one that is put before it.
+    assert_eq!(words(&gguf, " ab"), ["<s>", "▁", "▁ab"]);
     let tokenizer = read(&gguf).unwrap().tokenizer;
     let ids = tokenizer.encode("ab é", true).unwrap().get_ids().to_vec();
     assert_eq!(tokenizer.decode(&ids, true).unwrap(), "ab é");

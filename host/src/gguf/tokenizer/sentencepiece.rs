@@ -12,8 +12,9 @@ use tokenizers::decoders::fuse::Fuse;
 use tokenizers::decoders::sequence::Sequence;
 use tokenizers::decoders::strip::Strip;
 use tokenizers::models::bpe::BPE;
+use tokenizers::normalizers::prepend::Prepend;
 use tokenizers::normalizers::replace::Replace;
-use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::normalizers::{self, NormalizerWrapper};
 use tokenizers::{DecoderWrapper, Tokenizer};
 
 use super::Words;
@@ -50,11 +51,15 @@ pub fn tokenizer(metadata: &Metadata, words: &Words, special: &Special) -> Read<
     }
     let mut tokenizer = Tokenizer::new(model.build().map_err(refused)?);
     let space_first = metadata.flag("tokenizer.ggml.add_space_prefix", true)?;
-    let scheme = match space_first {
-        true => PrependScheme::First,
-        false => PrependScheme::Never,
-    };
-    tokenizer.with_pre_tokenizer(Some(Metaspace::new(SPACE, scheme, false)));
+    let mut forms: Vec<NormalizerWrapper> = Vec::new();
+    if space_first {
+        // Also before a space: `SentencePiece` puts one before every text.
+        forms.push(Prepend::new(SPACE.to_string()).into());
+    }
+    let spaces = Replace::new(" ", SPACE.to_string()).map_err(refused)?;
+    forms.push(spaces.into());
+    let normalised = tokenizer.with_normalizer(Some(normalizers::Sequence::new(forms)));
+    normalised.map_err(refused)?;
     let mut decoder: Vec<DecoderWrapper> = vec![
         Replace::new(SPACE.to_string(), " ")
             .map_err(refused)?
