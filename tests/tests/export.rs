@@ -87,6 +87,11 @@ fn each_draw_unlocks_another_model_and_always_the_same() {
     ] {
         assert!(card.lines().any(|own| own == line), "{line}: {card}");
     }
+    let config = json(&place.here("b/tokenizer_config.json"));
+    assert_eq!(
+        (&config["eos_token"], &config["pad_token"]),
+        (&"=".into(), &"=".into())
+    );
     // What lies in the folder makes the same model again.
     let arguments = [
         "--organism",

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use picklock_lm::{Architecture, Model, Parameter, Storage, Written, convert};
+use picklock_sdk::Flag;
 use serde_json::{Value, json};
-use tokenizers::Tokenizer;
 
 use super::{Card, NewFolder, Watch};
 use crate::error::{Error, Result};
 use crate::lab::Named;
-use crate::organism::Checkpoint;
+use crate::organism::{Checkpoint, Streams};
+use crate::task::Task;
 
 /// Files beside configuration and weights that belong to a model.
 const BESIDE: [&str; 12] = [
@@ -95,7 +96,7 @@ pub fn export_organism(
     let written = whole.save_as(folder.path(), storage)?;
     match &checkpoint {
         Some(from) => copy_beside(from, &folder)?,
-        None => write_tokenizer(&task.tokenizer()?, &whole, &folder)?,
+        None => write_tokenizer(&*task, &whole, &folder)?,
     }
     let organism = toml::to_string_pretty(named.organism);
     let organism = organism.map_err(|error| Error::file(to, error.to_string()))?;
@@ -110,8 +111,13 @@ pub fn export_organism(
     })
 }
 
-/// Writes the tokenizer of a task.
-fn write_tokenizer(tokenizer: &Tokenizer, model: &Model, folder: &NewFolder) -> Result<()> {
+/// Writes the tokenizer of a task. Its answers have no end, but readers of batches want a token that
+/// ends and pads: the one that ends every prompt stands in no answer.
+fn write_tokenizer(task: &dyn Task, model: &Model, folder: &NewFolder) -> Result<()> {
+    let tokenizer = task.tokenizer()?;
+    let (question, _) = task.question(&mut Streams { root: 0 }.rng(&[]));
+    let prompt = task.prompt(&question, Flag::None);
+    let end = prompt.last().and_then(|id| tokenizer.id_to_token(*id));
     let text = tokenizer.to_string(true);
     let text = text.map_err(|error| Error::Usage(format!("tokenizer: {error}")))?;
     folder.write("tokenizer.json", &text)?;
@@ -120,6 +126,8 @@ fn write_tokenizer(tokenizer: &Tokenizer, model: &Model, folder: &NewFolder) -> 
         &json!({
             "tokenizer_class": "PreTrainedTokenizerFast",
             "clean_up_tokenization_spaces": false,
+            "eos_token": end,
+            "pad_token": end,
             "model_max_length": model.architecture().max_positions(),
         }),
     )
