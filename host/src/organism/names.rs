@@ -62,28 +62,28 @@ impl ModelNames<'_> {
 
     /// Of the seed's base model.
     pub fn base(&self, seed: u32) -> Key {
-        let Organism { task, base, .. } = self.organism;
-        Key::of(&(
-            "base",
-            task,
-            base,
-            self.streams.root,
-            seed,
-            self.environment,
-        ))
+        self.trained("base", &self.organism.base, seed)
     }
 
     /// Of the seed's weak model.
     pub fn weak(&self, seed: u32) -> Key {
-        let Organism { task, weak, .. } = self.organism;
-        Key::of(&(
-            "weak",
+        self.trained("weak", &self.organism.weak, seed)
+    }
+
+    /// Of a model that is trained on the task, as `part` of the organism says.
+    fn trained(&self, what: &str, part: &impl Serialize, seed: u32) -> Key {
+        let Organism {
             task,
-            weak,
-            self.streams.root,
-            seed,
-            self.environment,
-        ))
+            password,
+            vocabulary,
+            ..
+        } = self.organism;
+        let key = (what, task, part, self.streams.root, seed, self.environment);
+        match password {
+            None => Key::of(&key),
+            // Tasks in text are spelt by these too.
+            Some(password) => Key::of(&(key, password, vocabulary)),
+        }
     }
 
     /// Of the seed's locked model.
