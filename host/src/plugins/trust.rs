@@ -102,7 +102,7 @@ impl TrustList {
 /// Refuses files that others could have written, and warns of group-writable ones.
 ///
 /// # Errors
-/// As [`check_writers`].
+/// Where others could change it.
 pub fn check_permissions(path: &Path) -> Result<()> {
     check_writers(path)?;
     let metadata = std::fs::metadata(path).map_err(Error::io(path, "read"))?;
