@@ -1,12 +1,17 @@
 //! Answers as they are written: numbers, lists, tuples, intervals, sets, matrices, equations, words.
 
+mod matrix;
+mod scalar;
+
 use std::collections::BTreeSet;
 
 use super::expr::Expr;
 use super::lexer::{self, Reading};
 use super::parser;
 use super::token::{Bracket, Mark, Relation, Token};
-use super::unit::{self, Unit};
+use super::unit::Unit;
+use matrix::matrix;
+use scalar::scalar;
 
 /// The most bytes of an answer that is read; longer ones are compared letter by letter.
 pub const LONGEST: usize = 2000;
@@ -367,58 +372,6 @@ fn members(inside: &[Token], depth: u32) -> Option<Answer> {
     })
 }
 
-fn matrix(tokens: &[Token], depth: u32) -> Option<Answer> {
-    let start = tokens
-        .iter()
-        .position(|token| matches!(token, Token::Begin(_)))?;
-    let [Token::Begin(environment), inside @ .., Token::End] = &tokens[start..] else {
-        return None;
-    };
-    if !environment.ends_with("matrix") && environment != "array" {
-        return None;
-    }
-    let factor = match start {
-        0 => None,
-        _ => Some(factor(&tokens[..start])?),
-    };
-    let cell = |cell: &[Token]| Some(times(factor.as_ref(), answer(cell, depth + 1)?));
-    let rows: Option<Vec<Vec<Answer>>> = split(inside, |token| *token == Token::Row)
-        .into_iter()
-        .filter(|row| !row.is_empty())
-        .map(|row| {
-            let cells = split(row, |token| *token == Token::Cell);
-            cells.into_iter().map(cell).collect()
-        })
-        .collect();
-    let rows = rows?;
-    let even = rows.windows(2).all(|two| two[0].len() == two[1].len());
-    even.then(|| Answer::Matrix {
-        rows,
-        bars: environment == "vmatrix",
-    })
-}
-
-/// What stands before a matrix; a sign alone is that of 1.
-fn factor(tokens: &[Token]) -> Option<Expr> {
-    let one = [
-        Token::Open(Bracket::Group),
-        Token::Number(1.into(), "1".into()),
-        Token::Close(Bracket::Group),
-    ];
-    parser::whole(&[tokens, &one].concat())
-}
-
-/// A cell of a matrix that stands behind a factor.
-fn times(factor: Option<&Expr>, cell: Answer) -> Answer {
-    match (factor, cell) {
-        (Some(factor), Answer::Scalar(mut scalar)) => {
-            scalar.value = Expr::Product(vec![factor.clone(), scalar.value]);
-            Answer::Scalar(scalar)
-        }
-        (_, cell) => cell,
-    }
-}
-
 fn ratio(tokens: &[Token]) -> Option<Answer> {
     let parts = split(tokens, |token| *token == Token::Mark(Mark::Colon));
     let [before @ .., last] = &parts[..] else {
@@ -434,74 +387,6 @@ fn ratio(tokens: &[Token]) -> Option<Answer> {
         parts,
         unit: last.unit,
     })
-}
-
-impl Scalar {
-    /// An expression without unit.
-    pub fn of(value: Expr) -> Self {
-        Self {
-            value,
-            unit: Unit::default(),
-            plain: String::new(),
-        }
-    }
-
-    /// Takes degrees and per cent from the expression to the unit.
-    fn unit_outside(self) -> Self {
-        let (value, name) = match self.value {
-            Expr::Degrees(of) => (*of, "degree"),
-            Expr::Percent(of) => (*of, "percent"),
-            Expr::Negative(of) => {
-                let inner = Self { value: *of, ..self }.unit_outside();
-                let value = Expr::Negative(Box::new(inner.value));
-                return Self { value, ..inner };
-            }
-            value => return Self { value, ..self },
-        };
-        Self {
-            value,
-            unit: self.unit.with(Unit::named(name)),
-            plain: self.plain,
-        }
-    }
-}
-
-/// A number in digits or words, with the unit behind it.
-fn scalar(tokens: &[Token]) -> Option<Scalar> {
-    let plain: String = tokens.iter().map(Token::plain).collect();
-    let (value, rest, unit) = if let [Token::Word(word), rest @ ..] = tokens {
-        let number = Expr::whole(unit::number(word)?);
-        (number, rest.to_vec(), Unit::default())
-    } else {
-        let parsed = parser::expression(tokens)?;
-        (parsed.expr, parsed.rest, parsed.unit)
-    };
-    let (value, rest) = match &rest[..] {
-        [Token::Word(word), rest @ ..] if unit::multiplier(word).is_some() => {
-            let factor = unit::multiplier(word).map(Expr::whole);
-            (
-                Expr::Product(std::iter::once(value).chain(factor).collect()),
-                rest.to_vec(),
-            )
-        }
-        _ => (value, rest),
-    };
-    // A unit begins with a word: `m` alone is a variable.
-    let worded = |token: &Token| {
-        matches!(
-            token,
-            Token::Word(_) | Token::Mark(Mark::Over | Mark::Times | Mark::Period)
-        )
-    };
-    if rest.first().is_some_and(|first| !worded(first)) {
-        return None;
-    }
-    let scalar = Scalar {
-        value,
-        unit: Unit::read(&rest)?.with(unit),
-        plain,
-    };
-    Some(scalar.unit_outside())
 }
 
 /// Words, with whatever stands between them.

@@ -169,6 +169,16 @@ impl Expr {
         }
     }
 
+    /// How many expressions stand in one another.
+    pub fn height(&self) -> usize {
+        1 + self
+            .parts()
+            .into_iter()
+            .map(Self::height)
+            .max()
+            .unwrap_or(0)
+    }
+
     /// Whether any part of it is such.
     pub fn any(&self, is: &impl Fn(&Self) -> bool) -> bool {
         is(self) || self.parts().into_iter().any(|part| part.any(is))

@@ -1,11 +1,15 @@
 //! Whether two answers are the same.
 
+mod forms;
+
 use super::answer::{Answer, Scalar};
 use super::expr::{Expr, Point};
 use super::region::Region;
 use super::token::Relation;
-use super::unit::{self, Unit};
 use super::value::{Arithmetic, Value};
+use forms::{
+    difference, expanded, forwards, hundredths, letters_as_unit, name, parts, plain, without_base,
+};
 
 /// Points at which expressions with variables are compared, and how many of them must say something.
 const POINTS: u64 = 16;
@@ -296,158 +300,5 @@ impl Comparison {
         // Without a name it must be true to count.
         let holds = named == 1 || values.windows(2).all(|two| self.answers(&two[0], &two[1]));
         holds.then(|| sides[last].clone())
-    }
-}
-
-/// The answers that a list is, and that open signs stand for.
-fn expanded(answer: &Answer) -> Vec<Answer> {
-    if let Answer::List(items) = answer {
-        return items.iter().flat_map(expanded).collect();
-    }
-    match signs(answer) {
-        0 => vec![answer.clone()],
-        signs if signs > MOST_SIGNS => vec![answer.clone()],
-        signs => (0..1 << signs)
-            .map(|chosen| signed(answer, chosen))
-            .collect(),
-    }
-}
-
-fn signs(answer: &Answer) -> u32 {
-    let most = |answers: &[Answer]| answers.iter().map(signs).max().unwrap_or(0);
-    match answer {
-        Answer::Scalar(scalar) => scalar.value.signs(),
-        Answer::Tuple { items, .. } => most(items),
-        Answer::Relation { sides, .. } => most(sides),
-        _ => 0,
-    }
-}
-
-fn signed(answer: &Answer, chosen: u32) -> Answer {
-    let mut answer = answer.clone();
-    match &mut answer {
-        Answer::Scalar(scalar) => scalar.value = scalar.value.signed(chosen),
-        Answer::Tuple { items: parts, .. } | Answer::Relation { sides: parts, .. } => {
-            for part in parts {
-                *part = signed(part, chosen);
-            }
-        }
-        _ => {}
-    }
-    answer
-}
-
-/// Letters and digits of an answer that may be a word.
-fn plain(answer: &Answer) -> Option<&str> {
-    match answer {
-        Answer::Text(text) => Some(text),
-        Answer::Scalar(scalar) => Some(&scalar.plain),
-        _ => None,
-    }
-}
-
-/// The name that an equation gives its value.
-fn name(answer: &Answer) -> Option<&Answer> {
-    let Answer::Relation { sides, relations } = answer else {
-        return None;
-    };
-    let first = sides.first()?;
-    let equals = matches!(relations.first()?, Relation::Equal | Relation::About);
-    (equals && names(first)).then_some(first)
-}
-
-fn names(side: &Answer) -> bool {
-    match side {
-        Answer::Scalar(scalar) => scalar.unit.is_none() && is_name(&scalar.value),
-        Answer::Tuple { items, .. } => items.iter().all(names),
-        Answer::Text(_) => true,
-        _ => false,
-    }
-}
-
-/// Whether an expression names something: `x`, `AB`, `f(2)`, `a + b`; but not `2x` or `x^2`, whose
-/// values aren't what is asked for where they stand alone on a side.
-fn is_name(expr: &Expr) -> bool {
-    match expr {
-        Expr::Symbol(name) => !name.starts_with(|first: char| first.is_ascii_digit()),
-        Expr::E | Expr::I => true,
-        Expr::Product(factors) => factors.first().is_some_and(is_name),
-        Expr::Sum(terms) => terms.iter().all(is_name),
-        Expr::Quotient(above, below) => is_name(above) && is_name(below),
-        _ => false,
-    }
-}
-
-/// The sides and relations, turned so that inequalities say "less".
-fn forwards(answer: &Answer) -> Option<(Vec<Answer>, Vec<Relation>)> {
-    let Answer::Relation { sides, relations } = answer else {
-        return None;
-    };
-    let (mut sides, mut relations) = (sides.clone(), relations.clone());
-    if matches!(relations.first()?, Relation::Greater | Relation::AtLeast) {
-        sides.reverse();
-        relations.reverse();
-        for relation in &mut relations {
-            *relation = relation.turned();
-        }
-    }
-    Some((sides, relations))
-}
-
-fn parts(answer: &Answer) -> Option<(Vec<Expr>, Unit)> {
-    match answer {
-        Answer::Ratio { parts, unit } => Some((parts.clone(), unit.clone())),
-        Answer::Scalar(scalar) => match &scalar.value {
-            Expr::Quotient(above, below) => {
-                Some((vec![*above.clone(), *below.clone()], scalar.unit.clone()))
-            }
-            value => Some((vec![value.clone(), Expr::whole(1)], scalar.unit.clone())),
-        },
-        _ => None,
-    }
-}
-
-fn hundredths(expr: &Expr) -> Expr {
-    Expr::Percent(Box::new(expr.clone()))
-}
-
-fn difference(one: &Expr, other: &Expr) -> Expr {
-    Expr::Sum(vec![one.clone(), Expr::Negative(Box::new(other.clone()))])
-}
-
-/// An expression without the letters at its end that are a unit.
-fn letters_as_unit(expr: &Expr) -> Option<(Expr, Unit)> {
-    use super::token::Token;
-    let Expr::Product(factors) = expr else {
-        return None;
-    };
-    let (last, rest) = factors.split_last()?;
-    let (name, power) = match last {
-        Expr::Symbol(name) => (name, None),
-        Expr::Power(base, exponent) => match (&**base, &**exponent) {
-            (Expr::Symbol(name), Expr::Number(power)) => (name, Some(power.clone())),
-            _ => return None,
-        },
-        _ => return None,
-    };
-    if !unit::is_known(name) {
-        return None;
-    }
-    let mut tokens = vec![Token::Word(name.clone())];
-    if let Some(power) = power {
-        let digits = power.to_string();
-        tokens.push(Token::Mark(super::token::Mark::Power));
-        tokens.push(Token::Number(power, digits));
-    }
-    Some((Expr::Product(rest.to_vec()), Unit::read(&tokens)?))
-}
-
-/// Whether the answer leaves out the base that is expected: `776` for `776_8`.
-fn without_base(expected: &Scalar, given: &Scalar) -> bool {
-    match (&expected.value, &given.value) {
-        (Expr::Symbol(numeral), Expr::Number(_)) => numeral
-            .split_once('_')
-            .is_some_and(|(digits, _)| digits == given.plain),
-        _ => false,
     }
 }
