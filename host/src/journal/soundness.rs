@@ -126,7 +126,7 @@ impl Manifest {
             within(&key, count.into(), 1_000_000)?;
         }
         let task = &organism.task;
-        task.check(organism.password.is_some(), organism.vocabulary)
+        task.check(&organism.given())
             .map_err(|problem| format!("organism.{problem}"))?;
         let names = self.hypotheses.iter().map(|known| known.name.as_str());
         names_of_files("hypotheses", names)?;

@@ -12,7 +12,7 @@ use super::evaluation::Asked;
 use super::noise::{distances, perturb};
 use super::operation::{Operation, Product, Scope};
 use super::record::Change;
-use super::residence::Residence;
+use super::residence::{Residence, room_for_memory};
 use crate::error::{Error, Result};
 use crate::fault;
 use crate::organism::{Key, Maker, check_lock, padded};
@@ -40,6 +40,8 @@ pub struct Held {
     here: Cell<bool>,
     /// Their digest, made when first asked for.
     digest: OnceCell<String>,
+    /// When it was last asked for, in calls of the bench.
+    used: Cell<u64>,
 }
 
 impl Held {
@@ -67,6 +69,7 @@ impl Held {
             here: Cell::new(model.device() != Device::Cpu),
             model: RefCell::new(model),
             digest: OnceCell::new(),
+            used: Cell::new(0),
         })
     }
 
@@ -83,6 +86,7 @@ impl Held {
             here: Cell::new(base.is_here()),
             model: RefCell::new(base.model()),
             digest: OnceCell::new(),
+            used: Cell::new(0),
         })
     }
 
@@ -115,6 +119,28 @@ impl Held {
     }
 }
 
+impl Product {
+    /// When its models were last asked for.
+    fn used(&self) -> u64 {
+        self.models()
+            .map(|model| model.used.get())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Bytes of its models.
+    fn bytes(&self) -> u64 {
+        self.models().map(|model| model.bytes).sum()
+    }
+
+    fn models(&self) -> impl Iterator<Item = &Rc<Held>> {
+        match self {
+            Self::Models(models) => models.iter(),
+            _ => [].iter(),
+        }
+    }
+}
+
 /// Problems by seed and split.
 type Drawn = HashMap<(u32, Split), Rc<Vec<Problem>>>;
 
@@ -129,6 +155,10 @@ pub struct Bench<'a> {
     /// Members and seeds of one stack as planned, before memory ran out.
     planned: (usize, usize),
     products: HashMap<Key, Product>,
+    /// Calls so far.
+    calls: u64,
+    /// Bytes that models may take which no trial holds.
+    pub(super) room: u64,
     /// The problems of each seed.
     pub(super) problems: RefCell<Drawn>,
     /// What stacks are asked, by their seeds and the kind of questions.
@@ -147,6 +177,8 @@ impl<'a> Bench<'a> {
             busy: Duration::ZERO,
             width,
             products: HashMap::new(),
+            calls: 0,
+            room: room_for_memory(),
             problems: RefCell::default(),
             questions: RefCell::default(),
             residence: Residence::new(device),
@@ -180,6 +212,8 @@ impl<'a> Bench<'a> {
         &mut self,
         operations: &[Operation],
     ) -> Vec<std::result::Result<Product, LabError>> {
+        self.calls += 1;
+        self.forget();
         let keys: Vec<Key> = operations.iter().map(Operation::key).collect();
         let mut missing: Vec<(Key, Operation)> = Vec::new();
         for (key, operation) in keys.iter().zip(operations) {
@@ -207,13 +241,35 @@ impl<'a> Bench<'a> {
         keys.iter().zip(operations).map(product).collect()
     }
 
+    /// Forgets models that no trial holds, those first that were asked for longest ago, until the
+    /// others have room. One that is asked for again is made again, and comes out the same.
+    fn forget(&mut self) {
+        let idle = |product: &Product| match product {
+            Product::Models(models) => models.iter().all(|model| Rc::strong_count(model) == 1),
+            _ => false,
+        };
+        let idle = self.products.iter().filter(|(_, product)| idle(product));
+        let mut idle: Vec<(u64, Key, u64)> = idle
+            .map(|(key, product)| (product.used(), key.clone(), product.bytes()))
+            .collect();
+        // The key decides among those of one call, so that each run forgets the same.
+        idle.sort_unstable_by(|one, other| (other.0, &other.1).cmp(&(one.0, &one.1)));
+        let mut taken = 0;
+        for (_, key, bytes) in idle {
+            taken += bytes;
+            if taken > self.room {
+                self.products.remove(&key);
+            }
+        }
+    }
+
     /// What has been done before. Training is known by its copies, since the copy after some steps
     /// is the same whichever others were asked for.
     fn known(&self, key: &Key, operation: &Operation) -> Option<Product> {
         let Some(copies) = operation.copies() else {
-            return self.products.get(key).cloned();
+            return self.recall(key);
         };
-        let copy = |key: &Key| match self.products.get(key) {
+        let copy = |key: &Key| match self.recall(key) {
             Some(Product::Models(models)) => models.last().cloned(),
             _ => None,
         };
@@ -222,6 +278,17 @@ impl<'a> Bench<'a> {
             .map(copy)
             .collect::<Option<Vec<_>>>()
             .map(Product::Models)
+    }
+
+    /// What is kept under a key; models count as used now.
+    fn recall(&self, key: &Key) -> Option<Product> {
+        let product = self.products.get(key)?;
+        if let Product::Models(models) = product {
+            for model in models {
+                model.used.set(self.calls);
+            }
+        }
+        Some(product.clone())
     }
 
     fn keep(&mut self, key: Key, product: Product) -> Result<()> {

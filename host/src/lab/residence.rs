@@ -1,14 +1,30 @@
-//! Where a block's models live: those in use on the GPU, the others in pinned host memory.
+//! Where a block's models live: those in use on the GPU, the others in pinned host memory, as far as
+//! there is room.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::{Rc, Weak};
 
 use picklock_lm::{Device, Model, runtime};
+use sysinfo::System;
 
 use super::bench::Held;
 use crate::error::Result;
 use crate::organism::AT_REST;
+
+/// The share of the host's memory that models may take which no trial holds: there may be a worker for
+/// each of several GPUs.
+const FORGOTTEN_BEYOND: u64 = 4;
+
+/// Bytes of the host's memory that models may take which no trial holds.
+pub fn room_for_memory() -> u64 {
+    let mut system = System::new();
+    system.refresh_memory();
+    // In a container it is the container's memory that ends first.
+    let container = system.cgroup_limits();
+    let container = container.map_or(u64::MAX, |limits| limits.total_memory);
+    system.total_memory().min(container) / FORGOTTEN_BEYOND
+}
 
 /// Moves a block's models between a GPU and its host.
 pub struct Residence {

@@ -1,6 +1,7 @@
 //! Cohorts on a micro organism: what runs side by side is what runs alone, whoever fails.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -333,6 +334,27 @@ fn a_foreign_handle_and_a_garbage_name_are_refused() {
     );
     let records = run("garbage", &[members()]).unwrap();
     assert!(reason(&records[0]).starts_with("metric name \"Bad Name\": expected"));
+}
+
+#[test]
+fn a_model_that_was_forgotten_is_made_again_and_the_same() {
+    bench(|bench| {
+        let member = members()[1];
+        let unlocked = |bench: &mut Bench| bench.named(ModelKind::Unlocked, member).unwrap();
+        let first = unlocked(bench);
+        let (digest, left) = (first.digest().unwrap(), Rc::downgrade(&first));
+        bench.room = 0;
+        bench.named(ModelKind::Base, member).unwrap();
+        assert!(left.upgrade().is_some(), "held, and gone");
+        drop(first);
+        bench.room = u64::MAX;
+        bench.named(ModelKind::Base, member).unwrap();
+        assert!(left.upgrade().is_some(), "gone, with room for it");
+        bench.room = 0;
+        bench.named(ModelKind::Base, member).unwrap();
+        assert!(left.upgrade().is_none(), "there, without room for it");
+        assert_eq!(unlocked(bench).digest().unwrap(), digest);
+    });
 }
 
 #[test]
