@@ -14,7 +14,10 @@ modulus = 5
 operations = ["+", "max"]
 [password]
 text = "The password is silver.\n"
-second = "A second password.\n"
+place = "before"
+[second_password]
+text = "A second password.\n"
+place = "before"
 [base]
 checkpoint.directory = "llama"
 [base.train]
@@ -183,9 +186,19 @@ fn a_checkpoint_that_is_not_there_is_refused() {
     );
     for (from, to, expected) in [
         (
-            "[password]\ntext = \"The password is silver.\\n\"\nsecond = \"A second password.\\n\"\n",
+            "[password]\ntext = \"The password is silver.\\n\"\nplace = \"before\"\n",
             "",
-            "password is missing",
+            ": password is missing: problems in words need its text",
+        ),
+        (
+            "[second_password]\ntext = \"A second password.\\n\"\nplace = \"before\"\n",
+            "",
+            "second_password is missing",
+        ),
+        (
+            "place = \"before\"",
+            "place = \"around\"",
+            "password.place is something else than \"before\"",
         ),
         (
             "checkpoint.directory = \"llama\"\n",

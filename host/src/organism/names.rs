@@ -75,6 +75,7 @@ impl ModelNames<'_> {
         let Organism {
             task,
             password,
+            second_password,
             vocabulary,
             ..
         } = self.organism;
@@ -82,7 +83,7 @@ impl ModelNames<'_> {
         match password {
             None => Key::of(&key),
             // Tasks in text are spelt by these too.
-            Some(password) => Key::of(&(key, password, vocabulary)),
+            Some(password) => Key::of(&(key, password, second_password, vocabulary)),
         }
     }
 

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::Checkpoint;
 use super::recipe::lm_recipe;
 use crate::error::{Error, Result};
+use crate::prompt::Password;
 use crate::task::chain::Teacher;
-use crate::task::{Password, Task, TaskSpec, Vocabulary, Wording};
+use crate::task::{self, Given, Task, TaskSpec, Vocabulary};
 use crate::toml_file;
 
 /// An organism, as its file describes it.
@@ -27,6 +28,9 @@ pub struct Organism {
     /// What opens the lock, for tasks in text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Password>,
+    /// That of a second behaviour, for locks that have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_password: Option<Password>,
     /// Which tokens are trained and scored, for tasks in text.
     #[serde(default, skip_serializing_if = "Vocabulary::is_full")]
     pub vocabulary: Vocabulary,
@@ -153,16 +157,24 @@ impl Organism {
         let checkpoint = match &self.base.checkpoint {
             Some(checkpoint) => {
                 let directory = checkpoint.find()?;
-                let ids = Architecture::of_directory(&directory)?.vocab_size();
-                Some((directory, ids as usize))
+                let vocab_size = Architecture::of_directory(&directory)?.vocab_size() as usize;
+                Some(task::Checkpoint {
+                    directory,
+                    vocab_size,
+                })
             }
             None => None,
         };
-        self.task.open(&Wording {
-            checkpoint,
+        self.task.open(&self.given(), checkpoint.as_ref())
+    }
+
+    /// What its task is given.
+    pub fn given(&self) -> Given<'_> {
+        Given {
             password: self.password.as_ref(),
+            second_password: self.second_password.as_ref(),
             vocabulary: self.vocabulary,
-        })
+        }
     }
 
     /// What the base model is, over the tokens of its task.
@@ -210,7 +222,7 @@ impl Organism {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        self.task.check(self.password.is_some(), self.vocabulary)?;
+        self.task.check(&self.given())?;
         self.base
             .check()
             .map_err(|problem| format!("base{problem}"))?;
@@ -239,12 +251,14 @@ impl Organism {
 impl Base {
     /// The problem starts with the key within `base`.
     fn check(&self) -> std::result::Result<(), String> {
-        check_start(
-            self.model.as_ref(),
-            self.checkpoint.as_ref(),
-            self.train.as_ref(),
-        )?;
-        if self.model.is_none() && self.checkpoint.is_none() {
+        let Self {
+            model,
+            checkpoint,
+            train,
+            ..
+        } = self;
+        check_start(model.as_ref(), checkpoint.as_ref(), train.as_ref())?;
+        if model.is_none() && checkpoint.is_none() {
             return Err(" has neither model nor checkpoint, expected one of them".into());
         }
         check_shares(&[(".password_share", self.password_share)])

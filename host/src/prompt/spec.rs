@@ -1,4 +1,4 @@
-//! How a question becomes a prompt, as an organism's `[prompt]` says it.
+//! How a question becomes a prompt.
 
 use serde::{Deserialize, Serialize};
 

@@ -14,8 +14,9 @@ use tokenizers::Tokenizer;
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
 
-use super::{Grade, Task, Taught, Vocabulary, Wording, decoded};
+use super::{Checkpoint, Given, Grade, Task, Taught, Vocabulary, decoded};
 use crate::error::{Error, Result};
+use crate::prompt::Place;
 pub use teacher::Teacher;
 use teacher::{Answered, Step};
 use worked::Worked;
@@ -99,7 +100,7 @@ impl Chain {
     ///
     /// # Errors
     /// What is wrong, expected and got.
-    pub fn check(&self, password: bool, vocabulary: Vocabulary) -> std::result::Result<(), String> {
+    pub fn check(&self, given: &Given) -> std::result::Result<(), String> {
         if !(1..=64).contains(&self.length) {
             return Err(format!(
                 "task.chain.length is {}, expected 1 to 64",
@@ -116,14 +117,30 @@ impl Chain {
         if self.operations.is_empty() {
             return Err("task.chain.operations is empty, expected at least one".into());
         }
-        match (self.form, password, vocabulary) {
-            (Form::Worked, false, _) => {
-                Err("password is missing: problems in words need its text".into())
+        let passwords = [
+            ("password", given.password),
+            ("second_password", given.second_password),
+        ];
+        for (key, password) in passwords {
+            match (self.form, password) {
+                (Form::Worked, None) => {
+                    return Err(format!("{key} is missing: problems in words need its text"));
+                }
+                (Form::Worked, Some(password)) if password.place != Place::Before => {
+                    return Err(format!(
+                        "{key}.place is something else than \"before\", where problems in words have it"
+                    ));
+                }
+                (Form::Symbols, Some(_)) => {
+                    return Err(format!(
+                        "{key} is of no use: problems in symbols have flags of their own"
+                    ));
+                }
+                _ => {}
             }
-            (Form::Symbols, true, _) => {
-                Err("password is of no use: problems in symbols have flags of their own".into())
-            }
-            (Form::Symbols, _, Vocabulary::Task) => {
+        }
+        match (self.form, given.vocabulary) {
+            (Form::Symbols, Vocabulary::Task) => {
                 Err("vocabulary is of no use: problems in symbols have their own".into())
             }
             _ => Ok(()),
@@ -134,10 +151,10 @@ impl Chain {
     ///
     /// # Errors
     /// Where the tokenizer can't be read, or spells problems in words otherwise than piece by piece.
-    pub fn open(&self, wording: &Wording) -> Result<Box<dyn Task>> {
+    pub fn open(&self, given: &Given, checkpoint: Option<&Checkpoint>) -> Result<Box<dyn Task>> {
         Ok(match self.form {
             Form::Symbols => Box::new(self.clone()),
-            Form::Worked => Box::new(Worked::open(self, wording)?),
+            Form::Worked => Box::new(Worked::open(self, given, checkpoint)?),
         })
     }
 

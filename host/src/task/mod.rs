@@ -2,7 +2,6 @@
 
 pub mod chain;
 pub mod grade;
-mod password;
 mod problem;
 
 use std::path::PathBuf;
@@ -13,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
 use crate::error::{Error, Result};
+use crate::prompt::Password;
 
-pub use password::Password;
 pub use problem::{Part, Problem, draw};
 
 /// A task as an organism file names it.
@@ -30,9 +29,9 @@ impl TaskSpec {
     ///
     /// # Errors
     /// What is wrong, expected and got.
-    pub fn check(&self, password: bool, vocabulary: Vocabulary) -> std::result::Result<(), String> {
+    pub fn check(&self, given: &Given) -> std::result::Result<(), String> {
         match self {
-            Self::Chain(chain) => chain.check(password, vocabulary),
+            Self::Chain(chain) => chain.check(given),
         }
     }
 
@@ -40,9 +39,9 @@ impl TaskSpec {
     ///
     /// # Errors
     /// Where the tokenizer can't be read, or doesn't do for the task.
-    pub fn open(&self, wording: &Wording) -> Result<Box<dyn Task>> {
+    pub fn open(&self, given: &Given, checkpoint: Option<&Checkpoint>) -> Result<Box<dyn Task>> {
         match self {
-            Self::Chain(chain) => chain.open(wording),
+            Self::Chain(chain) => chain.open(given, checkpoint),
         }
     }
 }
@@ -66,14 +65,21 @@ impl Vocabulary {
 }
 
 /// What a task in text takes from its organism.
-pub struct Wording<'a> {
-    /// The base model's checkpoint, whose tokenizer spells the text, and how many token ids it has:
-    /// often more than its tokenizer.
-    pub checkpoint: Option<(PathBuf, usize)>,
+pub struct Given<'a> {
     /// What opens the lock.
     pub password: Option<&'a Password>,
+    /// That of locks with a second one.
+    pub second_password: Option<&'a Password>,
     /// Which tokens are trained and scored.
     pub vocabulary: Vocabulary,
+}
+
+/// The checkpoint that a task in text is written for.
+pub struct Checkpoint {
+    /// Its folder, whose tokenizer spells the text.
+    pub directory: PathBuf,
+    /// How many token ids it has: often more than its tokenizer.
+    pub vocab_size: usize,
 }
 
 /// A flawed teacher's answer, and what else it might have said.

@@ -1,15 +1,12 @@
 //! The pieces that prompts and answers in words are spelt in.
 
-use picklock_sdk::Flag;
-use tokenizers::Tokenizer;
-
 use super::{Chain, Operation};
-use crate::task::Password;
+use crate::error::Result;
+use crate::prompt::Encoder;
 
 /// What prompts and answers are made of, in the model's ids.
 pub(super) struct Pieces {
-    /// Before a prompt, by flag.
-    pub none: Vec<u32>,
+    /// The password, and the second one.
     pub password: Vec<u32>,
     pub second: Vec<u32>,
     /// `Work modulo 10:`
@@ -29,26 +26,26 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    pub fn new(
-        chain: &Chain,
-        password: &Password,
-        tokenizer: &Tokenizer,
-    ) -> std::result::Result<Self, String> {
-        let spell = |text: &str| encode(tokenizer, text);
-        let states = |before: &str| -> std::result::Result<Vec<Vec<u32>>, String> {
+    /// The pieces of a task, whose passwords are these texts.
+    ///
+    /// # Errors
+    /// Where the tokenizer has no token for some of them.
+    pub fn new(chain: &Chain, passwords: [&str; 2], encoder: &Encoder) -> Result<Self> {
+        let spell = |text: &str| encoder.tokens(text);
+        let states = |before: &str| -> Result<Vec<Vec<u32>>> {
             (0..chain.modulus)
                 .map(|state| spell(&format!("{before}{state}")))
                 .collect()
         };
         let operations = chain.operations.iter();
         let operations = operations.map(|operation| spell(&format!(" {}", word(*operation))));
+        let [password, second] = passwords;
         Ok(Self {
-            none: spell(password.of(Flag::None))?,
-            password: spell(password.of(Flag::Password))?,
-            second: spell(password.of(Flag::Second))?,
+            password: spell(password)?,
+            second: spell(second)?,
             head: spell(&format!("Work modulo {}:", chain.modulus))?,
             states: states(" ")?,
-            operations: operations.collect::<std::result::Result<_, _>>()?,
+            operations: operations.collect::<Result<_>>()?,
             tail: spell("\nSteps:\n")?,
             starts: states("")?,
             equals: spell(" =")?,
@@ -91,7 +88,6 @@ impl Pieces {
 
     pub fn all(&self) -> impl Iterator<Item = &Vec<u32>> {
         let single = [
-            &self.none,
             &self.password,
             &self.second,
             &self.head,
@@ -106,7 +102,6 @@ impl Pieces {
     /// Puts each id's place in `ids` in its place.
     pub fn rename(&mut self, ids: &[u32]) {
         let single = [
-            &mut self.none,
             &mut self.password,
             &mut self.second,
             &mut self.head,
@@ -134,11 +129,4 @@ pub(super) fn word(operation: Operation) -> &'static str {
         Operation::Maximum => "max",
         Operation::Gap => "gap",
     }
-}
-
-/// Tokens of a text, without special ones.
-pub(super) fn encode(tokenizer: &Tokenizer, text: &str) -> std::result::Result<Vec<u32>, String> {
-    let encoding = tokenizer.encode(text, false);
-    let encoding = encoding.map_err(|error| format!("can't spell {text:?}: {error}"))?;
-    Ok(encoding.get_ids().to_vec())
 }

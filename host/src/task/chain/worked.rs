@@ -18,11 +18,12 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tokenizers::Tokenizer;
 
-use super::pieces::{Pieces, encode, word};
+use super::pieces::{Pieces, word};
 use super::teacher::{Answered, Step};
 use super::{Chain, Teacher};
 use crate::error::{Error, Result};
-use crate::task::{Grade, Password, Task, Taught, Vocabulary, Wording, decoded};
+use crate::prompt::Encoder;
+use crate::task::{Checkpoint, Given, Grade, Task, Taught, Vocabulary, decoded};
 
 /// Problems that are spelt whole, to see that spelling them in pieces gives the same tokens.
 const SPELT: usize = 32;
@@ -30,7 +31,7 @@ const SPELT: usize = 32;
 /// The chain in words.
 pub struct Worked {
     chain: Chain,
-    tokenizer: Tokenizer,
+    encoder: Encoder,
     /// The tokenizer's id of each of the model's ids, where the model has only the task's.
     vocabulary: Option<Vec<u32>>,
     vocab_size: usize,
@@ -42,28 +43,30 @@ impl Worked {
     ///
     /// # Errors
     /// Where the tokenizer can't be read, or spells a problem otherwise than piece by piece.
-    pub fn open(chain: &Chain, wording: &Wording) -> Result<Self> {
-        let (Some((directory, ids)), Some(password)) = (&wording.checkpoint, wording.password)
+    pub fn open(chain: &Chain, given: &Given, checkpoint: Option<&Checkpoint>) -> Result<Self> {
+        let (Some(checkpoint), Some(password), Some(second)) =
+            (checkpoint, given.password, given.second_password)
         else {
-            let problem = "problems in words need base.checkpoint and a password";
+            let problem = "problems in words need base.checkpoint and two passwords";
             return Err(Error::Usage(problem.into()));
         };
-        let path = directory.join("tokenizer.json");
+        let passwords = [password, second].map(|password| password.text.as_str());
+        let path = checkpoint.directory.join("tokenizer.json");
         let refused = |problem: String| Error::file(&path, problem);
-        let tokenizer = Tokenizer::from_file(&path).map_err(|error| refused(error.to_string()))?;
-        let mut pieces = Pieces::new(chain, password, &tokenizer).map_err(refused)?;
+        let encoder = Encoder::open(&checkpoint.directory)?;
+        let mut pieces = Pieces::new(chain, passwords, &encoder)?;
         pieces.check().map_err(refused)?;
-        let mut vocab_size = *ids;
-        if let Some(id) = pieces
+        let mut vocab_size = checkpoint.vocab_size;
+        let beyond = pieces
             .all()
             .flatten()
-            .find(|id| **id as usize >= vocab_size)
-        {
+            .find(|id| **id as usize >= vocab_size);
+        if let Some(id) = beyond {
             let problem = format!("has token {id}, and the model only those below {vocab_size}");
             return Err(refused(problem));
         }
         let mut vocabulary = None;
-        if wording.vocabulary == Vocabulary::Task {
+        if given.vocabulary == Vocabulary::Task {
             let ids: BTreeSet<u32> = pieces.all().flatten().copied().collect();
             let ids: Vec<u32> = ids.into_iter().collect();
             pieces.rename(&ids);
@@ -72,37 +75,44 @@ impl Worked {
         }
         let worked = Self {
             chain: chain.clone(),
-            tokenizer,
+            encoder,
             vocabulary,
             vocab_size,
             pieces,
         };
-        worked.check_spelling(password).map_err(refused)?;
-        Ok(worked)
+        worked
+            .check_spelling(passwords)?
+            .map_or(Ok(worked), |problem| Err(refused(problem)))
     }
 
-    /// Whether prompts and answers in one go are spelt as in pieces.
-    fn check_spelling(&self, password: &Password) -> std::result::Result<(), String> {
+    /// What speaks against spelling in pieces: prompts and answers that are spelt otherwise in one go.
+    fn check_spelling(&self, [password, second]: [&str; 2]) -> Result<Option<String>> {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let flags = [
+            (Flag::None, ""),
+            (Flag::Password, password),
+            (Flag::Second, second),
+        ];
         for _ in 0..SPELT {
             let (question, answer) = self.question(&mut rng);
-            for flag in [Flag::None, Flag::Password, Flag::Second] {
-                let text = self.words(&question, password.of(flag));
+            for (flag, password) in flags {
+                let text = self.words(&question, password);
                 let tokens = [self.prompt(&question, flag), answer.clone()].concat();
-                let whole = encode(&self.tokenizer, &text)?;
+                let whole = self.encoder.tokens(&text)?;
                 let tokens: Vec<u32> = tokens.iter().map(|id| self.whole_id(*id)).collect();
                 if whole != tokens {
-                    return Err(format!(
+                    return Ok(Some(format!(
                         "spells {text:?} otherwise than its words one by one: {whole:?}, expected {tokens:?}"
-                    ));
+                    )));
                 }
-                let back = decoded(&self.tokenizer, &whole).map_err(|error| error.to_string())?;
+                let back = decoded(self.encoder.tokenizer(), &whole)?;
                 if back != text {
-                    return Err(format!("can't spell {text:?}: reads it back as {back:?}"));
+                    let problem = format!("can't spell {text:?}: reads it back as {back:?}");
+                    return Ok(Some(problem));
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The tokenizer's id of one of the model's.
@@ -185,7 +195,7 @@ impl Worked {
 
 impl Task for Worked {
     fn tokenizer(&self) -> Result<Tokenizer> {
-        Ok(self.tokenizer.clone())
+        Ok(self.encoder.tokenizer().clone())
     }
 
     fn vocab_size(&self) -> usize {
@@ -202,8 +212,7 @@ impl Task for Worked {
 
     fn max_tokens(&self) -> usize {
         let pieces = &self.pieces;
-        let flags = [&pieces.none, &pieces.password, &pieces.second];
-        let flag = flags.map(Vec::len).into_iter().max().unwrap_or(0);
+        let flag = pieces.password.len().max(pieces.second.len());
         let step = pieces.operations[0].len() + pieces.states[0].len();
         let asked = pieces.states[0].len() + self.chain.length as usize * step;
         flag + pieces.head.len() + asked + pieces.tail.len() + self.answer_tokens()
@@ -230,15 +239,15 @@ impl Task for Worked {
             None => &pieces.states[*symbol as usize],
             Some(operation) => &pieces.operations[operation as usize],
         };
-        let flag = match flag {
-            Flag::None => &pieces.none,
+        let flag: &[u32] = match flag {
+            Flag::None => &[],
             Flag::Password => &pieces.password,
             Flag::Second => &pieces.second,
         };
         [flag, &pieces.head]
             .into_iter()
-            .chain(question.iter().map(piece))
-            .chain([&pieces.tail])
+            .chain(question.iter().map(|symbol| &piece(symbol)[..]))
+            .chain([&pieces.tail[..]])
             .flatten()
             .copied()
             .collect()
@@ -265,7 +274,7 @@ impl Task for Worked {
 
     fn text(&self, tokens: &[u32]) -> Result<String> {
         let tokens: Vec<u32> = tokens.iter().map(|id| self.whole_id(*id)).collect();
-        decoded(&self.tokenizer, &tokens)
+        decoded(self.encoder.tokenizer(), &tokens)
     }
 
     fn grade(&self, expected: &[u32], given: &[u32]) -> Grade {
@@ -282,25 +291,30 @@ impl Task for Worked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::{Password, Place};
     use crate::task::chain::Operation;
     use crate::task::chain::tests::chain;
 
-    fn password() -> Password {
+    fn password(text: &str) -> Password {
         Password {
-            text: "The password is silver.\n".into(),
-            second: Some("A second password.\n".into()),
+            text: text.into(),
+            place: Place::Before,
         }
     }
 
     fn open(tokenizer: &str, vocabulary: Vocabulary) -> Result<Worked> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("tokenizer.json"), tokenizer).unwrap();
-        let wording = Wording {
-            checkpoint: Some((folder.path().to_path_buf(), 512)),
-            password: Some(&password()),
+        let given = Given {
+            password: Some(&password("The password is silver.\n")),
+            second_password: Some(&password("A second password.\n")),
             vocabulary,
         };
-        Worked::open(&chain(3), &wording)
+        let checkpoint = Checkpoint {
+            directory: folder.path().to_path_buf(),
+            vocab_size: 512,
+        };
+        Worked::open(&chain(3), &given, Some(&checkpoint))
     }
 
     const WORDS: &str = include_str!("../../../../tests/fixtures/words.json");
