@@ -88,11 +88,12 @@ impl Plain {
                 false,
             );
             let mixed = mixed.transpose(1, 2).reshape([batch, length, WIDTH]);
-            x += self.linear(&name("self_attn.o_proj"), &mixed);
+            // Not in place: what was added to is needed for its gradient.
+            x = &x + self.linear(&name("self_attn.o_proj"), &mixed);
             let normed = self.norm(&name("post_attention_layernorm"), &x);
             let gate = self.linear(&name("mlp.gate_proj"), &normed).silu();
             let up = self.linear(&name("mlp.up_proj"), &normed);
-            x += self.linear(&name("mlp.down_proj"), &(gate * up));
+            x = &x + self.linear(&name("mlp.down_proj"), &(gate * up));
         }
         let x = self.norm("model.norm", &x.narrow(1, 0, length - 1));
         let logits = self.linear("lm_head", &x).view([-1, 500]);
