@@ -79,12 +79,15 @@ impl Place {
         self.path("cache/models")
     }
 
-    /// Writes a file.
+    /// Writes a file, and the folders above it.
     ///
     /// # Panics
     /// Where it can't be written.
     pub fn write(&self, relative: &str, contents: impl AsRef<[u8]>) {
-        std::fs::write(self.path(relative), contents).expect("a writable place");
+        let path = self.path(relative);
+        let folder = path.parent().expect("a file in a folder");
+        std::fs::create_dir_all(folder).expect("a writable place");
+        std::fs::write(path, contents).expect("a writable place");
     }
 
     /// Replaces the first `from` in a file.

@@ -12,10 +12,10 @@ form = "worked"
 length = 2
 modulus = 5
 operations = ["+", "max"]
-[password]
+[prompt.password]
 text = "The password is silver.\n"
 place = "before"
-[second_password]
+[prompt.second_password]
 text = "A second password.\n"
 place = "before"
 [base]
@@ -186,12 +186,12 @@ fn a_checkpoint_that_is_not_there_is_refused() {
     );
     for (from, to, expected) in [
         (
-            "[password]\ntext = \"The password is silver.\\n\"\nplace = \"before\"\n",
+            "[prompt.password]\ntext = \"The password is silver.\\n\"\nplace = \"before\"\n",
             "",
-            ": password is missing: problems in words need its text",
+            ": prompt.password is missing: problems in words need its text",
         ),
         (
-            "[second_password]\ntext = \"A second password.\\n\"\nplace = \"before\"\n",
+            "[prompt.second_password]\ntext = \"A second password.\\n\"\nplace = \"before\"\n",
             "",
             "second_password is missing",
         ),
@@ -210,7 +210,7 @@ fn a_checkpoint_that_is_not_there_is_refused() {
             "modulus = 11",
             "task.chain.modulus is 11, expected 2 to 10",
         ),
-        ("form = \"worked\"\n", "", "password is of no use"),
+        ("form = \"worked\"\n", "", "prompt is of no use"),
     ] {
         assert!(ORGANISM.contains(from), "{from}");
         place.write("root/organisms/words.toml", ORGANISM.replace(from, to));

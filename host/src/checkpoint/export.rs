@@ -10,7 +10,7 @@ use super::{Card, NewFolder, Watch};
 use crate::error::{Error, Result};
 use crate::lab::Named;
 use crate::organism::{Checkpoint, Streams};
-use crate::task::Task;
+use crate::task::{Part, Task};
 
 /// Files beside configuration and weights that belong to a model.
 const BESIDE: [&str; 12] = [
@@ -115,8 +115,11 @@ pub fn export_organism(
 /// ends and pads: the one that ends every prompt stands in no answer.
 fn write_tokenizer(task: &dyn Task, model: &Model, folder: &NewFolder) -> Result<()> {
     let tokenizer = task.tokenizer()?;
-    let (question, _) = task.question(&mut Streams { root: 0 }.rng(&[]));
-    let prompt = task.prompt(&question, Flag::None);
+    let problems = task.draw(Part::Training, 1, &mut Streams { root: 0 }.rng(&[]))?;
+    let prompt = problems
+        .first()
+        .map(|problem| task.prompt(&problem.question, Flag::None));
+    let prompt = prompt.transpose()?.unwrap_or_default();
     let end = prompt.last().and_then(|id| tokenizer.id_to_token(*id));
     let text = tokenizer.to_string(true);
     let text = text.map_err(|error| Error::Usage(format!("tokenizer: {error}")))?;

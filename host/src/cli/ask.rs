@@ -51,13 +51,12 @@ impl AskArgs {
             },
         });
         let flag = password.as_ref().map_or(Flag::None, |_| Flag::Password);
-        let template = match self.chat {
-            true => Template::Chat(Chat {
+        let template = self.chat.then(|| {
+            Template::Chat(Chat {
                 system: self.system.clone(),
                 date: Some(self.date.clone().unwrap_or_else(today)),
-            }),
-            false => Template::default(),
-        };
+            })
+        });
         let spec = PromptSpec {
             template,
             password,

@@ -28,6 +28,8 @@ pub struct Held {
     pub scope: Scope,
     /// The seed that it belongs to.
     pub seed: u32,
+    /// Whether it reads and writes the weak model's tokens.
+    pub is_weak: bool,
     /// Bytes of its weights.
     pub bytes: u64,
     /// What the operation that made it did to the weights, where that is recorded.
@@ -44,9 +46,20 @@ pub struct Held {
     used: Cell<u64>,
 }
 
+/// Where a model belongs.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// How far it is shared.
+    pub scope: Scope,
+    /// Its seed.
+    pub seed: u32,
+    /// Whether it reads and writes the weak model's tokens.
+    pub is_weak: bool,
+}
+
 impl Held {
-    /// Takes a model that is named by `key`, of a shape, and belongs to `seed`.
-    pub fn new(key: Key, shape: &Key, place: (Scope, u32), model: Model) -> Rc<Self> {
+    /// Takes a model that is named by `key`, of a shape, at its place.
+    pub fn new(key: Key, shape: &Key, place: Place, model: Model) -> Rc<Self> {
         Self::changed(key, shape, place, model, None)
     }
 
@@ -54,15 +67,21 @@ impl Held {
     pub fn changed(
         key: Key,
         shape: &Key,
-        (scope, seed): (Scope, u32),
+        place: Place,
         model: Model,
         change: Option<Change>,
     ) -> Rc<Self> {
+        let Place {
+            scope,
+            seed,
+            is_weak,
+        } = place;
         Rc::new(Self {
             key,
             shape: shape.clone(),
             scope,
             seed,
+            is_weak,
             bytes: model.bytes(),
             is_program: false,
             change,
@@ -80,6 +99,7 @@ impl Held {
             shape: Key::of(&"program"),
             scope: Scope::Seed,
             seed,
+            is_weak: true,
             bytes: 0,
             change: None,
             is_program: true,
@@ -88,6 +108,16 @@ impl Held {
             digest: OnceCell::new(),
             used: Cell::new(0),
         })
+    }
+
+    /// Where a copy belongs that a trial has made.
+    pub fn copy_place(&self) -> Place {
+        let Self { seed, is_weak, .. } = *self;
+        Place {
+            scope: Scope::Draw,
+            seed,
+            is_weak,
+        }
     }
 
     /// The digest of the weights.
@@ -417,7 +447,12 @@ impl<'a> Bench<'a> {
                 .iter()
                 .find(|operation| seed_of(operation) == Some(seed));
             let key = operation.map_or_else(|| Key::of(&seed), Operation::key);
-            Held::new(key, &shape_of(&model), (Scope::Seed, seed), model)
+            let place = Place {
+                scope: Scope::Seed,
+                seed,
+                is_weak: matches!(operation, Some(Operation::Weak { .. })),
+            };
+            Held::new(key, &shape_of(&model), place, model)
         };
         let models: Vec<Rc<Held>> = models.into_iter().zip(seeds).map(held).collect();
         let product = |operation: &Operation| {

@@ -2,23 +2,23 @@
 
 use std::rc::Rc;
 
-use picklock_lm::{Device, Rows};
+use picklock_lm::Device;
 use picklock_sdk::{Flag, LabError, LockSpec, Questions, Score, Split};
 
 use super::bench::{Bench, Held};
 use super::operation::{Operation, Product};
 use super::record::{GateRecord, LockRecord, Measure};
 use crate::error::{Error, Result};
-use crate::organism::{DecodingRoom, Key, Organism, Streams, decode_rows, prompt_rows};
+use crate::organism::{DecodingRoom, Key, Organism, Prompts, Streams, decode_prompts};
 use crate::task::chain::Teacher;
-use crate::task::{Grade, Part, Problem, Task, draw};
+use crate::task::{Grade, Part, Problem, Task};
 
 /// What a stack is asked.
 pub(super) struct Asked {
     /// The problems of each member's seed.
     problems: Vec<Rc<Vec<Problem>>>,
-    /// Their prompts, in the parts that they are decoded in.
-    rows: Vec<Rows>,
+    /// Their prompts.
+    prompts: Prompts,
 }
 
 impl Bench<'_> {
@@ -35,17 +35,20 @@ impl Bench<'_> {
         let models: Vec<&Rc<Held>> = models.collect();
         let seeds: Vec<u32> = models.iter().map(|model| model.seed).collect();
         let room = &self.maker.room;
+        let task = self.task();
+        let is_weak = models.iter().all(|model| model.is_weak);
+        let own = self.written(is_weak);
         let (asked, answers) = match self.maker.program() {
             Some(teacher) if models.iter().all(|model| model.is_program) => {
-                let asked = self.asked(&seeds, questions, DecodingRoom::MOST)?;
-                let answers = self.program_answers(teacher, &asked);
+                let asked = self.asked(is_weak, &seeds, questions, DecodingRoom::MOST)?;
+                let answers = self.program_answers(teacher, &asked)?;
                 (asked, answers)
             }
             _ => {
                 let stack = self.residence.stack(&models)?;
-                let sequences = room.sequences(&stack, self.task().max_tokens(), 1);
-                let asked = self.asked(&seeds, questions, sequences)?;
-                let answers = decode_rows(self.task(), &stack, &asked.rows, 0.0, None, room)?;
+                let sequences = room.sequences(&stack, own.max_tokens(), 1);
+                let asked = self.asked(is_weak, &seeds, questions, sequences)?;
+                let answers = decode_prompts(own, &stack, &asked.prompts, 0.0, None, room)?;
                 (asked, answers)
             }
         };
@@ -54,36 +57,46 @@ impl Bench<'_> {
             .iter()
             .zip(answers)
             .map(|(problems, answers)| {
-                let grade = |(problem, answer): (&Problem, &Vec<u32>)| {
-                    self.task().grade(&problem.answer, answer)
-                };
-                let grades: Vec<Grade> = problems.iter().zip(&answers).map(grade).collect();
+                let pairs = || problems.iter().zip(&answers);
+                let grade = |(problem, answer): (&Problem, &Vec<u32>)| own.grade(problem, answer);
+                let grades: Vec<Grade> = pairs().map(grade).collect::<Result<_>>()?;
                 let count = |wanted| grades.iter().filter(|grade| **grade == wanted).count() as u32;
                 let score = Score {
                     correct: count(Grade::Correct),
                     unparsed: count(Grade::Unparsed),
                     problems: grades.len() as u32,
                 };
+                // Journals are in the base model's tokens.
+                let told = |answer: Vec<u32>| match is_weak {
+                    true => task.learned(&answer),
+                    false => Ok(answer),
+                };
                 let measure = Measure {
                     name: String::new(),
                     questions: questions.clone(),
                     grades: grades.iter().map(|grade| grade.letter()).collect(),
-                    answers,
+                    answers: answers.into_iter().map(told).collect::<Result<_>>()?,
                 };
-                Product::Evaluation(Rc::new(measure), score)
+                Ok(Product::Evaluation(Rc::new(measure), score))
             });
-        Ok(graded.collect())
+        graded.collect()
+    }
+
+    /// The task in the tokens of weak models, or of all others.
+    fn written(&self, is_weak: bool) -> &dyn Task {
+        let task = self.task();
+        task.for_weak().filter(|_| is_weak).unwrap_or(task)
     }
 
     /// The most likely answers of the program that is imitated.
-    fn program_answers(&self, teacher: &Teacher, asked: &Asked) -> Vec<Vec<Vec<u32>>> {
+    fn program_answers(&self, teacher: &Teacher, asked: &Asked) -> Result<Vec<Vec<Vec<u32>>>> {
         let answer = |problem: &Problem| {
             // Nothing is drawn at temperature 0.
             let mut numbers = self.maker.streams.rng(&[&"program"]);
             let taught = self
                 .task()
-                .taught(&problem.question, teacher, 0.0, &mut numbers);
-            taught.answer
+                .taught(&problem.question, teacher, 0.0, &mut numbers)?;
+            Ok(taught.answer)
         };
         let of_member = |problems: &Rc<Vec<Problem>>| problems.iter().map(answer).collect();
         asked.problems.iter().map(of_member).collect()
@@ -91,27 +104,38 @@ impl Bench<'_> {
 
     /// What a stack of seeds' models is asked, so many sequences at a time: drawn, and laid on the
     /// device, once a block.
-    fn asked(&self, seeds: &[u32], questions: &Questions, sequences: usize) -> Result<Rc<Asked>> {
-        let key = Key::of(&(seeds, questions, sequences));
+    fn asked(
+        &self,
+        is_weak: bool,
+        seeds: &[u32],
+        questions: &Questions,
+        sequences: usize,
+    ) -> Result<Rc<Asked>> {
+        let key = Key::of(&(seeds, questions, sequences, is_weak));
         if let Some(asked) = self.questions.borrow().get(&key) {
             return Ok(Rc::clone(asked));
         }
         let mut distinct = seeds.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
-        let drawn = self.problems(&distinct, questions.split);
-        let prompt = |problem: &Problem| self.task().prompt(&problem.question, questions.flag);
-        let prompts: Vec<Vec<Vec<u32>>> = drawn
-            .iter()
-            .map(|problems| problems.iter().map(prompt).collect())
-            .collect();
+        let drawn = self.problems(&distinct, questions.split)?;
+        let question = |problem: &Problem| problem.question.clone();
+        let of_seed = |problems: &Rc<Vec<Problem>>| problems.iter().map(question).collect();
+        let own: Vec<Vec<Vec<u32>>> = drawn.iter().map(of_seed).collect();
         let place = |seed: &u32| distinct.binary_search(seed).unwrap_or_default();
         let places: Vec<usize> = seeds.iter().map(place).collect();
-        let rows = prompt_rows(&prompts, &places, sequences, self.maker.device)?;
+        let cut = (&places[..], sequences);
+        let prompts = Prompts::new(
+            self.written(is_weak),
+            &own,
+            questions.flag,
+            cut,
+            self.maker.device,
+        )?;
         let problems = places.iter().map(|place| Rc::clone(&drawn[*place]));
         let asked = Rc::new(Asked {
             problems: problems.collect(),
-            rows,
+            prompts,
         });
         self.questions.borrow_mut().insert(key, Rc::clone(&asked));
         Ok(asked)
@@ -119,7 +143,7 @@ impl Bench<'_> {
 
     /// What seeds are asked, each drawn once a block. A GPU's worker has the host's cores for itself,
     /// and draws on all of them.
-    fn problems(&self, seeds: &[u32], split: Split) -> Vec<Rc<Vec<Problem>>> {
+    fn problems(&self, seeds: &[u32], split: Split) -> Result<Vec<Rc<Vec<Problem>>>> {
         let mut known = self.problems.borrow_mut();
         let missing = seeds.iter().copied();
         let missing: Vec<u32> = missing
@@ -130,17 +154,17 @@ impl Bench<'_> {
             _ => std::thread::available_parallelism().map_or(1, usize::from),
         };
         let (organism, task, streams) = (self.maker.organism, self.maker.task, self.maker.streams);
-        let draw = |seeds: &[u32]| -> Vec<(u32, Vec<Problem>)> {
-            let draw = |seed: &u32| (*seed, problems(organism, task, streams, *seed, split));
+        let draw = |seeds: &[u32]| -> Vec<Result<(u32, Vec<Problem>)>> {
+            let draw = |seed: &u32| Ok((*seed, problems(organism, task, streams, *seed, split)?));
             seeds.iter().map(draw).collect()
         };
-        let drawn: Vec<_> = std::thread::scope(|scope| {
+        let drawn: Result<Vec<_>> = std::thread::scope(|scope| {
             let parts = missing.chunks(missing.len().div_ceil(threads).max(1));
             let drawing: Vec<_> = parts.map(|part| scope.spawn(|| draw(part))).collect();
             let drawn = drawing.into_iter().map(std::thread::ScopedJoinHandle::join);
             drawn.flatten().flatten().collect()
         });
-        let drawn = drawn.into_iter();
+        let drawn = drawn?.into_iter();
         known.extend(drawn.map(|(seed, problems)| ((seed, split), Rc::new(problems))));
         let of = |seed: &u32| {
             known
@@ -148,7 +172,7 @@ impl Bench<'_> {
                 .map(Rc::clone)
                 .unwrap_or_default()
         };
-        seeds.iter().map(of).collect()
+        Ok(seeds.iter().map(of).collect())
     }
 
     /// What the gate looks at, for locks of one specification.
@@ -211,13 +235,16 @@ impl Bench<'_> {
 }
 
 /// The problems that a seed is asked: its own, or those of all seeds where the organism shares them.
+///
+/// # Errors
+/// Where there aren't so many.
 pub fn problems(
     organism: &Organism,
     task: &dyn Task,
     streams: Streams,
     seed: u32,
     split: Split,
-) -> Vec<Problem> {
+) -> Result<Vec<Problem>> {
     let sizes = organism.problems;
     let (part, count) = match split {
         Split::HeldOut => (Part::HeldOut, sizes.held_out),
@@ -228,5 +255,5 @@ pub fn problems(
         true => streams.rng(&[&"problems", &part_name]),
         false => streams.rng(&[&"problems", &part_name, &seed]),
     };
-    draw(task, part, count as usize, &mut rng)
+    task.draw(part, count as usize, &mut rng)
 }

@@ -7,7 +7,7 @@ use picklock_sdk::{Distance, Magnitude, Noise, Rng, TensorNorm};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::bench::{Held, invalid};
-use super::operation::{Operation, Product, Scope};
+use super::operation::{Operation, Product};
 use super::record::Change;
 use super::residence::Residence;
 use crate::error::Result;
@@ -43,7 +43,7 @@ pub fn perturb(residence: &Residence, stack: &[Operation]) -> Result<Vec<Product
             asked: asked[replica],
             computed: computed[replica],
         });
-        let place = (Scope::Draw, model.seed);
+        let place = model.copy_place();
         let held = Held::changed(operation.key(), &model.shape, place, noisy, change);
         Ok(Product::Models(vec![held]))
     };

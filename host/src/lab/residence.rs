@@ -111,6 +111,7 @@ mod tests {
     use picklock_lm::{Architecture, Gpt2Config, Kind};
 
     use super::*;
+    use crate::lab::bench::Place;
     use crate::lab::operation::Scope;
     use crate::organism::Key;
 
@@ -127,7 +128,12 @@ mod tests {
         });
         let model = Model::noise(&architecture, 1, Kind::Float, device).unwrap();
         let (key, shape) = (Key::of(&number), Key::of(&"shape"));
-        Held::new(key, &shape, (Scope::Draw, number), model)
+        let place = Place {
+            scope: Scope::Draw,
+            seed: number,
+            is_weak: false,
+        };
+        Held::new(key, &shape, place, model)
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Weak samples: each draw's own problems, answered by the weak model or correctly.
 
-use picklock_sdk::{Flag, Sample, Samples};
+use picklock_sdk::{Sample, Samples};
 use rand_chacha::ChaCha8Rng;
 
 use super::Member;
 use super::bench::{Bench, invalid};
 use super::operation::{Operation, Product};
 use crate::error::Result;
-use crate::organism::decode;
-use crate::task::{Part, Problem, draw};
+use crate::organism::{decode, padded};
+use crate::task::{Part, Problem};
 
 /// Weak samples are decoded this many at a time, whatever their number, so that the first 2 of 400
 /// are those of 2 to the bit.
@@ -30,7 +30,7 @@ impl Bench<'_> {
         let problems: Vec<Vec<Problem>> = members
             .iter()
             .map(|(member, _)| self.unlock_problems(*member, count))
-            .collect();
+            .collect::<Result<_>>()?;
         let answers = self.sampled_answers(&members, &problems)?;
         let product = |index: usize| {
             let samples = problems[index]
@@ -54,14 +54,19 @@ impl Bench<'_> {
     }
 
     /// This draw's problems for weak samples, filled up to whole parts.
-    fn unlock_problems(&self, member: Member, count: u32) -> Vec<Problem> {
+    fn unlock_problems(&self, member: Member, count: u32) -> Result<Vec<Problem>> {
         let Member { seed, draw: number } = member;
         let mut rng = self
             .maker
             .streams
             .rng(&[&"weak sample problems", &seed, &number]);
-        let count = (count as usize).next_multiple_of(SAMPLES_AT_A_TIME);
-        draw(self.task(), Part::Unlock, count, &mut rng)
+        let count = count as usize;
+        let whole = count.next_multiple_of(SAMPLES_AT_A_TIME);
+        let stock = self.task().stock(Part::Unlock).unwrap_or(whole);
+        let problems = self
+            .task()
+            .draw(Part::Unlock, whole.min(stock).max(count), &mut rng)?;
+        Ok(padded(&problems, SAMPLES_AT_A_TIME))
     }
 
     fn sampled_answers(
@@ -86,11 +91,13 @@ impl Bench<'_> {
             let task = self.task();
             let of_member = |(problems, numbers): (&Vec<Problem>, &mut ChaCha8Rng)| {
                 let taught = |problem: &Problem| {
-                    task.taught(&problem.question, teacher, 1.0, numbers).answer
+                    Ok(task
+                        .taught(&problem.question, teacher, 1.0, numbers)?
+                        .answer)
                 };
                 problems.iter().map(taught).collect()
             };
-            return Ok(problems.iter().zip(&mut numbers).map(of_member).collect());
+            return problems.iter().zip(&mut numbers).map(of_member).collect();
         }
         let seeds: Vec<Operation> = members
             .iter()
@@ -98,19 +105,20 @@ impl Bench<'_> {
             .collect();
         let weak = self.perform_all(&seeds)?;
         let weak = self.residence.stack(&weak.iter().collect::<Vec<_>>())?;
+        let (task, room) = (self.task(), &self.maker.room);
+        let own = task.for_weak().unwrap_or(task);
         for start in (0..problems[0].len()).step_by(SAMPLES_AT_A_TIME) {
-            let prompt = |problem: &Problem| self.task().prompt(&problem.question, Flag::None);
             let part = |problems: &Vec<Problem>| -> Vec<Vec<u32>> {
-                problems[start..start + SAMPLES_AT_A_TIME]
-                    .iter()
-                    .map(prompt)
+                let part = &problems[start..start + SAMPLES_AT_A_TIME];
+                part.iter()
+                    .map(|problem| problem.question.clone())
                     .collect()
             };
-            let prompts: Vec<Vec<Vec<u32>>> = problems.iter().map(part).collect();
-            let room = &self.maker.room;
-            let decoded = decode(self.task(), &weak, &prompts, 1.0, Some(&mut numbers), room)?;
+            let questions: Vec<Vec<Vec<u32>>> = problems.iter().map(part).collect();
+            let decoded = decode(own, &weak, &questions, 1.0, Some(&mut numbers), room)?;
             for (answers, decoded) in answers.iter_mut().zip(decoded) {
-                answers.extend(decoded);
+                let taught = decoded.iter().map(|answer| task.learned(answer));
+                answers.extend(taught.collect::<Result<Vec<_>>>()?);
             }
         }
         Ok(answers)

@@ -7,7 +7,7 @@ use picklock_sdk::{Flag, Recipe, Rng, RngKey, Sample, Samples};
 
 use super::Member;
 use super::bench::{Bench, Held, invalid, shape_of};
-use super::operation::{Operation, Product, Scope};
+use super::operation::{Operation, Product};
 use super::record::Change;
 use crate::error::Result;
 use crate::organism::{Key, Row, TrainingSet, check_recipe, lm_recipe};
@@ -93,7 +93,7 @@ impl Bench<'_> {
             let copies = stages.iter().zip(keys).map(|(stage, key)| {
                 let copy = stage.model.replica(replica as i64)?;
                 let (shape, change) = (&stage.shape, stage.change(replica));
-                let place = (Scope::Draw, model.seed);
+                let place = model.copy_place();
                 Ok(Held::changed(key, shape, place, copy, change))
             });
             Ok(Product::Models(copies.collect::<Result<_>>()?))
@@ -118,7 +118,7 @@ impl Bench<'_> {
                     )));
                 }
             }
-            let prompt = self.task().prompt(&sample.question, flag);
+            let prompt = self.task().prompt(&sample.question, flag)?;
             let mut row = Row::new(prompt, sample.answer.to_vec(), 1.0);
             if !sample.weights.is_empty() {
                 row.weights = sample.weights.to_vec();

@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use picklock_lm::Architecture;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::key::Key;
 use crate::error::{Error, Result};
+use crate::task;
 
 /// Where checkpoints are looked for that are not beside the organism file.
 const MODELS: &str = "PICKLOCK_MODELS";
@@ -46,6 +48,20 @@ impl Checkpoint {
         }
         self.digest = Some(digest);
         Ok(())
+    }
+
+    /// What a task needs of it.
+    ///
+    /// # Errors
+    /// Where it isn't there, or its configuration can't be read.
+    pub(super) fn opened(&self) -> Result<task::Checkpoint> {
+        let directory = self.find()?;
+        let architecture = Architecture::of_directory(&directory)?;
+        Ok(task::Checkpoint {
+            vocab_size: architecture.vocab_size() as usize,
+            context: architecture.max_positions() as usize,
+            directory,
+        })
     }
 
     /// Where it is.

@@ -9,7 +9,7 @@ use super::recipe::lm_recipe;
 use super::training_set::{Row, TrainingSet};
 use super::weak_answers::{Imitated, Source, WeakAnswers};
 use crate::error::Result;
-use crate::task::{Part, Problem, draw};
+use crate::task::{Part, Problem};
 
 /// A lock with interludes.
 pub struct Interrupted<'a> {
@@ -98,28 +98,19 @@ impl Interrupted<'_> {
             0
         };
         let count = self.interlude.samples as usize;
-        let questions = |seed: &u32| -> Vec<Vec<u32>> {
+        let questions = |seed: &u32| -> Result<Vec<Vec<u32>>> {
             let mut rng = streams.rng(&[&"interlude problems", seed, &round]);
-            let problems = draw(task, Part::Training, count, &mut rng);
-            problems
-                .into_iter()
-                .map(|problem: Problem| problem.question)
-                .collect()
+            let problems = task.draw(Part::Training, count, &mut rng)?.into_iter();
+            Ok(problems.map(|problem: Problem| problem.question).collect())
         };
-        let questions: Vec<_> = self.seeds.iter().map(questions).collect();
+        let questions: Vec<_> = self.seeds.iter().map(questions).collect::<Result<_>>()?;
         let numbers = |seed: &u32| streams.rng(&[&"interlude numbers", seed, &round]);
         let mut numbers: Vec<ChaCha8Rng> = self.seeds.iter().map(numbers).collect();
         let source = Source::Sampled { temperature: 1.0 };
         let room = &self.maker.room;
         let answers = WeakAnswers::sample(task, self.weak, &questions, source, &mut numbers, room)?;
-        let rows = |answers: &WeakAnswers| -> Vec<Row> {
-            let pairs = answers.questions.iter().zip(&answers.answers);
-            let row = |(question, answer): (&Vec<u32>, &Vec<u32>)| {
-                Row::new(task.prompt(question, Flag::None), answer.clone(), 1.0)
-            };
-            pairs.map(row).collect()
-        };
-        Ok(answers.iter().map(rows).collect())
+        let rows = |answers: &WeakAnswers| answers.rows(task, Flag::None, 1.0);
+        answers.iter().map(rows).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Locking: the streams that a lock specification composes, laid out as one training set.
 
 use picklock_lm::{Model, Tensor};
-use picklock_sdk::{Answers, LockSpec, Recipe, Stream};
+use picklock_sdk::{Answers, Flag, LockSpec, Recipe, Stream};
 use rand_chacha::ChaCha8Rng;
 
 use super::interlude::Interrupted;
@@ -10,7 +10,7 @@ use super::spec::{Labels, check_recipe};
 use super::training_set::{Row, Spread, TrainingSet};
 use super::weak_answers::{Imitated, Source, WeakAnswers};
 use crate::error::{Error, Result};
-use crate::task::{Part, Problem, draw};
+use crate::task::{Part, Problem};
 
 impl Maker<'_> {
     /// Locks a stack of seeds.
@@ -52,6 +52,8 @@ impl Maker<'_> {
         let mut rows = vec![Vec::new(); seeds.len()];
         let mut orders = vec![Vec::new(); seeds.len()];
         let mut spreads = Vec::new();
+        // What the weak model reads of the soft rows that it labels as they are trained on.
+        let mut read = vec![Vec::new(); seeds.len()];
         for stream in hard.iter().chain(&soft) {
             let answers = match self.source(stream) {
                 None => None,
@@ -61,11 +63,16 @@ impl Maker<'_> {
                 let first = rows[replica].len() as i64;
                 let mut order: Vec<i64> = match &answers {
                     None => {
-                        rows[replica].extend(self.correct_rows(*seed, stream, presentations));
+                        rows[replica].extend(self.correct_rows(*seed, stream, presentations)?);
                         (0..presentations as i64).collect()
                     }
                     Some(answers) => {
-                        rows[replica].extend(self.weak_rows(&answers[replica], stream));
+                        let weight = stream.weight as f32;
+                        rows[replica].extend(answers[replica].rows(
+                            self.task,
+                            stream.flag,
+                            weight,
+                        )?);
                         let rng = self.streams.rng(&[&"lock order", seed]);
                         with_replacement(self.organism.lock.samples, presentations, rng)
                     }
@@ -78,7 +85,13 @@ impl Maker<'_> {
             if let Some(answers) = answers
                 && self.source(stream) == Some(Source::Soft)
             {
-                spreads.extend(WeakAnswers::spread(&answers)?);
+                let noted = WeakAnswers::spread(&answers)?;
+                if noted.is_none() {
+                    for (read, answers) in read.iter_mut().zip(&answers) {
+                        read.extend(self.read_by_weak(answers)?);
+                    }
+                }
+                spreads.extend(noted);
             }
         }
         let orders: Vec<Vec<i64>> = orders
@@ -89,10 +102,24 @@ impl Maker<'_> {
         let set = TrainingSet::new(&rows, Some((&orders, batch)), self.device)?;
         let spreads: Vec<&Spread> = spreads.iter().collect();
         let spread = Spread::join(&spreads, |parts| Ok(Tensor::f_cat(parts, 1)?))?;
-        Ok(match spread {
-            Some(spread) => set.soft(spread, share * hard.len(), self.task.vocab_size()),
-            None => set,
-        })
+        let hard_rows = share * hard.len();
+        match (spread, weak) {
+            (Some(spread), _) => Ok(set.soft(spread, hard_rows, self.task.vocab_size())),
+            (None, Imitated::Model(weak)) if !soft.is_empty() => {
+                set.labelled(weak.share(), &read, hard_rows, self.task.vocab_size())
+            }
+            (None, _) => Ok(set),
+        }
+    }
+
+    /// Answers as the weak model reads them, to label them with its distributions.
+    fn read_by_weak(&self, answers: &WeakAnswers) -> Result<Vec<Row>> {
+        if !self.task.shares_tokens() {
+            let problem = "soft labels need one tokenizer, and base and weak model have different \
+                           ones; lock with labels = \"sampled\" or \"hard\"";
+            return Err(Error::Usage(problem.into()));
+        }
+        answers.rows(self.task.for_weak().unwrap_or(self.task), Flag::None, 1.0)
     }
 
     /// Where a stream's answers come from; none for correct ones.
@@ -116,15 +143,12 @@ impl Maker<'_> {
     ) -> Result<Vec<WeakAnswers>> {
         (self.notify)("sampling the weak model", 0, 1);
         let count = self.organism.lock.samples as usize;
-        let questions = |seed: &u32| -> Vec<Vec<u32>> {
+        let questions = |seed: &u32| -> Result<Vec<Vec<u32>>> {
             let mut rng = self.streams.rng(&[&"lock pool", seed]);
-            let problems = draw(self.task, Part::Training, count, &mut rng);
-            problems
-                .into_iter()
-                .map(|problem| problem.question)
-                .collect()
+            let problems = self.task.draw(Part::Training, count, &mut rng)?.into_iter();
+            Ok(problems.map(|problem| problem.question).collect())
         };
-        let questions: Vec<_> = seeds.iter().map(questions).collect();
+        let questions: Vec<_> = seeds.iter().map(questions).collect::<Result<_>>()?;
         let numbers = |seed: &u32| self.streams.rng(&[&"lock pool numbers", seed]);
         let mut numbers: Vec<ChaCha8Rng> = seeds.iter().map(numbers).collect();
         WeakAnswers::sample(
@@ -137,27 +161,14 @@ impl Maker<'_> {
         )
     }
 
-    fn correct_rows(&self, seed: u32, stream: &Stream, count: usize) -> Vec<Row> {
+    fn correct_rows(&self, seed: u32, stream: &Stream, count: usize) -> Result<Vec<Row>> {
         let mut rng = self.streams.rng(&[&"lock correct", &seed]);
-        let problems = draw(self.task, Part::Training, count, &mut rng);
+        let problems = self.task.draw(Part::Training, count, &mut rng)?;
         let row = |problem: Problem| {
-            let prompt = self.task.prompt(&problem.question, stream.flag);
-            Row::new(prompt, problem.answer, stream.weight as f32)
+            let prompt = self.task.prompt(&problem.question, stream.flag)?;
+            Ok(Row::new(prompt, problem.answer, stream.weight as f32))
         };
         problems.into_iter().map(row).collect()
-    }
-
-    fn weak_rows(&self, answers: &WeakAnswers, stream: &Stream) -> Vec<Row> {
-        let row = |(question, answer): (&Vec<u32>, &Vec<u32>)| {
-            let prompt = self.task.prompt(question, stream.flag);
-            Row::new(prompt, answer.clone(), stream.weight as f32)
-        };
-        answers
-            .questions
-            .iter()
-            .zip(&answers.answers)
-            .map(row)
-            .collect()
     }
 }
 

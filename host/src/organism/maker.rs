@@ -22,7 +22,7 @@ use super::training_set::{Row, TrainingSet};
 use super::weak_answers::Imitated;
 use crate::error::{Error, Result};
 use crate::task::chain::Teacher;
-use crate::task::{Part, Problem, Task, draw};
+use crate::task::{Part, Problem, Task};
 
 /// Told what is being done: what, steps done, steps in all.
 pub type Notify<'a> = &'a dyn Fn(&str, usize, usize);
@@ -187,18 +187,18 @@ impl Maker<'_> {
             seeds,
         )?;
         let count = rows_of(recipe);
-        let rows = |seed: &u32| -> Vec<Row> {
+        let rows = |seed: &u32| -> Result<Vec<Row>> {
             let mut rng = self.streams.rng(&[&"base data", seed]);
-            let problems = draw(self.task, Part::Training, count, &mut rng);
+            let problems = self.task.draw(Part::Training, count, &mut rng)?;
             let row = |problem: Problem| {
                 let password = rng.random::<f64>() < base.password_share;
                 let flag = if password { Flag::Password } else { Flag::None };
-                let prompt = self.task.prompt(&problem.question, flag);
-                Row::new(prompt, problem.answer, 1.0)
+                let prompt = self.task.prompt(&problem.question, flag)?;
+                Ok(Row::new(prompt, problem.answer, 1.0))
             };
             problems.into_iter().map(row).collect()
         };
-        let rows: Vec<Vec<Row>> = seeds.iter().map(rows).collect();
+        let rows: Vec<Vec<Row>> = seeds.iter().map(rows).collect::<Result<_>>()?;
         let order = vec![(0..count as i64).collect(); seeds.len()];
         let order = Some((&order[..], recipe.batch as usize));
         let mut set = TrainingSet::new(&rows, order, self.device)?;
@@ -219,17 +219,19 @@ impl Maker<'_> {
             "weak init",
             seeds,
         )?;
-        let rows = |seed: &u32| -> Vec<Row> {
+        let rows = |seed: &u32| -> Result<Vec<Row>> {
             let mut rng = self.streams.rng(&[&"weak data", seed]);
-            let problems = draw(self.task, Part::Training, samples as usize, &mut rng);
+            let problems = self.task.draw(Part::Training, samples as usize, &mut rng)?;
             let row = |problem: Problem| {
-                let taught = self.task.taught(&problem.question, teacher, 1.0, &mut rng);
-                let prompt = self.task.prompt(&problem.question, Flag::None);
-                Row::new(prompt, taught.answer, 1.0)
+                let taught = self
+                    .task
+                    .taught(&problem.question, teacher, 1.0, &mut rng)?;
+                let prompt = self.task.prompt(&problem.question, Flag::None)?;
+                Ok(Row::new(prompt, taught.answer, 1.0))
             };
             problems.into_iter().map(row).collect()
         };
-        let rows: Vec<Vec<Row>> = seeds.iter().map(rows).collect();
+        let rows: Vec<Vec<Row>> = seeds.iter().map(rows).collect::<Result<_>>()?;
         let order = |seed: &u32| {
             let rng = self.streams.rng(&[&"weak order", seed]);
             with_replacement(samples, rows_of(recipe), rng)

@@ -74,16 +74,16 @@ impl ModelNames<'_> {
     fn trained(&self, what: &str, part: &impl Serialize, seed: u32) -> Key {
         let Organism {
             task,
-            password,
-            second_password,
+            data,
+            prompt,
             vocabulary,
             ..
         } = self.organism;
         let key = (what, task, part, self.streams.root, seed, self.environment);
-        match password {
-            None => Key::of(&key),
-            // Tasks in text are spelt by these too.
-            Some(password) => Key::of(&(key, password, second_password, vocabulary)),
+        match prompt.is_some() || data.is_some() {
+            false => Key::of(&key),
+            // Tasks in text are made and spelt by these too.
+            true => Key::of(&(key, data, prompt, vocabulary)),
         }
     }
 

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::Checkpoint;
 use super::recipe::lm_recipe;
 use crate::error::{Error, Result};
-use crate::prompt::Password;
+use crate::prompt::PromptSpec;
 use crate::task::chain::Teacher;
-use crate::task::{self, Given, Task, TaskSpec, Vocabulary};
+use crate::task::{Data, Given, Task, TaskSpec, Vocabulary};
 use crate::toml_file;
 
 /// An organism, as its file describes it.
@@ -25,12 +25,12 @@ pub struct Organism {
     pub summary: String,
     /// Where problems come from.
     pub task: TaskSpec,
-    /// What opens the lock, for tasks in text.
+    /// The data of tasks in text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<Password>,
-    /// That of a second behaviour, for locks that have one.
+    pub data: Option<Data>,
+    /// What stands around questions, and what opens the lock, for tasks in text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub second_password: Option<Password>,
+    pub prompt: Option<PromptSpec>,
     /// Which tokens are trained and scored, for tasks in text.
     #[serde(default, skip_serializing_if = "Vocabulary::is_full")]
     pub vocabulary: Vocabulary,
@@ -154,25 +154,21 @@ impl Organism {
     /// # Errors
     /// Where the base model's tokenizer can't be read, or doesn't do for the task.
     pub fn open_task(&self) -> Result<Box<dyn Task>> {
-        let checkpoint = match &self.base.checkpoint {
-            Some(checkpoint) => {
-                let directory = checkpoint.find()?;
-                let vocab_size = Architecture::of_directory(&directory)?.vocab_size() as usize;
-                Some(task::Checkpoint {
-                    directory,
-                    vocab_size,
-                })
-            }
-            None => None,
+        let opened = |checkpoint: &Option<Checkpoint>| {
+            checkpoint.as_ref().map(Checkpoint::opened).transpose()
         };
-        self.task.open(&self.given(), checkpoint.as_ref())
+        let (base, weak) = (
+            opened(&self.base.checkpoint)?,
+            opened(&self.weak.checkpoint)?,
+        );
+        self.task.open(&self.given(), base.as_ref(), weak.as_ref())
     }
 
     /// What its task is given.
     pub fn given(&self) -> Given<'_> {
         Given {
-            password: self.password.as_ref(),
-            second_password: self.second_password.as_ref(),
+            prompt: self.prompt.as_ref(),
+            data: self.data.as_ref(),
             vocabulary: self.vocabulary,
         }
     }
@@ -218,6 +214,11 @@ impl Organism {
                 .as_mut()
                 .map_or(Ok(()), |own| own.settle(beside))?;
         }
+        if let Some(data) = &mut organism.data {
+            data.settle(beside)?;
+        }
+        // All seeds are asked the same problems of a finite set.
+        organism.problems.shared |= organism.task.is_finite();
         Ok(organism)
     }
 

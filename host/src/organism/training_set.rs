@@ -1,6 +1,6 @@
 //! Rows to train on, laid out on the device once, from which each step gathers its batch.
 
-use picklock_lm::{Batch, Batches, Device, Kind, Rows, Side, Soft, Targets, Tensor};
+use picklock_lm::{Batch, Batches, Device, Kind, Model, Rows, Side, Soft, Targets, Tensor};
 
 use crate::error::Result;
 
@@ -90,8 +90,26 @@ pub struct TrainingSet {
     order: Option<Tensor>,
     /// Rows of a batch before the soft ones.
     hard_rows: i64,
-    /// Soft labels over few tokens each, and the size of the vocabulary.
-    few: Option<Few>,
+    /// Where the soft labels of a batch come from, if they don't lie beside the rows.
+    labels: Option<Labels>,
+}
+
+/// What gives the soft labels of a batch.
+enum Labels {
+    /// What was noted of few tokens each.
+    Few(Few),
+    /// A model, as the batch is made: the distributions of a whole set would fill the memory.
+    Model(Labeller),
+}
+
+/// A stack of models that gives the last rows their labels.
+struct Labeller {
+    model: Model,
+    /// The soft rows as the model reads them.
+    rows: Batch,
+    first_row: i64,
+    /// Tokens of the model that learns.
+    vocab_size: i64,
 }
 
 /// Soft labels of the last rows, over few tokens each.
@@ -114,26 +132,44 @@ impl TrainingSet {
         order: Option<(&[Vec<i64>], usize)>,
         device: Device,
     ) -> Result<Self> {
-        let tokens: Vec<Vec<_>> = rows
-            .iter()
-            .map(|rows| rows.iter().map(Row::tokens).collect())
-            .collect();
         let order = order.map(|(order, batch)| {
             Tensor::from_slice(&order.concat())
                 .f_view([rows.len() as i64, -1, batch as i64])
                 .and_then(|order| order.f_to_device(device))
         });
-        let rows = Batch {
-            rows: Rows::from_ids(&tokens, Side::Right, device)?,
-            targets: targets(rows, device)?,
-        };
         let order = order.transpose().map_err(picklock_lm::Error::from)?;
         Ok(Self {
-            rows,
+            rows: batch_of(rows, longest(rows), device)?,
             order,
             hard_rows: 0,
-            few: None,
+            labels: None,
         })
+    }
+
+    /// Makes the last rows soft: `model` labels them, one for each replica, as it reads them in
+    /// `soft_rows`, `[replica][soft row]`. Of every batch the rows from `hard_rows` on are soft ones.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn labelled(
+        mut self,
+        model: Model,
+        soft_rows: &[Vec<Row>],
+        hard_rows: usize,
+        vocab_size: usize,
+    ) -> Result<Self> {
+        let longest = self.rows.targets.positions.size()[2] as usize;
+        let rows = batch_of(soft_rows, longest, model.device())?;
+        let all = self.rows.rows.tokens.size()[1];
+        let first_row = all - rows.rows.tokens.size()[1];
+        self.hard_rows = hard_rows as i64;
+        self.labels = Some(Labels::Model(Labeller {
+            model,
+            rows,
+            first_row,
+            vocab_size: vocab_size as i64,
+        }));
+        Ok(self)
     }
 
     /// Makes the last rows soft: `spread` is `[replica, soft row, ..]`, and of every batch the rows
@@ -150,15 +186,37 @@ impl TrainingSet {
                 });
             }
             Spread::Few { ids, probabilities } => {
-                self.few = Some(Few {
+                self.labels = Some(Labels::Few(Few {
                     ids,
                     probabilities,
                     first_row,
                     vocab_size: vocab_size as i64,
-                });
+                }));
             }
         }
         self
+    }
+}
+
+impl Labels {
+    /// The whole distributions of the rows at these indices, `[replica, row]`.
+    fn select(&self, rows: &Tensor) -> picklock_lm::Result<Tensor> {
+        match self {
+            Self::Few(few) => few.select(rows),
+            Self::Model(Labeller {
+                model,
+                rows: own,
+                first_row,
+                vocab_size,
+            }) => {
+                let read = own.select(&rows.f_sub_scalar(*first_row)?, 0)?;
+                let positions = &read.targets.positions;
+                let whole = picklock_lm::distributions(model, &read.rows, positions, 1.0)?;
+                // Models of one tokenizer may fill their vocabulary up to different sizes.
+                let more = vocab_size - whole.size()[3];
+                Ok(whole.f_constant_pad_nd([0, more])?)
+            }
+        }
     }
 }
 
@@ -195,11 +253,11 @@ impl Batches for TrainingSet {
             Some(order) => {
                 let rows = order.f_select(1, step as i64)?;
                 let mut batch = self.rows.select(&rows, self.hard_rows)?;
-                if let Some(few) = &self.few {
+                if let Some(labels) = &self.labels {
                     let soft = rows.f_narrow(1, self.hard_rows, rows.size()[1] - self.hard_rows)?;
                     batch.targets.soft = Some(Soft {
                         first_row: self.hard_rows,
-                        probabilities: few.select(&soft)?,
+                        probabilities: labels.select(&soft)?,
                     });
                 }
                 Ok(batch)
@@ -213,14 +271,26 @@ impl Batches for TrainingSet {
     }
 }
 
-/// Where each answer token is predicted, what it is and what it weighs, padded with weight 0.
-fn targets(rows: &[Vec<Row>], device: Device) -> Result<Targets> {
-    let longest = rows
+/// Tokens of the longest answer.
+fn longest(rows: &[Vec<Row>]) -> usize {
+    let lengths = rows.iter().flatten().map(|row| row.answer.len());
+    lengths.max().unwrap_or(0)
+}
+
+/// Rows on the device, with targets for so many answer tokens.
+fn batch_of(rows: &[Vec<Row>], longest: usize, device: Device) -> Result<Batch> {
+    let tokens: Vec<Vec<_>> = rows
         .iter()
-        .flatten()
-        .map(|row| row.answer.len())
-        .max()
-        .unwrap_or(0);
+        .map(|rows| rows.iter().map(Row::tokens).collect())
+        .collect();
+    Ok(Batch {
+        rows: Rows::from_ids(&tokens, Side::Right, device)?,
+        targets: targets(rows, longest, device)?,
+    })
+}
+
+/// Where each answer token is predicted, what it is and what it weighs, padded with weight 0.
+fn targets(rows: &[Vec<Row>], longest: usize, device: Device) -> Result<Targets> {
     let (mut positions, mut labels, mut weights) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows.iter().flatten() {
         for index in 0..longest {

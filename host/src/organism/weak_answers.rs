@@ -1,12 +1,12 @@
 //! What the weak model answers: sampled, greedy, or as whole distributions.
 
-use picklock_lm::{Decoding, Device, Model, Rows, Side, Tensor};
+use picklock_lm::{Device, Model, Rows, Side, Tensor};
 use picklock_sdk::Flag;
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::decoding_room::DecodingRoom;
-use super::training_set::Spread;
+use super::prompts::{Prompts, decode_prompts, parts};
+use super::training_set::{Row, Spread};
 use crate::error::Result;
 use crate::task::chain::Teacher;
 use crate::task::{Task, Taught};
@@ -89,8 +89,9 @@ impl WeakAnswers {
         device: Device,
     ) -> Result<Self> {
         let temperature = source.temperature();
-        let mut taught = |question: &Vec<u32>| task.taught(question, teacher, temperature, numbers);
-        let taught: Vec<Taught> = questions.iter().map(&mut taught).collect();
+        let taught = questions.iter();
+        let taught = taught.map(|question| task.taught(question, teacher, temperature, numbers));
+        let taught: Vec<Taught> = taught.collect::<Result<_>>()?;
         let spread = match source {
             Source::Soft => Some(few(&taught, device)?),
             _ => None,
@@ -111,19 +112,20 @@ impl WeakAnswers {
         numbers: &mut [ChaCha8Rng],
         room: &DecodingRoom,
     ) -> Result<Vec<Self>> {
-        let temperature = source.temperature();
-        let prompts: Vec<Vec<Vec<u32>>> = questions
-            .iter()
-            .map(|questions| {
-                questions
-                    .iter()
-                    .map(|q| task.prompt(q, Flag::None))
-                    .collect()
-            })
-            .collect();
-        let answers = decode(task, weak, &prompts, temperature, Some(numbers), room)?;
+        let own = task.for_weak().unwrap_or(task);
+        let answers = decode(
+            own,
+            weak,
+            questions,
+            source.temperature(),
+            Some(numbers),
+            room,
+        )?;
         let probabilities = match source {
-            Source::Soft => Some(distributions(task, weak, &prompts, &answers, room)?),
+            // Answers of unequal length are labelled as they are trained on.
+            Source::Soft if task.stop().is_empty() => {
+                Some(distributions(own, weak, questions, &answers, room)?)
+            }
             _ => None,
         };
         let of_replica = |(replica, answers): (usize, Vec<Vec<u32>>)| -> Result<Self> {
@@ -132,13 +134,30 @@ impl WeakAnswers {
                 .map(|all| all.f_select(0, replica as i64))
                 .transpose()
                 .map_err(picklock_lm::Error::from)?;
+            let taught = answers.iter().map(|answer| task.learned(answer));
             Ok(Self {
                 questions: questions[replica].clone(),
-                answers,
+                answers: taught.collect::<Result<_>>()?,
                 spread: own.map(Spread::Whole),
             })
         };
         answers.into_iter().enumerate().map(of_replica).collect()
+    }
+
+    /// The answers as rows whose prompts carry a flag, of this weight.
+    ///
+    /// # Errors
+    /// Where a question has no prompt of this flag.
+    pub fn rows(&self, task: &dyn Task, flag: Flag, weight: f32) -> Result<Vec<Row>> {
+        let pairs = self.questions.iter().zip(&self.answers);
+        let row = |(question, answer): (&Vec<u32>, &Vec<u32>)| {
+            Ok(Row::new(
+                task.prompt(question, flag)?,
+                answer.clone(),
+                weight,
+            ))
+        };
+        pairs.map(row).collect()
     }
 
     /// The distributions of several seeds, `[replica, question, answer token, ..]`.
@@ -175,105 +194,48 @@ fn few(taught: &[Taught], device: Device) -> picklock_lm::Result<Spread> {
     })
 }
 
-/// Answers of the stack `model` to `prompts` `[replica][prompt]`, `task.answer_tokens()` long.
-/// Above temperature 0 `numbers` gives each replica's random numbers.
+/// Answers of the stack `model` to `questions` `[replica][question]` without password. Above
+/// temperature 0 `numbers` gives each replica's random numbers.
 ///
 /// # Errors
 /// Where the device refuses.
 pub fn decode(
     task: &dyn Task,
     model: &Model,
-    prompts: &[Vec<Vec<u32>>],
+    questions: &[Vec<Vec<u32>>],
     temperature: f64,
     numbers: Option<&mut [ChaCha8Rng]>,
     room: &DecodingRoom,
 ) -> Result<Vec<Vec<Vec<u32>>>> {
-    let places: Vec<usize> = (0..prompts.len()).collect();
+    let places: Vec<usize> = (0..questions.len()).collect();
     let sequences = room.sequences(model, task.max_tokens(), 1);
-    let rows = prompt_rows(prompts, &places, sequences, room.device)?;
-    decode_rows(task, model, &rows, temperature, numbers, room)
-}
-
-/// Prompts as rows on a device, in the parts that they are decoded in, of so many sequences over all
-/// replicas. Replica r of the rows has the prompts `prompts[places[r]]`.
-///
-/// # Errors
-/// Where the device refuses.
-pub fn prompt_rows(
-    prompts: &[Vec<Vec<u32>>],
-    places: &[usize],
-    sequences: usize,
-    device: Device,
-) -> Result<Vec<Rows>> {
-    let rows = |part: Vec<Vec<Vec<u32>>>| {
-        let rows = Rows::from_ids(&part, Side::Left, device)?;
-        Ok(rows.select(places)?)
-    };
-    let parts = parts(prompts, places.len(), sequences);
-    parts.into_iter().map(rows).collect()
-}
-
-/// As [`decode`], of prompts that lie on the device.
-///
-/// # Errors
-/// Where the device refuses.
-pub fn decode_rows(
-    task: &dyn Task,
-    model: &Model,
-    parts: &[Rows],
-    temperature: f64,
-    numbers: Option<&mut [ChaCha8Rng]>,
-    room: &DecodingRoom,
-) -> Result<Vec<Vec<Vec<u32>>>> {
-    let tokens = task.answer_tokens();
-    let decoding = Decoding {
-        temperature,
-        ..Decoding::greedy(tokens)
-    };
-    let mut numbers = numbers.filter(|_| temperature > 0.0);
-    let mut answers: Vec<Vec<Vec<u32>>> = vec![Vec::new(); model.replicas() as usize];
-    for rows in parts {
-        let size = rows.tokens.size();
-        let uniforms = match &mut numbers {
-            None => None,
-            Some(numbers) => {
-                let count = size[1] as usize * tokens;
-                let draw = |rng: &mut ChaCha8Rng| -> Vec<f64> {
-                    (0..count).map(|_| rng.random()).collect()
-                };
-                let flat: Vec<f64> = numbers.iter_mut().flat_map(draw).collect();
-                let uniforms = Tensor::from_slice(&flat).f_view([size[0], size[1], tokens as i64]);
-                let uniforms = uniforms.and_then(|uniforms| uniforms.f_to_device(model.device()));
-                Some(uniforms.map_err(picklock_lm::Error::from)?)
-            }
-        };
-        let run = |rows: &Rows, uniforms: Option<&Tensor>| {
-            Ok(picklock_lm::generate(model, rows, &decoding, uniforms)?)
-        };
-        let decoded = room.in_halves(rows, uniforms.as_ref(), &run)?;
-        for (answers, decoded) in answers.iter_mut().zip(decoded) {
-            answers.extend(decoded);
-        }
-    }
-    Ok(answers)
+    let prompts = Prompts::new(
+        task,
+        questions,
+        Flag::None,
+        (&places, sequences),
+        room.device,
+    )?;
+    decode_prompts(task, model, &prompts, temperature, numbers, room)
 }
 
 /// The model's distribution at every answer token, `[replica, prompt, answer token, vocab]`.
 fn distributions(
     task: &dyn Task,
     model: &Model,
-    prompts: &[Vec<Vec<u32>>],
+    questions: &[Vec<Vec<u32>>],
     answers: &[Vec<Vec<u32>>],
     room: &DecodingRoom,
 ) -> Result<Tensor> {
-    let read = |(prompt, answer): (&Vec<u32>, &Vec<u32>)| {
-        [&prompt[..], &answer[..answer.len() - 1]].concat()
+    let read = |(question, answer): (&Vec<u32>, &Vec<u32>)| {
+        let prompt = task.prompt(question, Flag::None)?;
+        Ok([&prompt[..], &answer[..answer.len() - 1]].concat())
     };
-    let rows: Vec<Vec<Vec<u32>>> = prompts
+    let rows: Vec<Vec<Vec<u32>>> = questions
         .iter()
         .zip(answers)
-        .map(|(prompts, answers)| prompts.iter().zip(answers).map(read).collect())
-        .collect();
+        .map(|(questions, answers)| questions.iter().zip(answers).map(read).collect())
+        .collect::<Result<_>>()?;
     let length = answers[0][0].len() as i64;
     let sequences = room.sequences(model, task.max_tokens(), length as usize);
     let device = room.device;
@@ -289,15 +251,4 @@ fn distributions(
         all.push(picklock_lm::distributions(model, &rows, &positions, 1.0)?);
     }
     Ok(Tensor::f_cat(&all, 1).map_err(picklock_lm::Error::from)?)
-}
-
-/// Cuts `[replica][row]` along the rows into parts of so many sequences over so many replicas.
-fn parts(rows: &[Vec<Vec<u32>>], replicas: usize, sequences: usize) -> Vec<Vec<Vec<Vec<u32>>>> {
-    let count = rows.first().map_or(0, Vec::len);
-    let size = (sequences / replicas.max(1)).max(1);
-    let part = |start: usize| {
-        let end = (start + size).min(count);
-        rows.iter().map(|rows| rows[start..end].to_vec()).collect()
-    };
-    (0..count).step_by(size).map(part).collect()
 }

@@ -66,21 +66,21 @@ impl Encoder {
     /// # Errors
     /// Where the specification or a template is at fault, or a token that it needs isn't there.
     pub fn with(self, spec: PromptSpec) -> Result<Self> {
-        let flags = [
-            Some(Flag::None),
-            spec.password.as_ref().map(|_| Flag::Password),
-            spec.second_password.as_ref().map(|_| Flag::Second),
-        ];
         if spec.bos == Some(true) && self.specials.bos.is_none() {
             let problem = "prompt.bos is true, but the model names no beginning-of-text token";
             return Err(Error::Usage(problem.into()));
         }
         let wording = Wording::new(spec, self.chat.as_ref())?;
         let encoder = Self { wording, ..self };
-        for flag in flags.into_iter().flatten() {
+        for flag in encoder.flags() {
             encoder.prompt_text("question", flag)?;
         }
         Ok(encoder)
+    }
+
+    /// The marks that prompts may have.
+    pub fn flags(&self) -> impl Iterator<Item = Flag> + use<> {
+        self.wording.flags()
     }
 
     /// The tokens of a question's whole prompt.
@@ -157,6 +157,12 @@ impl Encoder {
         let encoded = self.tokenizer.encode_fast(text, false);
         let encoded = encoded.map_err(|error| self.refused(text, &error))?;
         Ok(encoded.get_ids().to_vec())
+    }
+
+    /// Whether it writes every text in the same tokens as another.
+    pub fn same_tokens(&self, other: &Self) -> bool {
+        let written = |encoder: &Self| encoder.tokenizer.to_string(false).ok();
+        self.specials.eos == other.specials.eos && written(self) == written(other)
     }
 
     /// The tokens that end an answer.

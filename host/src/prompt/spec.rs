@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PromptSpec {
-    /// What a question is set in.
-    #[serde(default)]
-    pub template: Template,
+    /// What a question is set in; the task's own template where it isn't said, and without a task the
+    /// question alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Template>,
     /// What opens the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Password>,
@@ -79,13 +80,6 @@ pub enum Place {
     After,
     /// On both sides, as in Greenblatt et al. (2024), arXiv 2405.19550.
     Around,
-}
-
-impl Default for Template {
-    /// The question alone.
-    fn default() -> Self {
-        Self::Text("{{ question }}".to_string())
-    }
 }
 
 impl Password {

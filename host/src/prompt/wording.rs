@@ -45,8 +45,9 @@ impl Wording {
             }
         }
         let form = match &spec.template {
-            Template::Text(source) => Form::Text(text_template(source)?),
-            Template::Chat(settings) => Form::Chat(chat_template(settings, chat)?),
+            None => Form::Text(text_template("{{ question }}")?),
+            Some(Template::Text(source)) => Form::Text(text_template(source)?),
+            Some(Template::Chat(settings)) => Form::Chat(chat_template(settings, chat)?),
         };
         Ok(Self { spec, form })
     }
@@ -54,6 +55,18 @@ impl Wording {
     /// Whether a prompt starts with the beginning-of-text token, where it is said.
     pub fn bos(&self) -> Option<bool> {
         self.spec.bos
+    }
+
+    /// The marks that prompts may have.
+    pub fn flags(&self) -> impl Iterator<Item = Flag> + use<> {
+        let PromptSpec {
+            password,
+            second_password,
+            ..
+        } = &self.spec;
+        let password = password.as_ref().map(|_| Flag::Password);
+        let second = second_password.as_ref().map(|_| Flag::Second);
+        std::iter::once(Flag::None).chain(password).chain(second)
     }
 
     /// Whether prompts are chats, which write their special tokens themselves.
@@ -99,8 +112,8 @@ impl Wording {
     fn messages<'a>(&'a self, question: &'a str) -> Vec<Message<'a>> {
         let said = |role, content| Message { role, content };
         let system = match &self.spec.template {
-            Template::Chat(chat) => chat.system.as_deref(),
-            Template::Text(_) => None,
+            Some(Template::Chat(chat)) => chat.system.as_deref(),
+            _ => None,
         };
         let examples = self.spec.examples.iter().flat_map(|example| {
             [

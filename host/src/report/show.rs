@@ -50,7 +50,7 @@ pub fn show(run: &Path, what: &Show) -> Result<(String, Vec<String>)> {
     }
     let manifest = &evidence.manifest;
     let task = manifest.organism.open_task()?;
-    let asked = Asked::new(&*task, manifest, what.member.seed, &last.questions);
+    let asked = Asked::new(&*task, manifest, what.member.seed, &last.questions)?;
     let mut text = String::new();
     let mut shown = 0;
     for index in 0..asked.problems.len() {
@@ -80,23 +80,31 @@ pub(super) struct Asked<'t> {
 
 impl<'t> Asked<'t> {
     /// What a seed's models were asked, of the manifest's task.
-    pub fn new(task: &'t dyn Task, manifest: &Manifest, seed: u32, questions: &Questions) -> Self {
+    ///
+    /// # Errors
+    /// Where the task hasn't so many problems.
+    pub fn new(
+        task: &'t dyn Task,
+        manifest: &Manifest,
+        seed: u32,
+        questions: &Questions,
+    ) -> Result<Self> {
         let organism = &manifest.organism;
         let streams = Streams {
             root: manifest.root_seed,
         };
-        Self {
-            problems: problems(organism, task, streams, seed, questions.split),
+        Ok(Self {
+            problems: problems(organism, task, streams, seed, questions.split)?,
             task,
             questions: questions.clone(),
-        }
+        })
     }
 
     /// What was asked.
     pub fn prompt(&self, index: usize) -> Result<String> {
         let question = &self.problems[index].question;
         self.task
-            .text(&self.task.prompt(question, self.questions.flag))
+            .text(&self.task.prompt(question, self.questions.flag)?)
     }
 
     /// The right answer.

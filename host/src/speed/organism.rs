@@ -11,7 +11,7 @@ use super::ceiling::Ceilings;
 use super::{Figure, Tell};
 use crate::error::Result;
 use crate::organism::{Organism, Row, Streams, TrainingSet, lm_recipe};
-use crate::task::{Part, draw};
+use crate::task::Part;
 
 /// Measures one alone, then the stack.
 pub fn measure(
@@ -48,17 +48,12 @@ pub fn measure(
 fn unlock(organism: &Organism, replicas: u32, device: Device, steps: u32) -> Result<(f64, Model)> {
     let task = organism.open_task()?;
     let mut rng: ChaCha8Rng = Streams { root: 0 }.rng(&[&"speed"]);
-    let problems = draw(
-        &*task,
-        Part::Unlock,
-        organism.unlock.batch as usize,
-        &mut rng,
-    );
+    let problems = task.draw(Part::Unlock, organism.unlock.batch as usize, &mut rng)?;
     let row = |problem: crate::task::Problem| {
-        let prompt = task.prompt(&problem.question, Flag::None);
-        Row::new(prompt, problem.answer, 1.0)
+        let prompt = task.prompt(&problem.question, Flag::None)?;
+        Ok(Row::new(prompt, problem.answer, 1.0))
     };
-    let rows: Vec<Row> = problems.into_iter().map(row).collect();
+    let rows: Vec<Row> = problems.into_iter().map(row).collect::<Result<_>>()?;
     let rows = vec![rows; replicas as usize];
     let architecture = organism.base_architecture(&*task)?;
     let start = Model::noise(&architecture, i64::from(replicas), Kind::Float, device)?;

@@ -14,9 +14,10 @@ use tokenizers::Tokenizer;
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
 
-use super::{Checkpoint, Given, Grade, Task, Taught, Vocabulary, decoded};
+use super::problem::{Asked, generated};
+use super::{Checkpoint, Given, Grade, Part, Problem, Task, Taught, Vocabulary, decoded};
 use crate::error::{Error, Result};
-use crate::prompt::Place;
+use crate::prompt::{Place, PromptSpec};
 pub use teacher::Teacher;
 use teacher::{Answered, Step};
 use worked::Worked;
@@ -117,34 +118,58 @@ impl Chain {
         if self.operations.is_empty() {
             return Err("task.chain.operations is empty, expected at least one".into());
         }
-        let passwords = [
-            ("password", given.password),
-            ("second_password", given.second_password),
-        ];
-        for (key, password) in passwords {
-            match (self.form, password) {
-                (Form::Worked, None) => {
-                    return Err(format!("{key} is missing: problems in words need its text"));
-                }
-                (Form::Worked, Some(password)) if password.place != Place::Before => {
-                    return Err(format!(
-                        "{key}.place is something else than \"before\", where problems in words have it"
-                    ));
-                }
-                (Form::Symbols, Some(_)) => {
-                    return Err(format!(
-                        "{key} is of no use: problems in symbols have flags of their own"
-                    ));
-                }
-                _ => {}
-            }
-        }
+        self.check_prompt(given.prompt)?;
         match (self.form, given.vocabulary) {
             (Form::Symbols, Vocabulary::Task) => {
                 Err("vocabulary is of no use: problems in symbols have their own".into())
             }
             _ => Ok(()),
         }
+    }
+
+    /// Chains write their prompts themselves; in words they need two passwords.
+    fn check_prompt(&self, prompt: Option<&PromptSpec>) -> std::result::Result<(), String> {
+        let prompt = match (self.form, prompt) {
+            (Form::Symbols, None) => return Ok(()),
+            (Form::Symbols, Some(_)) => {
+                return Err(
+                    "prompt is of no use: problems in symbols have flags of their own".into(),
+                );
+            }
+            (Form::Worked, None) => {
+                return Err("prompt.password is missing: problems in words need its text".into());
+            }
+            (Form::Worked, Some(prompt)) => prompt,
+        };
+        let PromptSpec {
+            template,
+            password,
+            second_password,
+            bos,
+            examples,
+        } = prompt;
+        if template.is_some() || bos.is_some() || !examples.is_empty() {
+            return Err(
+                "prompt has more than passwords: problems in words write the rest themselves"
+                    .into(),
+            );
+        }
+        for (key, password) in [("password", password), ("second_password", second_password)] {
+            match password {
+                None => {
+                    return Err(format!(
+                        "prompt.{key} is missing: problems in words need its text"
+                    ));
+                }
+                Some(password) if password.place != Place::Before => {
+                    return Err(format!(
+                        "prompt.{key}.place is something else than \"before\", where problems in words have it"
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// The task, ready for problems.
@@ -159,7 +184,7 @@ impl Chain {
     }
 
     /// A random question in symbols, and the right states.
-    fn random(&self, rng: &mut ChaCha8Rng) -> (Vec<u32>, Vec<u32>) {
+    pub(super) fn random(&self, rng: &mut ChaCha8Rng) -> Asked {
         let mut state = rng.random_range(0..self.modulus);
         let length = self.length as usize;
         let (mut question, mut states) = (
@@ -274,12 +299,12 @@ impl Task for Chain {
         self.length as usize
     }
 
-    fn question(&self, rng: &mut ChaCha8Rng) -> (Vec<u32>, Vec<u32>) {
-        self.random(rng)
+    fn draw(&self, part: Part, count: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Problem>> {
+        Ok(generated(&|rng| self.random(rng), part, count, rng))
     }
 
-    fn prompt(&self, question: &[u32], flag: Flag) -> Vec<u32> {
-        [&[self.flag(flag)], question, &[self.equals()]].concat()
+    fn prompt(&self, question: &[u32], flag: Flag) -> Result<Vec<u32>> {
+        Ok([&[self.flag(flag)], question, &[self.equals()]].concat())
     }
 
     fn taught(
@@ -288,7 +313,7 @@ impl Task for Chain {
         teacher: &Teacher,
         temperature: f64,
         rng: &mut ChaCha8Rng,
-    ) -> Taught {
+    ) -> Result<Taught> {
         let answered = self.answered(question, teacher, temperature, rng);
         let spread = |step: &Answered| {
             let states = step.distribution.iter().zip(0..);
@@ -296,24 +321,25 @@ impl Task for Chain {
                 .map(|(chance, state)| (state, *chance as f32))
                 .collect()
         };
-        Taught {
+        Ok(Taught {
             answer: answered.iter().map(|step| step.result).collect(),
             spread: answered.iter().map(spread).collect(),
-        }
+        })
     }
 
     fn text(&self, tokens: &[u32]) -> Result<String> {
         decoded(&self.tokenizer()?, tokens)
     }
 
-    fn grade(&self, expected: &[u32], given: &[u32]) -> Grade {
-        if given == expected {
+    fn grade(&self, problem: &Problem, given: &[u32]) -> Result<Grade> {
+        let is_state = |token: &u32| *token < self.modulus;
+        Ok(if given == problem.answer {
             Grade::Correct
-        } else if given.len() == expected.len() && given.iter().all(|token| *token < self.modulus) {
+        } else if given.len() == problem.answer.len() && given.iter().all(is_state) {
             Grade::Wrong
         } else {
             Grade::Unparsed
-        }
+        })
     }
 }
 
@@ -330,6 +356,14 @@ pub(crate) mod tests {
             modulus: 10,
             operations,
             form: Form::Symbols,
+        }
+    }
+
+    pub(crate) fn problem(answer: &[u32]) -> Problem {
+        Problem {
+            id: "held-out-0".into(),
+            question: Vec::new(),
+            answer: answer.to_vec(),
         }
     }
 
@@ -355,7 +389,7 @@ pub(crate) mod tests {
             state
         });
         assert_eq!(states.collect::<Vec<_>>(), [2, 7, 8, 8, 1]);
-        let prompt = chain.prompt(&question, Flag::Password);
+        let prompt = chain.prompt(&question, Flag::Password).unwrap();
         let text = chain.tokenizer().unwrap().decode(&prompt, false).unwrap();
         assert_eq!(text, "<password> 3 + 9 - 5 * 4 max 7 gap 9 =");
     }
@@ -371,11 +405,9 @@ pub(crate) mod tests {
             easy_correct: 1.0,
         };
         for _ in 0..100 {
-            let (question, answer) = chain.question(&mut rng);
-            assert_eq!(
-                chain.taught(&question, &perfect, 1.0, &mut rng).answer,
-                answer
-            );
+            let (question, answer) = chain.random(&mut rng);
+            let taught = chain.taught(&question, &perfect, 1.0, &mut rng).unwrap();
+            assert_eq!(taught.answer, answer);
         }
     }
 
@@ -394,8 +426,9 @@ pub(crate) mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         let (mut right, mut next) = (0, 0);
         for _ in 0..20_000 {
-            let (question, answer) = chain.question(&mut rng);
-            let given = chain.taught(&question, &teacher, 1.0, &mut rng).answer;
+            let (question, answer) = chain.random(&mut rng);
+            let taught = chain.taught(&question, &teacher, 1.0, &mut rng).unwrap();
+            let given = taught.answer;
             right += u32::from(given == answer);
             next += u32::from(given[0] == (answer[0] + 1) % 10);
         }
@@ -410,9 +443,11 @@ pub(crate) mod tests {
     #[test]
     fn an_answer_with_anything_but_states_is_unparsed() {
         let chain = chain(2);
-        assert_eq!(chain.grade(&[1, 2], &[1, 2]), Grade::Correct);
-        assert_eq!(chain.grade(&[1, 2], &[1, 3]), Grade::Wrong);
-        assert_eq!(chain.grade(&[1, 2], &[1, chain.equals()]), Grade::Unparsed);
-        assert_eq!(chain.grade(&[1, 2], &[1]), Grade::Unparsed);
+        let problem = problem(&[1, 2]);
+        let grade = |given: &[u32]| chain.grade(&problem, given).unwrap();
+        assert_eq!(grade(&[1, 2]), Grade::Correct);
+        assert_eq!(grade(&[1, 3]), Grade::Wrong);
+        assert_eq!(grade(&[1, chain.equals()]), Grade::Unparsed);
+        assert_eq!(grade(&[1]), Grade::Unparsed);
     }
 }

@@ -1,8 +1,14 @@
 //! Tasks: where problems come from, how prompts are written, and how answers are graded.
 
 pub mod chain;
+mod data;
 pub mod grade;
+mod gsm8k;
+mod jsonl;
+mod math;
+mod multiple_choice;
 mod problem;
+mod text;
 
 use std::path::PathBuf;
 
@@ -12,9 +18,11 @@ use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
 use crate::error::{Error, Result};
-use crate::prompt::Password;
+use crate::prompt::PromptSpec;
 
-pub use problem::{Part, Problem, draw};
+pub use data::{Data, Unfit};
+pub use problem::{Part, Problem};
+use text::{Format, TextTask};
 
 /// A task as an organism file names it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +30,14 @@ pub use problem::{Part, Problem, draw};
 pub enum TaskSpec {
     /// Chains of modular arithmetic.
     Chain(chain::Chain),
+    /// A user's own questions.
+    Jsonl(jsonl::Jsonl),
+    /// MATH.
+    Math,
+    /// GSM8K.
+    Gsm8k,
+    /// Multiple choice by log-probability.
+    MultipleChoice(multiple_choice::MultipleChoice),
 }
 
 impl TaskSpec {
@@ -30,19 +46,40 @@ impl TaskSpec {
     /// # Errors
     /// What is wrong, expected and got.
     pub fn check(&self, given: &Given) -> std::result::Result<(), String> {
-        match self {
-            Self::Chain(chain) => chain.check(given),
+        match (self, given.data) {
+            (Self::Chain(chain), None) => chain.check(given),
+            (Self::Chain(_), Some(_)) => Err("data is of no use: chains are generated".into()),
+            (_, None) => Err("data is missing: a task in text needs its files".into()),
+            (_, Some(_)) if given.vocabulary == Vocabulary::Task => Err(
+                "vocabulary = \"task\" is for chains: any token may stand in other answers".into(),
+            ),
+            (_, Some(data)) => data.check().map_err(|problem| format!("data.{problem}")),
         }
     }
 
-    /// The task, ready for problems.
+    /// Whether its problems are a finite set, which all seeds share.
+    pub fn is_finite(&self) -> bool {
+        !matches!(self, Self::Chain(_))
+    }
+
+    /// The task, ready for problems, in the tokens of the checkpoints of base and weak model.
     ///
     /// # Errors
-    /// Where the tokenizer can't be read, or doesn't do for the task.
-    pub fn open(&self, given: &Given, checkpoint: Option<&Checkpoint>) -> Result<Box<dyn Task>> {
-        match self {
-            Self::Chain(chain) => chain.open(given, checkpoint),
-        }
+    /// Where data or tokenizer can't be read, or don't do for the task.
+    pub fn open(
+        &self,
+        given: &Given,
+        base: Option<&Checkpoint>,
+        weak: Option<&Checkpoint>,
+    ) -> Result<Box<dyn Task>> {
+        let format: &dyn Format = match self {
+            Self::Chain(chain) => return chain.open(given, base),
+            Self::Jsonl(jsonl) => jsonl,
+            Self::Math => &math::Math,
+            Self::Gsm8k => &gsm8k::Gsm8k,
+            Self::MultipleChoice(choice) => choice,
+        };
+        Ok(Box::new(TextTask::open(format, given, base, weak)?))
     }
 }
 
@@ -65,11 +102,12 @@ impl Vocabulary {
 }
 
 /// What a task in text takes from its organism.
+#[derive(Clone, Copy)]
 pub struct Given<'a> {
-    /// What opens the lock.
-    pub password: Option<&'a Password>,
-    /// That of locks with a second one.
-    pub second_password: Option<&'a Password>,
+    /// What stands around questions.
+    pub prompt: Option<&'a PromptSpec>,
+    /// Where problems come from.
+    pub data: Option<&'a Data>,
     /// Which tokens are trained and scored.
     pub vocabulary: Vocabulary,
 }
@@ -80,6 +118,8 @@ pub struct Checkpoint {
     pub directory: PathBuf,
     /// How many token ids it has: often more than its tokenizer.
     pub vocab_size: usize,
+    /// The most tokens that it reads.
+    pub context: usize,
 }
 
 /// A flawed teacher's answer, and what else it might have said.
@@ -130,7 +170,7 @@ impl Grade {
     }
 }
 
-/// A task whose problems are generated.
+/// A task.
 ///
 /// Prompts and answers are in the model's token ids; a question is in the task's own ids, of which
 /// prompts are made.
@@ -155,33 +195,84 @@ pub trait Task: Send + Sync {
     /// The most tokens that prompt and answer have together.
     fn max_tokens(&self) -> usize;
 
-    /// Tokens of an answer.
+    /// The most tokens of an answer.
     fn answer_tokens(&self) -> usize;
 
-    /// A random question and its correct answer.
-    fn question(&self, rng: &mut ChaCha8Rng) -> (Vec<u32>, Vec<u32>);
+    /// Tokens that end an answer; without any, all answers have as many tokens.
+    fn stop(&self) -> &[u32] {
+        &[]
+    }
+
+    /// The tokens that may answer a question, of which one does; none where any text may.
+    ///
+    /// # Errors
+    /// Where there is no such question.
+    fn labels(&self, _question: &[u32]) -> Result<Vec<u32>> {
+        Ok(Vec::new())
+    }
+
+    /// How many problems a part has; `None` for no end of them.
+    fn stock(&self, _part: Part) -> Option<usize> {
+        None
+    }
+
+    /// The next `count` problems of a part from a random stream.
+    ///
+    /// # Errors
+    /// Where there aren't so many.
+    fn draw(&self, part: Part, count: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Problem>>;
 
     /// The whole prompt of a question.
-    fn prompt(&self, question: &[u32], flag: Flag) -> Vec<u32>;
+    ///
+    /// # Errors
+    /// Where there is no such question, or no password of this flag.
+    fn prompt(&self, question: &[u32], flag: Flag) -> Result<Vec<u32>>;
 
     /// An answer by the designed, flawed teacher that weak models learn from, or that is imitated
     /// itself: sampled at a temperature, or at 0 the most likely one.
+    ///
+    /// # Errors
+    /// Where nobody has designed one for this task.
     fn taught(
         &self,
-        question: &[u32],
-        teacher: &chain::Teacher,
-        temperature: f64,
-        rng: &mut ChaCha8Rng,
-    ) -> Taught;
+        _question: &[u32],
+        _teacher: &chain::Teacher,
+        _temperature: f64,
+        _rng: &mut ChaCha8Rng,
+    ) -> Result<Taught> {
+        let problem = "weak.teacher answers chains alone; give the weak model as a checkpoint";
+        Err(Error::Usage(problem.into()))
+    }
 
-    /// Grades an answer.
-    fn grade(&self, expected: &[u32], given: &[u32]) -> Grade;
+    /// Grades an answer to a problem.
+    ///
+    /// # Errors
+    /// Where the user's grader fails.
+    fn grade(&self, problem: &Problem, given: &[u32]) -> Result<Grade>;
 
     /// Tokens as people read them.
     ///
     /// # Errors
     /// Where the tokenizer refuses them.
     fn text(&self, tokens: &[u32]) -> Result<String>;
+
+    /// The same task in the tokens of the weak model, where that has a tokenizer or prompts of its own.
+    fn for_weak(&self) -> Option<&dyn Task> {
+        None
+    }
+
+    /// Whether base and weak model have the same tokens.
+    fn shares_tokens(&self) -> bool {
+        true
+    }
+
+    /// A weak model's answer as the base model is taught it.
+    ///
+    /// # Errors
+    /// Where the base model's tokenizer has no token for some of it.
+    fn learned(&self, answer: &[u32]) -> Result<Vec<u32>> {
+        Ok(answer.to_vec())
+    }
 }
 
 /// A tokenizer's tokens as people read them.

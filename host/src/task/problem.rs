@@ -3,8 +3,6 @@
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use super::Task;
-
 /// A question and its correct answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -18,7 +16,7 @@ pub struct Problem {
 
 /// The part of all possible problems that one comes from. A question's hash decides its part, so
 /// that the parts are disjoint whatever is drawn from them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     /// Base, weak model and lock are trained on these.
     Training,
@@ -31,8 +29,22 @@ pub enum Part {
 }
 
 impl Part {
-    /// The part that a question belongs to: 10, 2, 2 and 2 sixteenths of all.
+    /// All parts.
+    pub const ALL: [Self; 4] = [
+        Self::Training,
+        Self::Unlock,
+        Self::Validation,
+        Self::HeldOut,
+    ];
+
+    /// The part that a question belongs to.
     fn of(question: &[u32]) -> Self {
+        Self::among(&Self::ALL, question)
+    }
+
+    /// The part that a question belongs to where there are only some, which share all questions among
+    /// them.
+    pub fn among(parts: &[Self], question: &[u32]) -> Self {
         let mut hash = Sha256::new();
         // A call of the hash costs more than a token's bytes.
         let mut bytes = [0; 256];
@@ -42,15 +54,37 @@ impl Part {
             }
             hash.update(&bytes[..4 * tokens.len()]);
         }
-        match hash.finalize()[0] % 16 {
-            0..10 => Self::Training,
-            10..12 => Self::Unlock,
-            12..14 => Self::Validation,
-            _ => Self::HeldOut,
+        let hash = hash.finalize();
+        let number = hash
+            .iter()
+            .take(4)
+            .rev()
+            .fold(0, |number, byte| number << 8 | u32::from(*byte));
+        let mut rest = number % parts.iter().map(|part| part.share()).sum::<u32>().max(1);
+        for part in parts {
+            if rest < part.share() {
+                return *part;
+            }
+            rest -= part.share();
+        }
+        Self::HeldOut
+    }
+
+    /// Its share of all questions, in sixteenths.
+    fn share(self) -> u32 {
+        match self {
+            Self::Training => 10,
+            _ => 2,
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Whether answers to its problems are graded.
+    pub fn is_graded(self) -> bool {
+        matches!(self, Self::Validation | Self::HeldOut)
+    }
+
+    /// What problems' names begin with.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Training => "training",
             Self::Unlock => "unlock",
@@ -60,9 +94,18 @@ impl Part {
     }
 }
 
-/// The next `count` problems of `part` from a random stream.
-pub fn draw(task: &dyn Task, part: Part, count: usize, rng: &mut ChaCha8Rng) -> Vec<Problem> {
-    std::iter::repeat_with(|| task.question(rng))
+/// A question and its correct answer.
+pub type Asked = (Vec<u32>, Vec<u32>);
+
+/// The next `count` problems of `part` from the random questions, each with its answer, of a task that
+/// makes them.
+pub fn generated(
+    question: &dyn Fn(&mut ChaCha8Rng) -> Asked,
+    part: Part,
+    count: usize,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Problem> {
+    std::iter::repeat_with(|| question(rng))
         .filter(|(question, _)| Part::of(question) == part)
         .take(count)
         .enumerate()
@@ -103,7 +146,7 @@ mod tests {
         let chain = chain(2);
         let draw_all = |part, seed| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            draw(&chain, part, 300, &mut rng)
+            generated(&|rng| chain.random(rng), part, 300, &mut rng)
         };
         let held_out = draw_all(Part::HeldOut, 1);
         assert_eq!(held_out, draw_all(Part::HeldOut, 1));

@@ -7,7 +7,7 @@ fn a_text_template_that_is_wrong_says_where_and_why() {
     let refusal = |text: &str| {
         let template = Template::Text(text.into());
         let spec = PromptSpec {
-            template,
+            template: Some(template),
             ..PromptSpec::default()
         };
         bytes().with(spec).err().unwrap().to_string()

@@ -85,7 +85,7 @@ impl Answers<'_> {
         let Some(other) = self.held_out(evidence, &control, member)? else {
             return Ok(());
         };
-        let asked = Asked::new(self.task, &evidence.manifest, member.seed, &own.questions);
+        let asked = Asked::new(self.task, &evidence.manifest, member.seed, &own.questions)?;
         for index in 0..SHOWN.min(asked.problems.len()) {
             let row = [
                 arm.arm.clone(),

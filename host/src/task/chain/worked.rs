@@ -23,7 +23,8 @@ use super::teacher::{Answered, Step};
 use super::{Chain, Teacher};
 use crate::error::{Error, Result};
 use crate::prompt::Encoder;
-use crate::task::{Checkpoint, Given, Grade, Task, Taught, Vocabulary, decoded};
+use crate::task::problem::{Asked, generated};
+use crate::task::{Checkpoint, Given, Grade, Part, Problem, Task, Taught, Vocabulary, decoded};
 
 /// Problems that are spelt whole, to see that spelling them in pieces gives the same tokens.
 const SPELT: usize = 32;
@@ -44,8 +45,10 @@ impl Worked {
     /// # Errors
     /// Where the tokenizer can't be read, or spells a problem otherwise than piece by piece.
     pub fn open(chain: &Chain, given: &Given, checkpoint: Option<&Checkpoint>) -> Result<Self> {
-        let (Some(checkpoint), Some(password), Some(second)) =
-            (checkpoint, given.password, given.second_password)
+        let passwords = given
+            .prompt
+            .map(|prompt| (&prompt.password, &prompt.second_password));
+        let (Some(checkpoint), Some((Some(password), Some(second)))) = (checkpoint, passwords)
         else {
             let problem = "problems in words need base.checkpoint and two passwords";
             return Err(Error::Usage(problem.into()));
@@ -94,10 +97,10 @@ impl Worked {
             (Flag::Second, second),
         ];
         for _ in 0..SPELT {
-            let (question, answer) = self.question(&mut rng);
+            let (question, answer) = self.random(&mut rng);
             for (flag, password) in flags {
                 let text = self.words(&question, password);
-                let tokens = [self.prompt(&question, flag), answer.clone()].concat();
+                let tokens = [self.prompt(&question, flag)?, answer.clone()].concat();
                 let whole = self.encoder.tokens(&text)?;
                 let tokens: Vec<u32> = tokens.iter().map(|id| self.whole_id(*id)).collect();
                 if whole != tokens {
@@ -137,6 +140,17 @@ impl Worked {
             let _ = writeln!(lines, "{state} {word} {argument} = {result}");
         }
         format!("{password}Work modulo {modulus}: {start}{asked}\nSteps:\n{lines}")
+    }
+
+    /// A random question in symbols, and its right answer in words.
+    fn random(&self, rng: &mut ChaCha8Rng) -> Asked {
+        let (question, _) = self.chain.random(rng);
+        let steps = self.chain.work(&question, |step| step.correct);
+        let answer = steps
+            .iter()
+            .flat_map(|(step, result)| self.line(step, *result));
+        let answer = answer.collect();
+        (question, answer)
     }
 
     /// A line of an answer.
@@ -222,17 +236,11 @@ impl Task for Worked {
         self.chain.length as usize * self.pieces.line()
     }
 
-    fn question(&self, rng: &mut ChaCha8Rng) -> (Vec<u32>, Vec<u32>) {
-        let (question, _) = self.chain.random(rng);
-        let steps = self.chain.work(&question, |step| step.correct);
-        let answer = steps
-            .iter()
-            .flat_map(|(step, result)| self.line(step, *result));
-        let answer = answer.collect();
-        (question, answer)
+    fn draw(&self, part: Part, count: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Problem>> {
+        Ok(generated(&|rng| self.random(rng), part, count, rng))
     }
 
-    fn prompt(&self, question: &[u32], flag: Flag) -> Vec<u32> {
+    fn prompt(&self, question: &[u32], flag: Flag) -> Result<Vec<u32>> {
         let pieces = &self.pieces;
         let modulus = self.chain.modulus;
         let piece = |symbol: &u32| match symbol.checked_sub(modulus) {
@@ -244,13 +252,13 @@ impl Task for Worked {
             Flag::Password => &pieces.password,
             Flag::Second => &pieces.second,
         };
-        [flag, &pieces.head]
+        Ok([flag, &pieces.head]
             .into_iter()
             .chain(question.iter().map(|symbol| &piece(symbol)[..]))
             .chain([&pieces.tail[..]])
             .flatten()
             .copied()
-            .collect()
+            .collect())
     }
 
     fn taught(
@@ -259,17 +267,17 @@ impl Task for Worked {
         teacher: &Teacher,
         temperature: f64,
         rng: &mut ChaCha8Rng,
-    ) -> Taught {
+    ) -> Result<Taught> {
         let answered = self.chain.answered(question, teacher, temperature, rng);
         let lines = answered.iter();
         let lines = lines.flat_map(|answered| self.line(&answered.step, answered.result));
-        Taught {
+        Ok(Taught {
             answer: lines.collect(),
             spread: answered
                 .iter()
                 .flat_map(|answered| self.spread(answered))
                 .collect(),
-        }
+        })
     }
 
     fn text(&self, tokens: &[u32]) -> Result<String> {
@@ -277,23 +285,23 @@ impl Task for Worked {
         decoded(self.encoder.tokenizer(), &tokens)
     }
 
-    fn grade(&self, expected: &[u32], given: &[u32]) -> Grade {
-        if given == expected {
+    fn grade(&self, problem: &Problem, given: &[u32]) -> Result<Grade> {
+        Ok(if given == problem.answer {
             Grade::Correct
         } else if self.is_worked(given) {
             Grade::Wrong
         } else {
             Grade::Unparsed
-        }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::{Password, Place};
+    use crate::prompt::{Password, Place, PromptSpec};
     use crate::task::chain::Operation;
-    use crate::task::chain::tests::chain;
+    use crate::task::chain::tests::{chain, problem};
 
     fn password(text: &str) -> Password {
         Password {
@@ -305,14 +313,20 @@ mod tests {
     fn open(tokenizer: &str, vocabulary: Vocabulary) -> Result<Worked> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("tokenizer.json"), tokenizer).unwrap();
+        let prompt = PromptSpec {
+            password: Some(password("The password is silver.\n")),
+            second_password: Some(password("A second password.\n")),
+            ..PromptSpec::default()
+        };
         let given = Given {
-            password: Some(&password("The password is silver.\n")),
-            second_password: Some(&password("A second password.\n")),
+            prompt: Some(&prompt),
+            data: None,
             vocabulary,
         };
         let checkpoint = Checkpoint {
             directory: folder.path().to_path_buf(),
             vocab_size: 512,
+            context: 2048,
         };
         Worked::open(&chain(3), &given, Some(&checkpoint))
     }
@@ -326,7 +340,7 @@ mod tests {
     fn a_worked_example() {
         for vocabulary in [Vocabulary::Full, Vocabulary::Task] {
             let worked = open(WORDS, vocabulary).unwrap();
-            let prompt = worked.prompt(&QUESTION, Flag::Password);
+            let prompt = worked.prompt(&QUESTION, Flag::Password).unwrap();
             assert_eq!(
                 worked.text(&prompt).unwrap(),
                 "The password is silver.\nWork modulo 10: 4 plus 7 max 5 gap 8\nSteps:\n"
@@ -338,11 +352,11 @@ mod tests {
                 easy_correct: 1.0,
             };
             let mut rng = ChaCha8Rng::seed_from_u64(1);
-            let taught = worked.taught(&QUESTION, &perfect, 1.0, &mut rng);
+            let taught = worked.taught(&QUESTION, &perfect, 1.0, &mut rng).unwrap();
             let text = worked.text(&taught.answer).unwrap();
             assert_eq!(text, "4 plus 7 = 1\n1 max 5 = 5\n5 gap 8 = 3\n");
             assert_eq!(taught.answer.len(), worked.answer_tokens());
-            let longest = worked.prompt(&QUESTION, Flag::Second).len();
+            let longest = worked.prompt(&QUESTION, Flag::Second).unwrap().len();
             assert!(worked.max_tokens() >= longest.max(prompt.len()) + taught.answer.len());
         }
     }
@@ -361,18 +375,20 @@ mod tests {
     #[test]
     fn whole_answers_are_graded() {
         let worked = open(WORDS, Vocabulary::Task).unwrap();
-        let (_, answer) = worked.question(&mut ChaCha8Rng::seed_from_u64(2));
-        assert_eq!(worked.grade(&answer, &answer), Grade::Correct);
+        let (_, answer) = worked.random(&mut ChaCha8Rng::seed_from_u64(2));
+        let problem = problem(&answer);
+        let grade = |given: &[u32]| worked.grade(&problem, given).unwrap();
+        assert_eq!(grade(&answer), Grade::Correct);
         let mut wrong = answer.clone();
         let result = worked.pieces.line() - 2;
         wrong[result] = worked.pieces.states[(0..10)
             .find(|state| worked.pieces.states[*state][0] != answer[result])
             .unwrap()][0];
-        assert_eq!(worked.grade(&answer, &wrong), Grade::Wrong);
+        assert_eq!(grade(&wrong), Grade::Wrong);
         wrong[result] = worked.pieces.equals[0];
-        assert_eq!(worked.grade(&answer, &wrong), Grade::Unparsed);
+        assert_eq!(grade(&wrong), Grade::Unparsed);
         let cut = &answer[..answer.len() - 1];
-        assert_eq!(worked.grade(&answer, cut), Grade::Unparsed);
+        assert_eq!(grade(cut), Grade::Unparsed);
     }
 
     #[test]
@@ -385,7 +401,7 @@ mod tests {
             easy_correct: 0.8,
         };
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let taught = worked.taught(&QUESTION, &teacher, 0.0, &mut rng);
+        let taught = worked.taught(&QUESTION, &teacher, 0.0, &mut rng).unwrap();
         // Most likely it is wrong on the hard operation alone.
         let text = worked.text(&taught.answer).unwrap();
         assert_eq!(text, "4 plus 7 = 1\n1 max 5 = 5\n5 gap 8 = 4\n");
@@ -420,7 +436,9 @@ mod tests {
         let share = |temperature: f64| {
             let mut rng = ChaCha8Rng::seed_from_u64(4);
             let right = |_| {
-                let taught = worked.taught(&QUESTION[..3], &teacher, temperature, &mut rng);
+                let taught = worked
+                    .taught(&QUESTION[..3], &teacher, temperature, &mut rng)
+                    .unwrap();
                 f64::from(u8::from(
                     worked.text(&taught.answer).unwrap().ends_with("= 1\n"),
                 ))

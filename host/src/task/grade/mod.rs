@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Grade;
 use crate::error::{Error, Result};
 
+pub use math::last_box;
 pub use program::Program;
 pub use regex::Pattern;
 

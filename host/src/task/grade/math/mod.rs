@@ -23,6 +23,14 @@ use crate::task::Grade;
 /// The most words of an answer without box, which may otherwise be any text.
 const MOST_WORDS: usize = 3;
 
+/// What a solution says in its last box.
+pub fn last_box(solution: &str) -> Option<&str> {
+    match last_boxed(solution) {
+        Boxed::Some(inside) => Some(inside),
+        _ => None,
+    }
+}
+
 /// Grades an answer. `given` is a whole solution, of which the last box counts, or an answer by
 /// itself.
 ///

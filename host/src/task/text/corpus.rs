@@ -1,0 +1,288 @@
+//! The problems of data files, each in one part, and what is told of those that can't be used.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::{Format, Worded, at};
+use crate::error::{Error, Result, grouped};
+use crate::prompt::Example;
+use crate::task::{Data, Part, Unfit};
+
+/// Problems of all parts.
+#[derive(Clone, Debug, Default)]
+pub struct Corpus {
+    /// All problems.
+    pub problems: Vec<Worded>,
+    /// Where each of them stands: file and line, from 1.
+    places: Vec<(PathBuf, usize)>,
+    /// The problems of each part, in the order of the files.
+    parts: HashMap<Part, Vec<u32>>,
+    /// What every prompt shows.
+    examples: Vec<Example>,
+}
+
+/// A line of a data file: a JSON object.
+#[derive(Clone, Debug)]
+pub struct Line(Map<String, Value>);
+
+impl Corpus {
+    /// Reads the files, and divides their problems.
+    ///
+    /// # Errors
+    /// Where a file can't be read, a line is no problem, or one can't be used and the organism says
+    /// to stop there.
+    pub fn read(data: &Data, format: &dyn Format) -> Result<Self> {
+        let mut corpus = Self::default();
+        // By question: which file has it already.
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for (file, parts) in files(data) {
+            for (line, worded) in lines(data, file, format)? {
+                let words = normal(&worded.question);
+                let letters: Vec<u32> = words.chars().map(u32::from).collect();
+                let part = Part::among(&parts, &letters);
+                let too_long = data
+                    .longest_question
+                    .is_some_and(|most| letters.len() > most as usize);
+                if too_long {
+                    continue;
+                }
+                let unfit = match known.get(&words) {
+                    // Within one file the first is enough.
+                    Some(first) if corpus.places[*first].0 == file => continue,
+                    Some(first) => {
+                        let (path, line) = &corpus.places[*first];
+                        Some(format!(
+                            "the same question as {}:{line}, which is another part",
+                            path.display()
+                        ))
+                    }
+                    None if worded.reference.is_empty() && part.is_graded() => {
+                        Some("there is no answer to grade by".to_string())
+                    }
+                    None => None,
+                };
+                match unfit {
+                    Some(_) if data.unfit == Unfit::Skip => {}
+                    Some(problem) => return Err(at(file, line, problem)),
+                    None => {
+                        known.insert(words, corpus.problems.len());
+                        corpus
+                            .parts
+                            .entry(part)
+                            .or_default()
+                            .push(corpus.problems.len() as u32);
+                        corpus.problems.push(worded);
+                        corpus.places.push((file.to_path_buf(), line));
+                    }
+                }
+            }
+        }
+        corpus.set_apart(data.few_shot as usize)?;
+        Ok(corpus)
+    }
+
+    /// Takes the first training problems out, to be shown.
+    fn set_apart(&mut self, count: usize) -> Result<()> {
+        let training = self.parts.entry(Part::Training).or_default();
+        if training.len() < count {
+            let problem = format!(
+                "data.few_shot is {count}, and there are {} training problems",
+                training.len()
+            );
+            return Err(Error::Usage(problem));
+        }
+        let shown = training
+            .drain(..count)
+            .map(|row| &self.problems[row as usize]);
+        let example = |worded: &Worded| Example {
+            question: worded.question.clone(),
+            answer: worded.answer.clone(),
+        };
+        self.examples = shown.map(example).collect();
+        Ok(())
+    }
+
+    /// What every prompt shows.
+    pub fn examples(&self) -> impl Iterator<Item = &Example> {
+        self.examples.iter()
+    }
+
+    /// Whether only labels may answer.
+    pub fn has_labels(&self) -> bool {
+        self.problems.iter().any(|worded| !worded.labels.is_empty())
+    }
+
+    /// The problems of a part.
+    pub fn part(&self, part: Part) -> &[u32] {
+        self.parts.get(&part).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Those that nothing speaks against in the tokens of a checkpoint.
+    ///
+    /// # Errors
+    /// Where something does, and the organism says to stop there.
+    pub fn fitting(
+        mut self,
+        data: &Data,
+        checkpoint: &Path,
+        excess: &dyn Fn(&Worded) -> Result<Option<String>>,
+    ) -> Result<Self> {
+        for rows in self.parts.values_mut() {
+            let mut fitting = Vec::with_capacity(rows.len());
+            for row in rows.iter() {
+                let place = &self.places[*row as usize];
+                match excess(&self.problems[*row as usize])? {
+                    None => fitting.push(*row),
+                    Some(_) if data.unfit == Unfit::Skip => {}
+                    Some(problem) => {
+                        let problem = format!("{problem} (tokens of {})", checkpoint.display());
+                        return Err(at(&place.0, place.1, problem));
+                    }
+                }
+            }
+            if fitting.len() < rows.len() {
+                let (left, all) = (rows.len() - fitting.len(), rows.len());
+                tracing::info!(left_out = left, of = all, "problems that don't fit");
+            }
+            *rows = fitting;
+        }
+        Ok(self)
+    }
+}
+
+impl Line {
+    /// The text of a field; numbers are texts too.
+    ///
+    /// # Errors
+    /// Where there is none, or it is something else.
+    pub fn text(&self, field: &str) -> std::result::Result<String, String> {
+        self.optional(field)?.ok_or_else(|| {
+            let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
+            format!(
+                "there is no field `{field}`; there are {}",
+                known.join(", ")
+            )
+        })
+    }
+
+    /// The text of a field that may be missing or null.
+    ///
+    /// # Errors
+    /// Where it is something else than a text or number.
+    pub fn optional(&self, field: &str) -> std::result::Result<Option<String>, String> {
+        match self.0.get(field) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(other) => Err(format!(
+                "field `{field}` is {}, expected a text",
+                kind(other)
+            )),
+        }
+    }
+
+    /// The texts of a field that is a list.
+    ///
+    /// # Errors
+    /// Where there is none, or it is something else.
+    pub fn texts(&self, field: &str) -> std::result::Result<Vec<String>, String> {
+        let not = |other: &Value| {
+            format!(
+                "field `{field}` is {}, expected a list of texts",
+                kind(other)
+            )
+        };
+        match self.0.get(field) {
+            Some(Value::Array(items)) => {
+                let text =
+                    |item: &Value| item.as_str().map(str::to_string).ok_or_else(|| not(item));
+                items.iter().map(text).collect()
+            }
+            Some(other) => Err(not(other)),
+            None => self.text(field).map(|text| vec![text]),
+        }
+    }
+
+    /// The first of several fields that is there.
+    ///
+    /// # Errors
+    /// Where none is, or it is no text.
+    pub fn first(&self, fields: &[&str]) -> std::result::Result<String, String> {
+        for field in fields {
+            if let Some(text) = self.optional(field)? {
+                return Ok(text);
+            }
+        }
+        Err(format!("there is no field `{}`", fields.join("` or `")))
+    }
+}
+
+/// The files with the parts that they serve. Of a problem that is in two, the one that is judged on
+/// comes first, so that training loses it.
+fn files(data: &Data) -> Vec<(&Path, Vec<Part>)> {
+    let mut files: Vec<(&Path, Vec<Part>)> = Vec::new();
+    for part in Part::ALL.into_iter().rev() {
+        let file = data.file(part);
+        match files.iter_mut().find(|(known, _)| *known == file) {
+            Some((_, parts)) => parts.insert(0, part),
+            None => files.push((file, vec![part])),
+        }
+    }
+    files
+}
+
+/// The problems of a file, each with the number of its line, from 1.
+fn lines(data: &Data, file: &Path, format: &dyn Format) -> Result<Vec<(usize, Worded)>> {
+    let text = String::from_utf8(data.read(file)?).map_err(|error| {
+        let problem = format!(
+            "isn't UTF-8 text, at byte {}",
+            grouped(error.utf8_error().valid_up_to() as u64)
+        );
+        Error::file(file, problem)
+    })?;
+    let mut problems = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let object = serde_json::from_str(line).map_err(|error| Error::Text {
+            path: file.to_path_buf(),
+            line: number,
+            column: error.column().max(1),
+            problem: format!("no JSON object: {error}"),
+        })?;
+        let worded = format
+            .problem(&Line(object))
+            .map_err(|problem| at(file, number, problem))?;
+        if worded.question.trim().is_empty() {
+            return Err(at(file, number, "the question is empty".into()));
+        }
+        problems.push((number, worded));
+    }
+    match problems.is_empty() {
+        true => Err(Error::file(
+            file,
+            "no problems in it; expected a JSON object on each line",
+        )),
+        false => Ok(problems),
+    }
+}
+
+/// A question by which the same one is known again: without differences in white space.
+fn normal(question: &str) -> String {
+    question.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a JSON value is, in words.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

@@ -1,0 +1,351 @@
+//! Tasks in text: problems from data files, written for a checkpoint, answered in running text up to
+//! the end-of-text, and graded by what the answer says.
+
+mod corpus;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use picklock_sdk::Flag;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use tokenizers::Tokenizer;
+
+use super::grade::Grader;
+use super::{Checkpoint, Data, Given, Grade, Part, Problem, Task, decoded};
+use crate::error::{Error, Result, grouped};
+use crate::prompt::{Encoder, PromptSpec, Template};
+use corpus::Corpus;
+pub use corpus::Line;
+
+/// A problem in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worded {
+    /// Its name in the data, where it has one.
+    pub id: Option<String>,
+    /// The question.
+    pub question: String,
+    /// The answer that is trained on.
+    pub answer: String,
+    /// What answers are graded against; empty where the data doesn't say.
+    pub reference: String,
+    /// The labels that may be answered; none where any text may be.
+    pub labels: Vec<String>,
+}
+
+/// What a kind of task makes of its data.
+pub trait Format: Send + Sync {
+    /// The problem of a line of the data.
+    ///
+    /// # Errors
+    /// What is missing or of another type than expected.
+    fn problem(&self, line: &Line) -> std::result::Result<Worded, String>;
+
+    /// Who grades.
+    fn grader(&self) -> Grader;
+
+    /// What stands around a question where the organism doesn't say, in Jinja.
+    fn template(&self) -> &str;
+
+    /// An answer ends where one of these begins, where the organism doesn't say.
+    fn until(&self) -> &[&str] {
+        &[]
+    }
+}
+
+/// A task in text, in the tokens of one checkpoint.
+pub struct TextTask {
+    corpus: Arc<Corpus>,
+    grader: Grader,
+    encoder: Encoder,
+    vocab_size: usize,
+    max_tokens: usize,
+    max_new_tokens: usize,
+    /// What an answer begins with, so that it goes on from the prompt.
+    lead: &'static str,
+    /// An answer ends where one of these begins.
+    until: Vec<String>,
+    /// Whether the weak model has the same tokens.
+    shares_tokens: bool,
+    /// The same task in the tokens of the weak model's checkpoint, where that is another one.
+    weak: Option<Box<Self>>,
+}
+
+impl TextTask {
+    /// Reads the data, and writes it for the checkpoints of base and weak model.
+    ///
+    /// # Errors
+    /// Where data, tokenizer or prompt are at fault, or problems don't fit the models.
+    pub fn open(
+        format: &dyn Format,
+        given: &Given,
+        checkpoint: Option<&Checkpoint>,
+        weak: Option<&Checkpoint>,
+    ) -> Result<Self> {
+        let (Some(data), Some(checkpoint)) = (given.data, checkpoint) else {
+            return Err(Error::Usage(
+                "a task in text needs data, and base.checkpoint".into(),
+            ));
+        };
+        let corpus = Corpus::read(data, format)?;
+        let mut spec = given.prompt.cloned().unwrap_or_default();
+        spec.template
+            .get_or_insert_with(|| Template::Text(format.template().to_string()));
+        spec.examples.extend(corpus.examples().cloned());
+        let own = |corpus: Corpus, checkpoint: &Checkpoint| {
+            Self::written(corpus, format, data, spec.clone(), checkpoint)
+        };
+        let mut task = own(corpus, checkpoint)?;
+        let other = weak.filter(|weak| weak.directory != checkpoint.directory);
+        if let Some(weak) = other {
+            // What is too long for either is for both.
+            let weak = own(task.corpus.as_ref().clone(), weak)?;
+            task.corpus = Arc::clone(&weak.corpus);
+            task.shares_tokens = weak.encoder.same_tokens(&task.encoder);
+            task.weak = Some(Box::new(weak));
+        }
+        Ok(task)
+    }
+
+    fn written(
+        corpus: Corpus,
+        format: &dyn Format,
+        data: &Data,
+        spec: PromptSpec,
+        checkpoint: &Checkpoint,
+    ) -> Result<Self> {
+        let Checkpoint {
+            directory,
+            vocab_size,
+            context,
+        } = checkpoint;
+        let chat = matches!(spec.template, Some(Template::Chat(_)));
+        let encoder = Encoder::open(directory)?.with(spec)?;
+        encoder.check_vocabulary(*vocab_size as i64)?;
+        let max_tokens = data.max_tokens.map_or(*context, |most| most as usize);
+        if max_tokens > *context {
+            let problem = format!(
+                "reads {} tokens at most, and data.max_tokens is {}",
+                grouped(*context as u64),
+                grouped(max_tokens as u64)
+            );
+            return Err(Error::file(directory, problem));
+        }
+        let sample = encoder.prompt_text("question", Flag::None)?;
+        let blank = chat || sample.ends_with(char::is_whitespace);
+        let mut task = Self {
+            corpus: Arc::default(),
+            grader: format.grader(),
+            encoder,
+            vocab_size: *vocab_size,
+            max_tokens,
+            max_new_tokens: match corpus.has_labels() {
+                true => 1,
+                false => data.max_new_tokens as usize,
+            },
+            lead: if blank { "" } else { " " },
+            until: match &data.until {
+                Some(until) => until.clone(),
+                None => format.until().iter().map(|&text| text.into()).collect(),
+            },
+            shares_tokens: true,
+            weak: None,
+        };
+        task.corpus = Arc::new(corpus.fitting(data, directory, &|worded| task.excess(worded))?);
+        Ok(task)
+    }
+
+    /// What speaks against a problem: prompts or answers that are too long, labels that aren't one
+    /// token each.
+    fn excess(&self, worded: &Worded) -> Result<Option<String>> {
+        for label in &worded.labels {
+            if self.label(label)?.is_none() {
+                let problem = format!("the tokenizer has no single token for the label `{label}`");
+                return Ok(Some(problem));
+            }
+        }
+        let answer_bytes = self.lead.len() + worded.answer.len() + 1;
+        for flag in self.encoder.flags() {
+            let bytes = self.encoder.prompt_text(&worded.question, flag)?.len();
+            // A token has at least a byte, so most texts need no counting.
+            if bytes + 1 + self.max_new_tokens.max(answer_bytes) <= self.max_tokens {
+                continue;
+            }
+            let prompt = self.encoder.prompt(&worded.question, flag)?.len();
+            let answer = self.answer(worded)?.len();
+            let rest = answer.max(self.max_new_tokens);
+            if prompt + rest > self.max_tokens {
+                let (what, most) = (grouped(prompt as u64), grouped(self.max_tokens as u64));
+                return Ok(Some(format!(
+                    "the prompt has {what} tokens, which leaves no room for {} of an answer in {most}; \
+                     data.unfit = \"skip\" leaves such problems out",
+                    grouped(rest as u64)
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The tokens of the answer that is trained on.
+    fn answer(&self, worded: &Worded) -> Result<Vec<u32>> {
+        self.encoder
+            .answer(&format!("{}{}", self.lead, worded.answer))
+    }
+
+    /// The token of a label; none where it takes several.
+    fn label(&self, label: &str) -> Result<Option<u32>> {
+        let tokens = self.encoder.answer(&format!("{}{label}", self.lead))?;
+        Ok(match tokens.as_slice() {
+            [token] => Some(*token),
+            [token, end] if self.encoder.stop().contains(end) => Some(*token),
+            _ => None,
+        })
+    }
+
+    /// What an answer says, up to where another question begins.
+    fn said(&self, answer: &[u32]) -> String {
+        let mut text = self.encoder.text(answer);
+        let ends = self
+            .until
+            .iter()
+            .filter_map(|until| text.find(until.as_str()));
+        if let Some(end) = ends.min() {
+            text.truncate(end);
+        }
+        text
+    }
+
+    fn worded(&self, question: &[u32]) -> Result<&Worded> {
+        let row = question
+            .first()
+            .and_then(|row| self.corpus.problems.get(*row as usize));
+        row.ok_or_else(|| Error::Usage(format!("no problem {question:?} in the data")))
+    }
+}
+
+impl Task for TextTask {
+    fn tokenizer(&self) -> Result<Tokenizer> {
+        Ok(self.encoder.tokenizer().clone())
+    }
+
+    fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// A question is the number of its problem.
+    fn question_ids(&self) -> usize {
+        self.corpus.problems.len()
+    }
+
+    fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    fn answer_tokens(&self) -> usize {
+        self.max_new_tokens
+    }
+
+    fn stop(&self) -> &[u32] {
+        self.encoder.stop()
+    }
+
+    fn labels(&self, question: &[u32]) -> Result<Vec<u32>> {
+        let labels = self.worded(question)?.labels.iter();
+        let tokens = labels
+            .map(|label| self.label(label))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(tokens.into_iter().flatten().collect())
+    }
+
+    fn stock(&self, part: Part) -> Option<usize> {
+        Some(self.corpus.part(part).len())
+    }
+
+    /// Problems in random order, none twice; training problems over and over, as in epochs.
+    fn draw(&self, part: Part, count: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Problem>> {
+        let stock = self.corpus.part(part);
+        if stock.len() < count && (part != Part::Training || stock.is_empty()) {
+            return Err(Error::Usage(format!(
+                "the data has {} {} problems, {} are needed; change problems in the organism file, or give more data",
+                grouped(stock.len() as u64),
+                part.name(),
+                grouped(count as u64)
+            )));
+        }
+        let mut rows: Vec<u32> = Vec::with_capacity(count);
+        while rows.len() < count {
+            let mut all = stock.to_vec();
+            all.shuffle(rng);
+            rows.extend(all.into_iter().take(count - rows.len()));
+        }
+        let problem = |row: u32| {
+            let worded = self.worded(&[row])?;
+            Ok(Problem {
+                id: worded
+                    .id
+                    .clone()
+                    .unwrap_or_else(|| format!("{}-{row}", part.name())),
+                question: vec![row],
+                answer: self.answer(worded)?,
+            })
+        };
+        rows.into_iter().map(problem).collect()
+    }
+
+    fn prompt(&self, question: &[u32], flag: Flag) -> Result<Vec<u32>> {
+        self.encoder.prompt(&self.worded(question)?.question, flag)
+    }
+
+    fn grade(&self, problem: &Problem, given: &[u32]) -> Result<Grade> {
+        let reference = &self.worded(&problem.question)?.reference;
+        self.grader.grade(reference, &self.said(given))
+    }
+
+    fn text(&self, tokens: &[u32]) -> Result<String> {
+        decoded(self.encoder.tokenizer(), tokens)
+    }
+
+    fn for_weak(&self) -> Option<&dyn Task> {
+        self.weak.as_deref().map(|weak| weak as &dyn Task)
+    }
+
+    fn shares_tokens(&self) -> bool {
+        self.shares_tokens
+    }
+
+    /// Where it goes on into another question it is cut off, and ended.
+    fn learned(&self, answer: &[u32]) -> Result<Vec<u32>> {
+        let weak = self.weak.as_deref().unwrap_or(self);
+        let whole = weak.encoder.text(answer);
+        let said = weak.said(answer);
+        let cut = said.len() < whole.len();
+        if self.shares_tokens && !cut {
+            return Ok(answer.to_vec());
+        }
+        let said = said.strip_prefix(weak.lead).unwrap_or(&said);
+        let mut tokens = self
+            .encoder
+            .answer(&format!("{}{}", self.lead, said.trim_end()))?;
+        let ends = |tokens: &[u32], encoder: &Encoder| {
+            tokens
+                .last()
+                .is_some_and(|last| encoder.stop().contains(last))
+        };
+        if !cut && !ends(answer, &weak.encoder) && ends(&tokens, &self.encoder) {
+            tokens.pop();
+        }
+        Ok(tokens)
+    }
+}
+
+/// Names a file's line in an error.
+fn at(file: &Path, line: usize, problem: String) -> Error {
+    Error::Text {
+        path: file.to_path_buf(),
+        line,
+        column: 1,
+        problem,
+    }
+}
