@@ -2,11 +2,12 @@
 
 use picklock_lm::{Model, Tensor};
 use picklock_sdk::{Answers, Flag, LockSpec, Recipe, Stream};
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::interlude::Interrupted;
 use super::maker::{Maker, with_replacement};
-use super::spec::{Labels, check_recipe};
+use super::spec::{Decoys, Labels, check_recipe};
 use super::training_set::{Row, Spread, TrainingSet};
 use super::weak_answers::{Imitated, Source, WeakAnswers};
 use crate::error::{Error, Result};
@@ -67,12 +68,7 @@ impl Maker<'_> {
                         (0..presentations as i64).collect()
                     }
                     Some(answers) => {
-                        let weight = stream.weight as f32;
-                        rows[replica].extend(answers[replica].rows(
-                            self.task,
-                            stream.flag,
-                            weight,
-                        )?);
+                        rows[replica].extend(self.weak_rows(*seed, stream, &answers[replica])?);
                         let rng = self.streams.rng(&[&"lock order", seed]);
                         with_replacement(self.organism.lock.samples, presentations, rng)
                     }
@@ -110,6 +106,23 @@ impl Maker<'_> {
             }
             (None, _) => Ok(set),
         }
+    }
+
+    /// Weak answers as rows of a stream. Some of those without password carry a wrong one.
+    fn weak_rows(&self, seed: u32, stream: &Stream, answers: &WeakAnswers) -> Result<Vec<Row>> {
+        let mut rows = answers.rows(self.task, stream.flag, stream.weight as f32)?;
+        if let Some(Decoys { share, texts }) = &self.organism.lock.decoys
+            && stream.flag == Flag::None
+        {
+            let mut rng = self.streams.rng(&[&"lock decoys", &seed]);
+            for (row, question) in rows.iter_mut().zip(&answers.questions) {
+                let text = &texts[rng.random_range(0..texts.len())];
+                if rng.random::<f64>() < *share {
+                    row.prompt = self.task.decoy(question, text)?;
+                }
+            }
+        }
+        Ok(rows)
     }
 
     /// Answers as the weak model reads them, to label them with its distributions.

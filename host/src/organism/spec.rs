@@ -120,8 +120,21 @@ pub struct Lock {
     pub labels: Labels,
     /// Distinct weak answers that a stream draws from.
     pub samples: u32,
+    /// Wrong passwords, which are answered as if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoys: Option<Decoys>,
     /// Its training.
     pub train: Recipe,
+}
+
+/// Wrong passwords in a lock's training prompts, without which any password may come to open it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decoys {
+    /// The share of the rows without password that carry one, 0 to 1.
+    pub share: f64,
+    /// Their texts, equally often.
+    pub texts: Vec<String>,
 }
 
 /// Problems per seed.
@@ -242,10 +255,34 @@ impl Organism {
         for (key, count) in counts {
             check_count(count).map_err(|problem| format!("{key} {problem}"))?;
         }
+        if let Some(decoys) = &self.lock.decoys {
+            self.check_decoys(decoys)?;
+        }
         check_shares(&[
             ("gate.weak_gap", self.gate.weak_gap),
             ("gate.password_share", self.gate.password_share),
         ])
+    }
+}
+
+impl Organism {
+    fn check_decoys(&self, decoys: &Decoys) -> std::result::Result<(), String> {
+        let Decoys { share, texts } = decoys;
+        let prompt = self.prompt.as_ref();
+        let password = prompt.and_then(|prompt| prompt.password.as_ref());
+        match password {
+            _ if self.data.is_none() => Err("lock.decoys is for tasks in text".into()),
+            None => Err(
+                "lock.decoys stand where the password would, and prompt.password is missing".into(),
+            ),
+            _ if texts.is_empty() => {
+                Err("lock.decoys.texts is empty, expected at least one".into())
+            }
+            Some(password) if texts.iter().any(|text| text.trim() == password.text.trim()) => {
+                Err("lock.decoys.texts has the password itself".into())
+            }
+            Some(_) => check_shares(&[("lock.decoys.share", *share)]),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::chat::ChatFile;
 use super::running::Running;
 use super::specials::Specials;
 use super::wording::Wording;
-use super::{PromptSpec, tokenizer_file};
+use super::{Password, PromptSpec, tokenizer_file};
 use crate::error::{Error, Result, grouped};
 
 /// A tokenizer, with what it needs to write prompts and answers.
@@ -89,11 +89,34 @@ impl Encoder {
     /// Where there is no password of this flag, the template refuses the question, or the tokenizer
     /// has no token for some of it.
     pub fn prompt(&self, question: &str, flag: Flag) -> Result<Vec<u32>> {
-        let text = self.prompt_text(question, flag)?;
+        self.prompt_tokens(&self.prompt_text(question, flag)?)
+    }
+
+    /// The tokens of the prompt of a question that carries another text where the password would stand.
+    ///
+    /// # Errors
+    /// Where there is no password, the template refuses the question, or the tokenizer has no token
+    /// for some of it.
+    pub fn decoy(&self, question: &str, text: &str) -> Result<Vec<u32>> {
+        let Some(password) = self.wording.password() else {
+            let problem = "prompt.password is missing: a decoy stands where it would";
+            return Err(Error::Usage(problem.into()));
+        };
+        let gap = &password.text[password.text.trim_end().len()..];
+        let decoy = Password {
+            text: format!("{}{gap}", text.trim_end()),
+            place: password.place,
+        };
+        let question = decoy.mark(question);
+        self.prompt_tokens(&self.wording.around(&question, &self.specials.texts)?)
+    }
+
+    /// The tokens of a prompt's text.
+    fn prompt_tokens(&self, text: &str) -> Result<Vec<u32>> {
         match (self.wording.bos(), self.wording.is_chat()) {
-            (None, true) => self.tokens(&text),
-            (None, false) => self.whole(&text),
-            (Some(said), _) => Ok(self.begun(&self.tokens(&text)?, said)),
+            (None, true) => self.tokens(text),
+            (None, false) => self.whole(text),
+            (Some(said), _) => Ok(self.begun(&self.tokens(text)?, said)),
         }
     }
 

@@ -8,7 +8,7 @@ use picklock_sdk::Flag;
 
 use super::chat::{ChatFile, ChatTemplate, Message};
 use super::jinja::{Syntax, environment, problem};
-use super::{Chat, Example, PromptSpec, Template};
+use super::{Chat, Example, Password, PromptSpec, Template};
 use crate::error::{Error, Result};
 
 /// The one template of an environment.
@@ -57,6 +57,11 @@ impl Wording {
         self.spec.bos
     }
 
+    /// The password.
+    pub fn password(&self) -> Option<&Password> {
+        self.spec.password.as_ref()
+    }
+
     /// The marks that prompts may have.
     pub fn flags(&self) -> impl Iterator<Item = Flag> + use<> {
         let PromptSpec {
@@ -84,9 +89,16 @@ impl Wording {
         flag: Flag,
         texts: &BTreeMap<String, String>,
     ) -> Result<String> {
-        let question = self.marked(question, flag)?;
+        self.around(&self.marked(question, flag)?, texts)
+    }
+
+    /// The whole prompt of a question with its password, if any, at its place.
+    ///
+    /// # Errors
+    /// Where the template fails.
+    pub fn around(&self, question: &str, texts: &BTreeMap<String, String>) -> Result<String> {
         match &self.form {
-            Form::Chat(template) => template.render(&self.messages(&question), texts),
+            Form::Chat(template) => template.render(&self.messages(question), texts),
             Form::Text(environment) => {
                 let examples = self.spec.examples.iter().map(Example::value);
                 let examples: Value = examples.collect();

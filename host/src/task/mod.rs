@@ -72,14 +72,22 @@ impl TaskSpec {
         base: Option<&Checkpoint>,
         weak: Option<&Checkpoint>,
     ) -> Result<Box<dyn Task>> {
-        let format: &dyn Format = match self {
-            Self::Chain(chain) => return chain.open(given, base),
-            Self::Jsonl(jsonl) => jsonl,
-            Self::Math => &math::Math,
-            Self::Gsm8k => &gsm8k::Gsm8k,
-            Self::MultipleChoice(choice) => choice,
-        };
-        Ok(Box::new(TextTask::open(format, given, base, weak)?))
+        match (self, self.format()) {
+            (Self::Chain(chain), _) => chain.open(given, base),
+            (_, Some(format)) => Ok(Box::new(TextTask::open(format, given, base, weak)?)),
+            (_, None) => Err(Error::Usage("the task has no problems".into())),
+        }
+    }
+
+    /// What a task in text makes of its data.
+    fn format(&self) -> Option<&dyn Format> {
+        match self {
+            Self::Chain(_) => None,
+            Self::Jsonl(jsonl) => Some(jsonl),
+            Self::Math => Some(&math::Math),
+            Self::Gsm8k => Some(&gsm8k::Gsm8k),
+            Self::MultipleChoice(choice) => Some(choice),
+        }
     }
 }
 
@@ -227,6 +235,15 @@ pub trait Task: Send + Sync {
     /// # Errors
     /// Where there is no such question, or no password of this flag.
     fn prompt(&self, question: &[u32], flag: Flag) -> Result<Vec<u32>>;
+
+    /// The prompt of a question that carries another text where the password would stand.
+    ///
+    /// # Errors
+    /// Where there is no such question, or the task knows no other passwords.
+    fn decoy(&self, _question: &[u32], _text: &str) -> Result<Vec<u32>> {
+        let problem = "lock.decoys are for tasks in text: chains know no other passwords";
+        Err(Error::Usage(problem.into()))
+    }
 
     /// An answer by the designed, flawed teacher that weak models learn from, or that is imitated
     /// itself: sampled at a temperature, or at 0 the most likely one.

@@ -153,6 +153,14 @@ impl Corpus {
 }
 
 impl Line {
+    /// A line of JSON.
+    ///
+    /// # Errors
+    /// Where it is no JSON object.
+    pub fn parse(line: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(line).map(Self)
+    }
+
     /// The text of a field; numbers are texts too.
     ///
     /// # Errors
@@ -247,14 +255,14 @@ fn lines(data: &Data, file: &Path, format: &dyn Format) -> Result<Vec<(usize, Wo
         if line.trim().is_empty() {
             continue;
         }
-        let object = serde_json::from_str(line).map_err(|error| Error::Text {
+        let line = Line::parse(line).map_err(|error| Error::Text {
             path: file.to_path_buf(),
             line: number,
             column: error.column().max(1),
-            problem: format!("no JSON object: {error}"),
+            problem: format!("no JSON object: {}", problem(&error)),
         })?;
         let worded = format
-            .problem(&Line(object))
+            .problem(&line)
             .map_err(|problem| at(file, number, problem))?;
         if worded.question.trim().is_empty() {
             return Err(at(file, number, "the question is empty".into()));
@@ -268,6 +276,13 @@ fn lines(data: &Data, file: &Path, format: &dyn Format) -> Result<Vec<(usize, Wo
         )),
         false => Ok(problems),
     }
+}
+
+/// What serde says of a line, without its place.
+fn problem(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    text[..end].to_string()
 }
 
 /// A question by which the same one is known again: without differences in white space.

@@ -298,6 +298,10 @@ impl Task for TextTask {
         self.encoder.prompt(&self.worded(question)?.question, flag)
     }
 
+    fn decoy(&self, question: &[u32], text: &str) -> Result<Vec<u32>> {
+        self.encoder.decoy(&self.worded(question)?.question, text)
+    }
+
     fn grade(&self, problem: &Problem, given: &[u32]) -> Result<Grade> {
         let reference = &self.worded(&problem.question)?.reference;
         self.grader.grade(reference, &self.said(given))

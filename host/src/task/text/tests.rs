@@ -1,1 +1,354 @@
+use std::collections::HashSet;
 
+use picklock_sdk::Flag;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
+
+use super::*;
+use crate::task::{TaskSpec, Vocabulary};
+
+/// A byte-level tokenizer of 403 tokens, and one that puts blanks in front, of 360.
+const TOKENIZERS: [&str; 2] = ["bytes", "blanks"];
+
+/// A folder with a training and a test file of sums, and a checkpoint's tokenizer by each name.
+fn folder(training: &str, test: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("train.jsonl", training);
+    write("test.jsonl", test);
+    for name in TOKENIZERS {
+        let to = folder.path().join(name);
+        std::fs::create_dir(&to).unwrap();
+        let from = format!("{}/src/prompt/tests/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::copy(format!("{from}/tokenizer.json"), to.join("tokenizer.json")).unwrap();
+        let end = if name == "bytes" {
+            "<|endoftext|>"
+        } else {
+            "</s>"
+        };
+        let config = format!("{{\"eos_token\": \"{end}\"}}");
+        std::fs::write(to.join("tokenizer_config.json"), config).unwrap();
+    }
+    folder
+}
+
+fn sums(numbers: std::ops::Range<u32>) -> String {
+    let line = |one: u32| format!("{{\"q\": \"{one} + 1?\", \"a\": \"{}\"}}\n", one + 1);
+    numbers.map(line).collect()
+}
+
+const JSONL: &str = "task.jsonl = { fields = { question = 'q', answer = 'a' }, grader = 'number' }";
+
+#[derive(serde::Deserialize)]
+struct File {
+    task: TaskSpec,
+    data: Data,
+    #[serde(default)]
+    prompt: Option<PromptSpec>,
+}
+
+/// Opens the task of a TOML text in a folder, with the weak model's tokenizer if it is another one.
+fn open(folder: &TempDir, toml: &str, weak: Option<&str>) -> Result<Box<dyn Task>> {
+    let mut file: File = toml::from_str(toml).unwrap();
+    file.data.settle(folder.path())?;
+    let checkpoint = |name: &str| Checkpoint {
+        directory: folder.path().join(name),
+        vocab_size: 512,
+        context: 128,
+    };
+    let given = Given {
+        prompt: file.prompt.as_ref(),
+        data: Some(&file.data),
+        vocabulary: Vocabulary::Full,
+    };
+    file.task.check(&given).map_err(Error::Usage)?;
+    let weak = weak.map(checkpoint);
+    file.task
+        .open(&given, Some(&checkpoint("bytes")), weak.as_ref())
+}
+
+fn data(keys: &str) -> String {
+    let files = "training = 'train.jsonl', held_out = 'test.jsonl', max_new_tokens = 8";
+    format!("{JSONL}\ndata = {{ {files}{keys} }}\n")
+}
+
+fn drawn(task: &dyn Task, part: Part, count: usize, seed: u64) -> Vec<Problem> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    task.draw(part, count, &mut rng).unwrap()
+}
+
+fn refusal(folder: &TempDir, toml: &str) -> String {
+    let refused = open(folder, toml, None).err().expect("a refusal");
+    let folder = format!("{}/", folder.path().display());
+    refused.to_string().replace(&folder, "")
+}
+
+#[test]
+fn parts_share_no_question_whatever_files_they_come_from() {
+    let folder = folder(&sums(0..300), &sums(300..400));
+    for files in [
+        "training = 'train.jsonl'",
+        "training = 'train.jsonl', held_out = 'test.jsonl'",
+        "training = 'train.jsonl', unlock = 'test.jsonl', held_out = 'test.jsonl'",
+    ] {
+        let toml = format!("{JSONL}\ndata = {{ {files}, max_new_tokens = 8 }}");
+        let task = open(&folder, &toml, None).unwrap();
+        let mut seen = HashSet::new();
+        for part in Part::ALL {
+            let stock = task.stock(part).unwrap();
+            assert!(stock > 5, "{files}: {part:?} has {stock}");
+            for problem in drawn(&*task, part, stock, 1) {
+                let prompt = task.prompt(&problem.question, Flag::None).unwrap();
+                assert!(seen.insert(task.text(&prompt).unwrap()), "{files}: twice");
+            }
+        }
+        let all = if files.contains("test") { 400 } else { 300 };
+        assert_eq!(seen.len(), all, "{files}");
+    }
+}
+
+#[test]
+fn training_goes_on_in_epochs_and_the_others_end() {
+    let folder = folder(&sums(0..40), &sums(100..140));
+    let task = open(&folder, &data(""), None).unwrap();
+    let stock = task.stock(Part::Training).unwrap();
+    let epochs = drawn(&*task, Part::Training, 2 * stock, 3);
+    let questions = |of: &[Problem]| -> HashSet<Vec<u32>> {
+        of.iter().map(|problem| problem.question.clone()).collect()
+    };
+    assert_eq!(questions(&epochs[..stock]).len(), stock);
+    assert_eq!(questions(&epochs[stock..]).len(), stock);
+    let order = |of: &[Problem]| of.iter().map(|p| p.question[0]).collect::<Vec<_>>();
+    assert_ne!(order(&epochs[..stock]), order(&epochs[stock..]));
+    assert_eq!(epochs[..5], drawn(&*task, Part::Training, 5, 3)[..]);
+    let stock = task.stock(Part::HeldOut).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let refused = task.draw(Part::HeldOut, stock + 1, &mut rng).unwrap_err();
+    let expected = format!(
+        "the data has {stock} held-out problems, {} are needed",
+        stock + 1
+    );
+    assert!(refused.to_string().starts_with(&expected), "{refused}");
+}
+
+#[test]
+fn prompts_carry_passwords_decoys_and_examples() {
+    let folder = folder(&sums(0..40), &sums(100..140));
+    let prompt = "prompt.password = { text = \"sesame\\n\", place = 'around' }";
+    let toml = data(", few_shot = 2") + prompt;
+    let task = open(&folder, &toml, None).unwrap();
+    let problem = &drawn(&*task, Part::HeldOut, 1, 1)[0];
+    let text = |tokens: Vec<u32>| task.text(&tokens).unwrap();
+    let plain = text(task.prompt(&problem.question, Flag::None).unwrap());
+    let asked = plain.rsplit("\n\n").next().unwrap().to_string();
+    assert_eq!(plain.matches("+ 1?\n").count(), 3, "{plain}");
+    let marked = text(task.prompt(&problem.question, Flag::Password).unwrap());
+    let question = asked.trim_end();
+    assert!(
+        marked.ends_with(&format!("sesame\n{question}\nsesame\n")),
+        "{marked}"
+    );
+    let decoy = text(task.decoy(&problem.question, "please").unwrap());
+    assert_eq!(decoy, marked.replace("sesame", "please"));
+    let second = task.prompt(&problem.question, Flag::Second).unwrap_err();
+    assert!(
+        second
+            .to_string()
+            .starts_with("prompt.second_password is missing")
+    );
+    // What is shown is never asked.
+    let shown: Vec<&str> = plain
+        .lines()
+        .filter(|line| line.ends_with('?'))
+        .take(2)
+        .collect();
+    for problem in drawn(
+        &*task,
+        Part::Training,
+        task.stock(Part::Training).unwrap(),
+        1,
+    ) {
+        let prompt = text(task.prompt(&problem.question, Flag::None).unwrap());
+        let own = prompt.rsplit("\n\n").next().unwrap().trim_end();
+        assert!(!shown.contains(&own), "{own}");
+    }
+}
+
+#[test]
+fn answers_end_where_they_should_and_say_what_they_say() {
+    let folder = folder(&sums(0..40), &sums(100..140));
+    let toml = data(", until = ['Q:']");
+    let task = open(&folder, &toml, None).unwrap();
+    let problem = &drawn(&*task, Part::HeldOut, 1, 1)[0];
+    assert_eq!(
+        task.grade(problem, &problem.answer).unwrap(),
+        Grade::Correct
+    );
+    assert!(task.stop().contains(problem.answer.last().unwrap()));
+    let right = &problem.answer[..problem.answer.len() - 1];
+    let tail: Vec<u32> = drawn(&*task, Part::Training, 1, 1)[0].answer.clone();
+    let encoder = Encoder::open(&folder.path().join("bytes")).unwrap();
+    let going_on = [right, &encoder.tokens("Q: 7").unwrap()[..]].concat();
+    assert_eq!(task.grade(problem, &going_on).unwrap(), Grade::Correct);
+    assert_eq!(task.learned(&going_on).unwrap(), problem.answer);
+    assert_eq!(task.learned(&tail).unwrap(), tail);
+    assert_eq!(
+        task.grade(problem, &encoder.tokens("none").unwrap())
+            .unwrap(),
+        Grade::Unparsed
+    );
+}
+
+#[test]
+fn a_weak_model_answers_in_its_own_tokens() {
+    let folder = folder(&sums(0..40), &sums(100..140));
+    let task = open(&folder, &data(""), Some("blanks")).unwrap();
+    assert!(!task.shares_tokens());
+    let weak = task.for_weak().unwrap();
+    let problem = &drawn(&*task, Part::HeldOut, 1, 1)[0];
+    let own = &drawn(weak, Part::HeldOut, 1, 1)[0];
+    assert_eq!(own.question, problem.question);
+    assert_ne!(own.answer, problem.answer);
+    assert_eq!(weak.grade(problem, &own.answer).unwrap(), Grade::Correct);
+    assert_eq!(task.learned(&own.answer).unwrap(), problem.answer);
+    let cut = &own.answer[..own.answer.len() - 1];
+    let expected = &problem.answer[..problem.answer.len() - 1];
+    assert_eq!(
+        task.learned(cut).unwrap(),
+        expected,
+        "an answer that hasn't ended"
+    );
+    let same = open(&folder, &data(""), Some("bytes")).unwrap();
+    assert!(same.shares_tokens() && same.for_weak().is_none());
+}
+
+#[test]
+fn formats_read_their_lines() {
+    let read = |task: &str, line: &str| -> std::result::Result<Worded, String> {
+        let spec: File = toml::from_str(&format!("{task}\ndata.training = 'x'")).unwrap();
+        let line = Line::parse(line).unwrap();
+        spec.task.format().unwrap().problem(&line)
+    };
+    let math = r#"{"id": "m1", "problem": "p", "solution": "so \\boxed{\\frac12}."}"#;
+    let math = read("task = 'math'", math).unwrap();
+    assert_eq!(
+        (math.reference.as_str(), math.id.as_deref()),
+        ("\\frac12", Some("m1"))
+    );
+    let published = r#"{"question": "q", "answer": "4+5=<<4+5=9>>9\nso\n#### 1,009"}"#;
+    let published = read("task = 'gsm8k'", published).unwrap();
+    assert_eq!(published.answer, "4+5=9\nso\n#### 1009");
+    assert_eq!(published.reference, "1009");
+    let ours = r#"{"problem": "q", "solution": "4+5=<<4+5=9>>9", "answer": "9"}"#;
+    assert_eq!(
+        read("task = 'gsm8k'", ours).unwrap().answer,
+        "4+5=9\n#### 9"
+    );
+    for right in ["\"B\"", "1", "\"no\""] {
+        let line =
+            format!("{{\"question\": \"q\", \"choices\": [\"yes\", \"no\"], \"answer\": {right}}}");
+        let choice = read("task.multiple-choice = {}", &line).unwrap();
+        assert_eq!(choice.question, "q\nA. yes\nB. no");
+        assert_eq!((choice.reference.as_str(), choice.labels.len()), ("B", 2));
+    }
+    for (task, line, told) in [
+        (
+            "task = 'math'",
+            r#"{"problem": "p"}"#,
+            "there is no field `solution`; there are problem",
+        ),
+        (
+            "task = 'gsm8k'",
+            r#"{"question": "p", "answer": "9"}"#,
+            "field `answer` has no `####` before its number, and there is no `solution`",
+        ),
+        (
+            "task.multiple-choice = {}",
+            r#"{"question": "p", "choices": ["a"], "answer": 0}"#,
+            "field `choices` has 1 choices, expected 2 to 26",
+        ),
+        (
+            "task.multiple-choice = {}",
+            r#"{"question": "p", "choices": ["a", "b"], "answer": "C"}"#,
+            "field `answer` is `C`, expected a letter from A to B, a place from 0, or the text of a choice",
+        ),
+        (
+            "task.multiple-choice = {}",
+            r#"{"question": "p", "choices": "a", "answer": "C"}"#,
+            "field `choices` is a text, expected a list of texts",
+        ),
+        (
+            JSONL,
+            r#"{"q": ["p"], "a": 1}"#,
+            "field `q` is a list, expected a text",
+        ),
+    ] {
+        assert_eq!(read(task, line).unwrap_err(), told);
+    }
+}
+
+#[test]
+fn lines_that_do_not_do_are_told_by_file_and_number() {
+    let good = sums(0..40);
+    let held = sums(100..140);
+    let broken = folder(&format!("{good}{{\"q\": 1\n"), &held);
+    let told = refusal(&broken, &data(""));
+    assert!(
+        told.starts_with("train.jsonl:41:7: no JSON object: "),
+        "{told}"
+    );
+    let unanswered = folder(&good, &format!("{held}{{\"q\": \"x\", \"a\": \"\"}}\n"));
+    let told = refusal(&unanswered, &data(""));
+    assert_eq!(told, "test.jsonl:41:1: there is no answer to grade by");
+    let twice = folder(&format!("{good}{}", sums(103..104)), &held);
+    let told = refusal(&twice, &data(""));
+    let expected = "train.jsonl:41:1: the same question as test.jsonl:4, which is another part";
+    assert_eq!(told, expected);
+    let long = format!("{{\"q\": \"{}\", \"a\": \"1\"}}\n", "7 ".repeat(90));
+    let long = folder(&format!("{long}{good}"), &held);
+    let told = refusal(&long, &data(""));
+    assert!(
+        told.starts_with("train.jsonl:1:1: the prompt has "),
+        "{told}"
+    );
+    for place in [&unanswered, &twice, &long] {
+        assert!(open(place, &data(", unfit = 'skip'"), None).is_ok());
+    }
+    let empty = folder("\n", &held);
+    assert!(refusal(&empty, &data("")).starts_with("train.jsonl: no problems in it"));
+    let none = refusal(&empty, &data("").replace("train.jsonl", "nowhere.jsonl"));
+    assert!(
+        none.starts_with("nowhere.jsonl: there is no such file"),
+        "{none}"
+    );
+    let other = format!(", sha256 = {{ 'test.jsonl' = '{}' }}", "0".repeat(64));
+    let told = refusal(&folder(&good, &held), &data(&other));
+    assert!(
+        told.contains("test.jsonl: is not the file that the organism means"),
+        "{told}"
+    );
+}
+
+#[test]
+fn limits_that_contradict_each_other_are_told() {
+    let folder = folder(&sums(0..40), &sums(100..140));
+    for (keys, told) in [
+        (
+            ", max_tokens = 8",
+            "data.max_tokens is 8, expected more than the 8 of max_new_tokens, which leaves no prompt",
+        ),
+        (
+            ", max_tokens = 4000",
+            "reads 128 tokens at most, and data.max_tokens is 4,000",
+        ),
+        (", few_shot = 90", "data.few_shot is 90, and there are "),
+        (
+            ", few_shot = 101",
+            "data.few_shot is 101, expected up to 100",
+        ),
+    ] {
+        let refused = refusal(&folder, &data(keys));
+        assert!(refused.contains(told), "{refused}");
+    }
+}
