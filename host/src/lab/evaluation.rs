@@ -9,7 +9,7 @@ use super::bench::{Bench, Held};
 use super::operation::{Operation, Product};
 use super::record::{GateRecord, LockRecord, Measure};
 use crate::error::{Error, Result};
-use crate::organism::{DecodingRoom, Key, Organism, Prompts, Streams, decode_prompts};
+use crate::organism::{DecodingRoom, Key, Organism, Prompts, Sampling, Streams, decode_prompts};
 use crate::task::chain::Teacher;
 use crate::task::{Grade, Part, Problem, Task};
 
@@ -48,7 +48,8 @@ impl Bench<'_> {
                 let stack = self.residence.stack(&models)?;
                 let sequences = room.sequences(&stack, own.max_tokens(), 1);
                 let asked = self.asked(is_weak, &seeds, questions, sequences)?;
-                let answers = decode_prompts(own, &stack, &asked.prompts, 0.0, None, room)?;
+                let answers =
+                    decode_prompts(own, &stack, &asked.prompts, Sampling::GREEDY, None, room)?;
                 (asked, answers)
             }
         };

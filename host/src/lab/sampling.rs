@@ -106,6 +106,7 @@ impl Bench<'_> {
         let weak = self.perform_all(&seeds)?;
         let weak = self.residence.stack(&weak.iter().collect::<Vec<_>>())?;
         let (task, room) = (self.task(), &self.maker.room);
+        let sampling = self.maker.organism.weak.sampling;
         let own = task.for_weak().unwrap_or(task);
         for start in (0..problems[0].len()).step_by(SAMPLES_AT_A_TIME) {
             let part = |problems: &Vec<Problem>| -> Vec<Vec<u32>> {
@@ -115,7 +116,7 @@ impl Bench<'_> {
                     .collect()
             };
             let questions: Vec<Vec<Vec<u32>>> = problems.iter().map(part).collect();
-            let decoded = decode(own, &weak, &questions, 1.0, Some(&mut numbers), room)?;
+            let decoded = decode(own, &weak, &questions, sampling, Some(&mut numbers), room)?;
             for (answers, decoded) in answers.iter_mut().zip(decoded) {
                 let taught = decoded.iter().map(|answer| task.learned(answer));
                 answers.extend(taught.collect::<Result<Vec<_>>>()?);

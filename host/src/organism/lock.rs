@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::interlude::Interrupted;
 use super::maker::{Maker, with_replacement};
+use super::prompts::Sampling;
 use super::spec::{Decoys, Labels, check_recipe};
 use super::training_set::{Row, Spread, TrainingSet};
 use super::weak_answers::{Imitated, Source, WeakAnswers};
@@ -137,14 +138,16 @@ impl Maker<'_> {
 
     /// Where a stream's answers come from; none for correct ones.
     fn source(&self, stream: &Stream) -> Option<Source> {
+        let sampling = self.organism.weak.sampling;
         match (&stream.answers, self.organism.lock.labels) {
             (Answers::Correct, _) => None,
             (Answers::WeakSoft, _) | (Answers::Weak, Labels::Soft) => Some(Source::Soft),
             (Answers::WeakGreedy, _) | (Answers::Weak, Labels::Hard) => Some(Source::Greedy),
-            (Answers::WeakSampled { temperature }, _) => Some(Source::Sampled {
+            (Answers::WeakSampled { temperature }, _) => Some(Source::Sampled(Sampling {
                 temperature: *temperature,
-            }),
-            (Answers::Weak, Labels::Sampled) => Some(Source::Sampled { temperature: 1.0 }),
+                ..sampling
+            })),
+            (Answers::Weak, Labels::Sampled) => Some(Source::Sampled(sampling)),
         }
     }
 

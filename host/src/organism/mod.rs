@@ -25,7 +25,7 @@ pub use library::{find, preset};
 pub use lock::check_lock;
 pub use maker::{Maker, padded};
 pub use names::ModelNames;
-pub use prompts::{Prompts, decode_prompts};
+pub use prompts::{Prompts, Sampling, decode_prompts};
 pub use recipe::{lm_recipe, precision};
 pub use spec::{Gate, Organism, Weak, check_recipe};
 pub use streams::Streams;

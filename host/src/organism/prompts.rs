@@ -4,6 +4,7 @@ use picklock_lm::{Decoding, Device, Kind, Model, Rows, Side, Tensor};
 use picklock_sdk::Flag;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use super::decoding_room::DecodingRoom;
 use crate::error::Result;
@@ -48,6 +49,45 @@ impl Prompts {
     }
 }
 
+/// How answers are sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    /// Logits are taken over it; 0 takes the likeliest token each time.
+    #[serde(default = "one")]
+    pub temperature: f64,
+    /// Samples come from the fewest likeliest tokens that have this probability together, above 0 to 1.
+    #[serde(default = "one")]
+    pub top_p: f64,
+}
+
+impl Sampling {
+    /// The likeliest tokens.
+    pub const GREEDY: Self = Self {
+        temperature: 0.0,
+        top_p: 1.0,
+    };
+
+    /// Whether it is the model's own distribution.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Sampling {
+    /// The model's own distribution.
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            top_p: 1.0,
+        }
+    }
+}
+
+fn one() -> f64 {
+    1.0
+}
+
 /// Answers of the stack `model` to prompts, `[replica][prompt]`, each with the token that ended it as
 /// its last. Above temperature 0 `numbers` gives each replica's random numbers.
 ///
@@ -57,12 +97,14 @@ pub fn decode_prompts(
     task: &dyn Task,
     model: &Model,
     prompts: &Prompts,
-    temperature: f64,
+    sampling: Sampling,
     numbers: Option<&mut [ChaCha8Rng]>,
     room: &DecodingRoom,
 ) -> Result<Vec<Vec<Vec<u32>>>> {
+    let Sampling { temperature, top_p } = sampling;
     let decoding = Decoding {
         temperature,
+        top_p,
         stop: task.stop().to_vec(),
         ..Decoding::greedy(task.answer_tokens())
     };

@@ -7,6 +7,7 @@ use picklock_sdk::{Optimizer, Recipe};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Checkpoint;
+use super::prompts::Sampling;
 use super::recipe::lm_recipe;
 use crate::error::{Error, Result};
 use crate::prompt::PromptSpec;
@@ -95,6 +96,9 @@ pub struct Weak {
     /// Distinct teacher answers that it learns from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<u32>,
+    /// How its answers are sampled, where a lock or a plugin doesn't say.
+    #[serde(default, skip_serializing_if = "Sampling::is_default")]
+    pub sampling: Sampling,
     /// Its training. Without it a checkpoint is the weak model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train: Option<Recipe>,
@@ -331,6 +335,20 @@ impl Weak {
                 return Err(".teacher is of no use without train".into());
             }
             _ => {}
+        }
+        let Sampling { temperature, top_p } = self.sampling;
+        if !(temperature > 0.0 && temperature <= 100.0) {
+            return Err(format!(
+                ".sampling.temperature is {temperature}, expected above 0 and up to 100"
+            ));
+        }
+        if !(top_p > 0.0 && top_p <= 1.0) {
+            return Err(format!(
+                ".sampling.top_p is {top_p}, expected above 0 and up to 1"
+            ));
+        }
+        if self.is_program() && !self.sampling.is_default() {
+            return Err(".sampling is of no use: a program isn't sampled like a model".into());
         }
         if let Some(count) = self.samples {
             check_count(count).map_err(|problem| format!(".samples {problem}"))?;

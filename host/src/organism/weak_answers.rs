@@ -5,7 +5,7 @@ use picklock_sdk::Flag;
 use rand_chacha::ChaCha8Rng;
 
 use super::decoding_room::DecodingRoom;
-use super::prompts::{Prompts, decode_prompts, parts};
+use super::prompts::{Prompts, Sampling, decode_prompts, parts};
 use super::training_set::{Row, Spread};
 use crate::error::Result;
 use crate::task::chain::Teacher;
@@ -22,11 +22,8 @@ pub enum Imitated<'a> {
 /// How the weak model is read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Source {
-    /// Tokens sampled at a temperature.
-    Sampled {
-        /// Above 0.
-        temperature: f64,
-    },
+    /// Sampled tokens.
+    Sampled(Sampling),
     /// The most likely tokens.
     Greedy,
     /// Tokens sampled at temperature 1, and the distribution at each of them.
@@ -44,11 +41,11 @@ pub struct WeakAnswers {
 }
 
 impl Source {
-    fn temperature(self) -> f64 {
+    fn sampling(self) -> Sampling {
         match self {
-            Self::Sampled { temperature } => temperature,
-            Self::Greedy => 0.0,
-            Self::Soft => 1.0,
+            Self::Sampled(sampling) => sampling,
+            Self::Greedy => Sampling::GREEDY,
+            Self::Soft => Sampling::default(),
         }
     }
 }
@@ -88,7 +85,7 @@ impl WeakAnswers {
         numbers: &mut ChaCha8Rng,
         device: Device,
     ) -> Result<Self> {
-        let temperature = source.temperature();
+        let temperature = source.sampling().temperature;
         let taught = questions.iter();
         let taught = taught.map(|question| task.taught(question, teacher, temperature, numbers));
         let taught: Vec<Taught> = taught.collect::<Result<_>>()?;
@@ -113,14 +110,7 @@ impl WeakAnswers {
         room: &DecodingRoom,
     ) -> Result<Vec<Self>> {
         let own = task.for_weak().unwrap_or(task);
-        let answers = decode(
-            own,
-            weak,
-            questions,
-            source.temperature(),
-            Some(numbers),
-            room,
-        )?;
+        let answers = decode(own, weak, questions, source.sampling(), Some(numbers), room)?;
         let probabilities = match source {
             // Answers of unequal length are labelled as they are trained on.
             Source::Soft if task.stop().is_empty() => {
@@ -203,7 +193,7 @@ pub fn decode(
     task: &dyn Task,
     model: &Model,
     questions: &[Vec<Vec<u32>>],
-    temperature: f64,
+    sampling: Sampling,
     numbers: Option<&mut [ChaCha8Rng]>,
     room: &DecodingRoom,
 ) -> Result<Vec<Vec<Vec<u32>>>> {
@@ -216,7 +206,7 @@ pub fn decode(
         (&places, sequences),
         room.device,
     )?;
-    decode_prompts(task, model, &prompts, temperature, numbers, room)
+    decode_prompts(task, model, &prompts, sampling, numbers, room)
 }
 
 /// The model's distribution at every answer token, `[replica, prompt, answer token, vocab]`.
