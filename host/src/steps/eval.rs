@@ -144,14 +144,12 @@ fn check_sizes(task: &dyn Task, model: &Model) -> std::result::Result<(), String
 fn check_tokens(task: &dyn Task, organism: &str, folder: &Path) -> Result<()> {
     let own = Encoder::open(folder)?;
     let own = own.tokenizer().get_vocab(true);
-    match own == task.tokenizer()?.get_vocab(true) {
-        true => Ok(()),
-        false => {
-            let problem = format!(
-                "its tokenizer is not that of {organism}'s task; ask it an organism's problems that it \
-                 was trained on"
-            );
-            Err(Error::file(folder, problem))
-        }
+    if own == task.tokenizer()?.get_vocab(true) {
+        return Ok(());
     }
+    let problem = format!(
+        "its tokenizer is not that of {organism}'s task; ask it an organism's problems that it was \
+         trained on"
+    );
+    Err(Error::file(folder, problem))
 }
