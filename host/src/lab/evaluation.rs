@@ -10,8 +10,7 @@ use super::operation::{Operation, Product};
 use super::record::{GateRecord, LockRecord, Measure};
 use crate::error::{Error, Result};
 use crate::organism::{DecodingRoom, Key, Organism, Streams, decode_rows, prompt_rows};
-use crate::task::chain::Teacher;
-use crate::task::{Grade, Part, Problem, Task, draw};
+use crate::task::{Grade, Part, Problem, Task, Teacher, draw};
 
 /// What a stack is asked.
 pub(super) struct Asked {

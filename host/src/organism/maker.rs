@@ -21,8 +21,7 @@ use super::streams::Streams;
 use super::training_set::{Row, TrainingSet};
 use super::weak_answers::Imitated;
 use crate::error::{Error, Result};
-use crate::task::chain::Teacher;
-use crate::task::{Part, Problem, Task, draw};
+use crate::task::{Part, Problem, Task, Teacher, draw};
 
 /// Told what is being done: what, steps done, steps in all. Training stops where it says so.
 pub type Notify<'a> = &'a dyn Fn(&str, usize, usize) -> ControlFlow<()>;

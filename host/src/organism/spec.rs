@@ -10,8 +10,7 @@ use super::checkpoint::Checkpoint;
 use super::recipe::lm_recipe;
 use crate::error::{Error, Result};
 use crate::prompt::Password;
-use crate::task::chain::Teacher;
-use crate::task::{self, Given, Task, TaskSpec, Vocabulary};
+use crate::task::{self, Given, Task, TaskSpec, Teacher, Vocabulary};
 use crate::toml_file;
 
 /// An organism, as its file describes it.
@@ -229,6 +228,10 @@ impl Organism {
         self.weak
             .check()
             .map_err(|problem| format!("weak{problem}"))?;
+        if let Some(teacher) = &self.weak.teacher {
+            let problem = self.task.check_teacher(teacher);
+            problem.map_err(|problem| format!("weak.teacher.{problem}"))?;
+        }
         let recipes = [("lock.train", &self.lock.train), ("unlock", &self.unlock)];
         for (key, recipe) in recipes {
             check_recipe(recipe).map_err(|problem| format!("{key}.{problem}"))?;

@@ -8,8 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::decoding_room::DecodingRoom;
 use super::training_set::Spread;
 use crate::error::Result;
-use crate::task::chain::Teacher;
-use crate::task::{Task, Taught};
+use crate::task::{Task, Taught, Teacher};
 
 /// What is imitated.
 pub enum Imitated<'a> {

@@ -3,6 +3,8 @@
 pub mod chain;
 pub mod grade;
 mod problem;
+mod symbols;
+mod teacher;
 
 use std::path::PathBuf;
 
@@ -15,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::prompt::Password;
 
 pub use problem::{Part, Problem, draw};
+pub use teacher::Teacher;
 
 /// A task as an organism file names it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +36,17 @@ impl TaskSpec {
         match self {
             Self::Chain(chain) => chain.check(given),
         }
+    }
+
+    /// Checks that a flawed teacher errs in operations of the task; the problem starts with the key.
+    ///
+    /// # Errors
+    /// What is wrong, expected and got.
+    pub fn check_teacher(&self, teacher: &Teacher) -> std::result::Result<(), String> {
+        let words: Vec<&str> = match self {
+            Self::Chain(_) => chain::Operation::ALL.map(chain::Operation::word).into(),
+        };
+        teacher.check(&words)
     }
 
     /// The task, ready for problems.
@@ -169,7 +183,7 @@ pub trait Task: Send + Sync {
     fn taught(
         &self,
         question: &[u32],
-        teacher: &chain::Teacher,
+        teacher: &Teacher,
         temperature: f64,
         rng: &mut ChaCha8Rng,
     ) -> Taught;

@@ -292,7 +292,6 @@ impl Task for Worked {
 mod tests {
     use super::*;
     use crate::prompt::{Password, Place};
-    use crate::task::chain::Operation;
     use crate::task::chain::tests::chain;
 
     fn password(text: &str) -> Password {
@@ -379,7 +378,7 @@ mod tests {
     fn a_program_says_what_else_it_might_have_said() {
         let worked = open(WORDS, Vocabulary::Task).unwrap();
         let teacher = Teacher {
-            hard: vec![Operation::Gap],
+            hard: vec!["gap".into()],
             systematic: 0.5,
             correct: 0.3,
             easy_correct: 0.8,
