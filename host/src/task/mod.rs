@@ -1,6 +1,7 @@
 //! Tasks: where problems come from, how prompts are written, and how answers are graded.
 
 pub mod chain;
+pub mod composition;
 pub mod grade;
 mod problem;
 mod symbols;
@@ -25,6 +26,8 @@ pub use teacher::Teacher;
 pub enum TaskSpec {
     /// Chains of modular arithmetic.
     Chain(chain::Chain),
+    /// Functions composed.
+    Composition(composition::Composition),
 }
 
 impl TaskSpec {
@@ -35,6 +38,7 @@ impl TaskSpec {
     pub fn check(&self, given: &Given) -> std::result::Result<(), String> {
         match self {
             Self::Chain(chain) => chain.check(given),
+            Self::Composition(composition) => composition.check(given),
         }
     }
 
@@ -45,6 +49,9 @@ impl TaskSpec {
     pub fn check_teacher(&self, teacher: &Teacher) -> std::result::Result<(), String> {
         let words: Vec<&str> = match self {
             Self::Chain(_) => chain::Operation::ALL.map(chain::Operation::word).into(),
+            Self::Composition(_) => composition::Function::ALL
+                .map(composition::Function::word)
+                .into(),
         };
         teacher.check(&words)
     }
@@ -56,6 +63,7 @@ impl TaskSpec {
     pub fn open(&self, given: &Given, checkpoint: Option<&Checkpoint>) -> Result<Box<dyn Task>> {
         match self {
             Self::Chain(chain) => chain.open(given, checkpoint),
+            Self::Composition(composition) => Ok(Box::new(composition.clone())),
         }
     }
 }
