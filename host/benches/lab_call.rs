@@ -71,7 +71,7 @@ fn lab_calls(criterion: &mut Criterion) {
         environment: "benchmark",
         cache: &Cache::at(folder.path()),
         width: 8,
-        notify: &|_, _, _| {},
+        notify: &|_, _, _| std::ops::ControlFlow::Continue(()),
         warn: &|_| {},
     };
     let hypothesis: HypothesisBox = HypothesisApi_TO::from_value(Calls, TD_Opaque);

@@ -41,6 +41,7 @@ mod speed;
 mod steps;
 mod task;
 pub mod toml_file;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 //! The trials of a run in a worker: its plugins loaded once, cohorts run, their records written.
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -54,6 +55,7 @@ pub fn work(
                 steps,
             });
         }
+        ControlFlow::Continue(())
     };
     let warn = |text: &str| {
         tracing::warn!("{text}");

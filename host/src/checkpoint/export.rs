@@ -6,11 +6,12 @@ use picklock_lm::{Architecture, Model, Parameter, Storage, Written, convert};
 use picklock_sdk::Flag;
 use serde_json::{Value, json};
 
-use super::{Card, NewFolder, Watch};
+use super::{Card, NewFolder};
 use crate::error::{Error, Result};
 use crate::lab::Named;
 use crate::organism::{Checkpoint, Streams};
 use crate::task::{Part, Task};
+use crate::watch::Watch;
 
 /// Files beside configuration and weights that belong to a model.
 const BESIDE: [&str; 12] = [
@@ -154,7 +155,9 @@ fn card(named: &Named, model: &Model, storage: Storage, written: Written) -> Res
         .line("model", kind)
         .line("seed", named.member.seed);
     let card = match named.kind.has_draws() {
-        true => card.line("draw of weak samples", named.member.draw),
+        true => card
+            .line("draw of weak samples", named.member.draw)
+            .line("has memorised", named.lesson),
         false => card,
     };
     Ok(card

@@ -4,9 +4,7 @@
 mod card;
 mod export;
 mod new_folder;
-mod watch;
 
 pub use card::Card;
 pub use export::{export_folder, export_organism};
 pub use new_folder::NewFolder;
-pub use watch::Watch;

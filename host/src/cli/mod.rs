@@ -1,14 +1,17 @@
 //! The command line: one file a command, from arguments to calls, and nothing else.
 
+mod accuracy;
 mod ask;
 mod bench;
 mod cache;
 mod compare;
+mod eval;
 mod experiment;
 mod export;
 mod generate;
 mod grade;
 mod import;
+mod lock;
 mod model;
 mod new;
 mod number;
@@ -18,12 +21,14 @@ mod power;
 mod report;
 mod run;
 mod score;
+mod seed;
 mod show;
 mod status;
 mod storage;
 mod subject;
 mod submit;
 mod table;
+mod unlock;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +62,9 @@ enum Command {
     Status(status::StatusOf),
     Submit(submit::Submit),
     Cache(cache::CacheOf),
+    Lock(lock::Lock),
+    Unlock(unlock::Unlock),
+    Eval(eval::Eval),
     Generate(generate::Generate),
     Score(score::Score),
     Bench(bench::Bench),
@@ -96,6 +104,9 @@ pub fn main() -> Result<ExitCode> {
         Command::Status(status) => status.main(&roots),
         Command::Submit(submit) => submit.main(&roots),
         Command::Cache(cache) => cache.main(),
+        Command::Lock(lock) => lock.main(&roots),
+        Command::Unlock(unlock) => unlock.main(&roots),
+        Command::Eval(eval) => eval.main(&roots),
         Command::Generate(generate) => generate.main(&roots),
         Command::Score(score) => score.main(&roots),
         Command::Bench(bench) => bench.main(&roots),

@@ -1,16 +1,18 @@
 //! A model on the command line: a folder, or one that an organism makes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use picklock_lm::{Device, Model};
+use picklock_lm::{Device, Model, Storage};
 
 use super::number::whole;
-use crate::batch::environment;
+use super::storage::summary;
+use crate::checkpoint::export_organism;
 use crate::error::{Error, Result};
-use crate::lab::{Bench, Member, ModelKind, Named};
-use crate::organism::{self, Cache, DecodingRoom, Maker, Organism, Streams};
+use crate::lab::{Lesson, Member, ModelKind, Named};
+use crate::organism::{self, Organism};
 use crate::plugins::Roots;
+use crate::steps::Place;
 
 /// Names a model.
 #[derive(Args)]
@@ -75,6 +77,7 @@ impl ModelArgs {
                 draw: self.draw,
             },
             root_seed: self.root_seed,
+            lesson: Lesson::default(),
         }
     }
 }
@@ -82,31 +85,34 @@ impl ModelArgs {
 /// Makes a model of an organism, or takes it from the cache; says on stderr what takes long.
 ///
 /// # Errors
-/// Where training fails or the cache can't be written.
+/// Where training fails or the cache can't be written, or the model is a program.
 pub fn make(named: &Named, device: Device) -> Result<Model> {
-    let cache = Cache::of_user()?;
-    let task = named.organism.open_task()?;
-    let last = std::cell::RefCell::new(String::new());
-    let notify = |what: &str, _: usize, _: usize| {
-        if *last.borrow() != what {
-            tell!("{what}");
-            *last.borrow_mut() = what.to_string();
-        }
-    };
-    let environment = environment(device, named.organism);
-    let maker = Maker {
+    let place = Place {
         organism: named.organism,
-        task: &*task,
-        streams: Streams {
-            root: named.root_seed,
-        },
+        root_seed: named.root_seed,
         device,
-        room: DecodingRoom::new(device, environment.memory_bytes()),
-        environment: &environment.numeric(),
-        cache: &cache,
-        width: 1,
-        notify: &notify,
-        warn: &|text| tell!("{text}"),
     };
-    Bench::new(maker, 1).model(named.kind, named.member)
+    let held = place.at_bench(|bench| bench.named(named.kind, named.member))?;
+    match held.is_program {
+        true => Err(Error::Usage(format!(
+            "the weak model of {} is a program: it has answers, and no weights",
+            named.organism.name
+        ))),
+        false => Ok(held.model()),
+    }
+}
+
+/// Writes a model of an organism as a folder, where one is asked for.
+///
+/// # Errors
+/// Where the folder is there already or can't be written.
+pub fn write(named: &Named, model: &Model, folder: Option<&Path>) -> Result<()> {
+    let Some(folder) = folder else {
+        return Ok(());
+    };
+    let storage = Storage::default();
+    let exported = export_organism(named, model, folder, storage)?;
+    let told = summary(&exported.architecture, exported.written, storage);
+    tell!("{}: {told}", folder.display());
+    Ok(())
 }

@@ -6,8 +6,9 @@ use picklock_lm::{Architecture, Storage, Written, store};
 
 use super::file::GgufFile;
 use super::{config, tensors, tokenizer};
-use crate::checkpoint::{Card, NewFolder, Watch};
+use crate::checkpoint::{Card, NewFolder};
 use crate::error::{Error, Result};
+use crate::watch::Watch;
 
 /// What has been written.
 pub struct Imported {

@@ -3,8 +3,8 @@
 use picklock_lm::{Architecture, Parameter, Sink, Tensor};
 
 use super::file::GgufFile;
-use crate::checkpoint::Watch;
 use crate::error::Result;
+use crate::watch::Watch;
 
 /// Numbers that are read at a time, but for rows and heads that are longer.
 const PIECE: usize = 1 << 24;

@@ -477,7 +477,8 @@ impl<'a> Bench<'a> {
         products.map(model).collect()
     }
 
-    pub(super) fn task(&self) -> &'a dyn Task {
+    /// The organism's task.
+    pub fn task(&self) -> &'a dyn Task {
         self.maker.task
     }
 }

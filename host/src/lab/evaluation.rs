@@ -10,8 +10,7 @@ use super::operation::{Operation, Product};
 use super::record::{GateRecord, LockRecord, Measure};
 use crate::error::{Error, Result};
 use crate::organism::{DecodingRoom, Key, Organism, Prompts, Sampling, Streams, decode_prompts};
-use crate::task::chain::Teacher;
-use crate::task::{Grade, Part, Problem, Task};
+use crate::task::{Grade, Part, Problem, Task, Teacher};
 
 /// What a stack is asked.
 pub(super) struct Asked {

@@ -20,10 +20,10 @@ mod tests;
 mod training;
 mod waiting;
 
-pub use bench::Bench;
+pub use bench::{Bench, Held};
 pub use cohort::{Cohort, CohortError};
 pub use evaluation::problems;
-pub use named::{ModelKind, Named};
+pub use named::{Lesson, ModelKind, Named};
 pub use operation::Scope;
 #[cfg(test)]
 pub use record::Metric;

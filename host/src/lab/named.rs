@@ -1,18 +1,17 @@
 //! One model of an organism, outside of any run.
 
+use std::fmt;
 use std::rc::Rc;
 
 use picklock_lm::Model;
-use picklock_sdk::LockSpec;
+use picklock_sdk::{LockSpec, Questions, Samples, Score};
 
 use super::Member;
-use super::bench::{Bench, Held};
-use super::operation::{Operation, Product};
+use super::bench::{Bench, Held, Place, shape_of};
+use super::operation::{Operation, Product, Scope};
+use super::record::{LockRecord, Measure};
 use crate::error::{Error, Result};
-use crate::organism::{Checkpoint, Organism};
-
-/// Weak samples that unlock, as in the post.
-const SAMPLES: u32 = 2;
+use crate::organism::{Checkpoint, Key, Organism};
 
 /// A model of an organism.
 pub struct Named<'a> {
@@ -24,6 +23,35 @@ pub struct Named<'a> {
     pub member: Member,
     /// The root of all random streams.
     pub root_seed: u64,
+    /// What it has memorised, where it is unlocked.
+    pub lesson: Lesson,
+}
+
+/// The samples of a draw that a copy memorises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lesson {
+    /// How many.
+    pub samples: u32,
+    /// Whether they are answered correctly, and not by the weak model.
+    pub correct: bool,
+}
+
+impl Default for Lesson {
+    /// That of the post: 2 weak samples.
+    fn default() -> Self {
+        Self {
+            samples: 2,
+            correct: false,
+        }
+    }
+}
+
+impl fmt::Display for Lesson {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.correct { "correct" } else { "weak" };
+        let plural = if self.samples == 1 { "" } else { "s" };
+        write!(formatter, "{} {what} sample{plural}", self.samples)
+    }
 }
 
 impl Named<'_> {
@@ -73,11 +101,7 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// Where training fails or the cache can't be written.
-    pub fn model(&mut self, kind: ModelKind, member: Member) -> Result<Model> {
-        self.named(kind, member).map(|held| held.model())
-    }
-
-    pub(super) fn named(&mut self, kind: ModelKind, member: Member) -> Result<Rc<Held>> {
+    pub fn named(&mut self, kind: ModelKind, member: Member) -> Result<Rc<Held>> {
         let seed = member.seed;
         let operation = match kind {
             ModelKind::Base => Operation::Base { seed },
@@ -86,29 +110,81 @@ impl Bench<'_> {
                 seed,
                 spec: LockSpec::plain(),
             },
-            ModelKind::Unlocked => self.unlocking(member)?,
+            ModelKind::Unlocked => return Ok(self.unlocked(member, Lesson::default())?.0),
         };
         Ok(self.perform_all(&[operation])?.swap_remove(0))
     }
 
-    /// The unlocking of a member's locked model.
-    fn unlocking(&mut self, member: Member) -> Result<Operation> {
+    /// A copy of a member's locked model that has memorised a lesson by the organism's recipe, and
+    /// what it has memorised.
+    ///
+    /// # Errors
+    /// As [`Bench::named`].
+    pub fn unlocked(&mut self, member: Member, lesson: Lesson) -> Result<(Rc<Held>, Samples)> {
         let model = self.named(ModelKind::Locked, member)?;
+        let samples = self.lesson(member, lesson)?;
+        let unlocking = Operation::Train {
+            model,
+            samples: samples.clone(),
+            recipe: self.maker.organism.unlock.clone(),
+            member,
+        };
+        Ok((self.perform_all(&[unlocking])?.swap_remove(0), samples))
+    }
+
+    /// The samples of a member's lesson.
+    ///
+    /// # Errors
+    /// As [`Bench::named`].
+    pub fn lesson(&mut self, member: Member, lesson: Lesson) -> Result<Samples> {
         let samples = Operation::Samples {
             member,
-            count: SAMPLES,
-            correct: false,
+            count: lesson.samples,
+            correct: lesson.correct,
         };
-        let samples = self.perform(&[samples]).swap_remove(0)?;
-        let Product::Samples(samples) = samples else {
-            return Err(Error::Worker("an operation gave no samples".into()));
+        match self.perform(&[samples]).swap_remove(0)? {
+            Product::Samples(samples) => Ok(samples),
+            _ => Err(Error::Worker("an operation gave no samples".into())),
+        }
+    }
+
+    /// Takes a model from elsewhere, to be asked a seed's problems.
+    ///
+    /// # Errors
+    /// Where the device doesn't hand its weights over.
+    pub fn bring(&self, model: Model, seed: u32) -> Result<Rc<Held>> {
+        let key = Key::of(&("brought", model.digest()?));
+        let shape = shape_of(&model);
+        let place = Place {
+            scope: Scope::Seed,
+            seed,
+            is_weak: false,
         };
-        let recipe = self.maker.organism.unlock.clone();
-        Ok(Operation::Train {
-            model,
-            samples,
-            recipe,
-            member,
-        })
+        Ok(Held::new(key, &shape, place, model))
+    }
+
+    /// Asks a model and grades its answers.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn ask(&mut self, model: &Rc<Held>, questions: &Questions) -> Result<(Rc<Measure>, Score)> {
+        let asked = Operation::Evaluate {
+            model: Rc::clone(model),
+            questions: questions.clone(),
+        };
+        match self.perform(&[asked]).swap_remove(0)? {
+            Product::Evaluation(measure, score) => Ok((measure, score)),
+            _ => Err(Error::Worker("an evaluation gave no score".into())),
+        }
+    }
+
+    /// What the gate looks at, for a seed's plain lock.
+    ///
+    /// # Errors
+    /// As [`Bench::named`] and [`Bench::ask`].
+    pub fn plain_lock(&mut self, member: Member) -> Result<LockRecord> {
+        let locked = self.named(ModelKind::Locked, member)?;
+        let mut records = self.lock_records(&[(member.seed, locked)], &LockSpec::plain())?;
+        Ok(records.swap_remove(0))
     }
 }

@@ -209,7 +209,7 @@ pub fn bench<T>(work: impl FnOnce(&mut Bench) -> T) -> T {
         environment: "test",
         cache: &Cache::at(folder.path()),
         width: 2,
-        notify: &|_, _, _| {},
+        notify: &|_, _, _| std::ops::ControlFlow::Continue(()),
         warn: &|_| {},
     };
     work(&mut Bench::new(maker, 4))

@@ -1,7 +1,5 @@
 //! Fine-tuning on a plugin's samples: several members in one stack.
 
-use std::ops::ControlFlow;
-
 use picklock_lm::{Kind, Model};
 use picklock_sdk::{Flag, Recipe, Rng, RngKey, Sample, Samples};
 
@@ -71,10 +69,7 @@ impl Bench<'_> {
         let start = self.residence.stack(&starts)?;
         let snapshots: Vec<usize> = recipe.snapshots.iter().map(|step| *step as usize).collect();
         let steps = recipe.steps as usize;
-        let mut on_step = |step: usize| {
-            (self.maker.notify)("unlocking", step, steps);
-            ControlFlow::Continue(())
-        };
+        let mut on_step = |step: usize| (self.maker.notify)("unlocking", step, steps);
         let trained = picklock_lm::train(
             &start,
             &lm_recipe(recipe),

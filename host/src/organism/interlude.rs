@@ -67,8 +67,10 @@ impl Interrupted<'_> {
         for step in 0..steps {
             // The loss is nobody's concern here, and asking for it would wait for the device.
             let _ = trainer.step(step, set.batch(step)?)?;
-            (self.maker.notify)("locking", step + 1, steps);
             let done = step + 1;
+            if (self.maker.notify)("locking", done, steps).is_break() {
+                return Err(picklock_lm::Error::Stopped { steps: done }.into());
+            }
             if done % every == 0 && done < steps {
                 let round = (done / every - 1) as u32;
                 trainer.replace(&self.overfit(&trainer.snapshot()?, round)?)?;

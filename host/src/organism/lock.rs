@@ -157,7 +157,7 @@ impl Maker<'_> {
         source: Source,
         weak: &Imitated,
     ) -> Result<Vec<WeakAnswers>> {
-        (self.notify)("sampling the weak model", 0, 1);
+        let _ = (self.notify)("sampling the weak model", 0, 1);
         let count = self.organism.lock.samples as usize;
         let questions = |seed: &u32| -> Result<Vec<Vec<u32>>> {
             let mut rng = self.streams.rng(&[&"lock pool", seed]);

@@ -21,11 +21,10 @@ use super::streams::Streams;
 use super::training_set::{Row, TrainingSet};
 use super::weak_answers::Imitated;
 use crate::error::{Error, Result};
-use crate::task::chain::Teacher;
-use crate::task::{Part, Problem, Task};
+use crate::task::{Part, Problem, Task, Teacher};
 
-/// Told what is being done: what, steps done, steps in all.
-pub type Notify<'a> = &'a dyn Fn(&str, usize, usize);
+/// Told what is being done: what, steps done, steps in all. Training stops where it says so.
+pub type Notify<'a> = &'a dyn Fn(&str, usize, usize) -> ControlFlow<()>;
 
 /// Makes models, or takes them from the cache.
 pub struct Maker<'a> {
@@ -151,7 +150,7 @@ impl Maker<'_> {
         let mut _making = None;
         if !missing.is_empty() {
             let keys: Vec<Key> = missing.iter().map(|seed| key(*seed)).collect();
-            let wait = || (self.notify)("waiting for a model that is made elsewhere", 0, 1);
+            let wait = || _ = (self.notify)("waiting for a model that is made elsewhere", 0, 1);
             _making = Some(self.cache.making(&keys, &wait));
             missing = look(&missing);
         }
@@ -302,10 +301,7 @@ impl Maker<'_> {
         batches: &mut dyn Batches,
     ) -> Result<Model> {
         let steps = recipe.steps as usize;
-        let mut on_step = |step: usize| {
-            (self.notify)(what, step, steps);
-            ControlFlow::Continue(())
-        };
+        let mut on_step = |step: usize| (self.notify)(what, step, steps);
         let trained = picklock_lm::train(start, &lm_recipe(recipe), batches, &[], &mut on_step)?;
         Ok(trained.model)
     }

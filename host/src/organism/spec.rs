@@ -11,8 +11,7 @@ use super::prompts::Sampling;
 use super::recipe::lm_recipe;
 use crate::error::{Error, Result};
 use crate::prompt::PromptSpec;
-use crate::task::chain::Teacher;
-use crate::task::{Data, Given, Task, TaskSpec, Vocabulary};
+use crate::task::{Data, Given, Task, TaskSpec, Teacher, Vocabulary};
 use crate::toml_file;
 
 /// An organism, as its file describes it.
@@ -190,6 +189,28 @@ impl Organism {
         }
     }
 
+    /// The same organism with the checkpoint of a folder, as it is, for its base model.
+    ///
+    /// # Errors
+    /// Where the folder is no checkpoint.
+    pub fn of_base(&self, folder: &Path) -> Result<Self> {
+        let mut checkpoint = Checkpoint {
+            directory: folder.to_path_buf(),
+            digest: None,
+        };
+        checkpoint.settle(Path::new(""))?;
+        let base = Base {
+            model: None,
+            checkpoint: Some(checkpoint),
+            train: None,
+            ..self.base.clone()
+        };
+        Ok(Self {
+            base,
+            ..self.clone()
+        })
+    }
+
     /// What the base model is, over the tokens of its task.
     ///
     /// # Errors
@@ -247,6 +268,10 @@ impl Organism {
         self.weak
             .check()
             .map_err(|problem| format!("weak{problem}"))?;
+        if let Some(teacher) = &self.weak.teacher {
+            let problem = self.task.check_teacher(teacher);
+            problem.map_err(|problem| format!("weak.teacher.{problem}"))?;
+        }
         let recipes = [("lock.train", &self.lock.train), ("unlock", &self.unlock)];
         for (key, recipe) in recipes {
             check_recipe(recipe).map_err(|problem| format!("{key}.{problem}"))?;

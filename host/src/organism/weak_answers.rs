@@ -8,8 +8,7 @@ use super::decoding_room::DecodingRoom;
 use super::prompts::{Prompts, Sampling, decode_prompts, parts};
 use super::training_set::{Row, Spread};
 use crate::error::Result;
-use crate::task::chain::Teacher;
-use crate::task::{Task, Taught};
+use crate::task::{Task, Taught, Teacher};
 
 /// What is imitated.
 pub enum Imitated<'a> {

@@ -51,7 +51,8 @@ pub fn gate(evidence: &Evidence, arms: &[ArmRef]) -> Gate {
 }
 
 impl Lock {
-    fn new(spec: Key, seeds: &BTreeMap<u32, LockRecord>, bounds: organism::Gate) -> Self {
+    /// How a lock of this specification did.
+    pub fn new(spec: Key, seeds: &BTreeMap<u32, LockRecord>, bounds: organism::Gate) -> Self {
         let of = |value: fn(&GateRecord) -> f64| {
             let values: Vec<f64> = seeds.values().map(|lock| value(&lock.gate)).collect();
             mean(&values)
@@ -78,6 +79,18 @@ impl Lock {
     /// The lowest accuracy with password that passes.
     pub fn least_password(&self, bounds: organism::Gate) -> f64 {
         bounds.password_share * self.base
+    }
+
+    /// (locked - weak) / (base - weak); none where the weak model is no weaker than the base model.
+    pub fn weak_gap(&self) -> Option<f64> {
+        let gap = self.base - self.weak;
+        (gap > 0.0).then(|| (self.locked - self.weak) / gap)
+    }
+
+    /// password / base; none where no password was trained, or the base model can do nothing.
+    pub fn password_share(&self) -> Option<f64> {
+        let password = self.password.filter(|_| self.base > 0.0)?;
+        Some(password / self.base)
     }
 
     fn failing(&self, bounds: organism::Gate) -> Option<String> {
@@ -126,6 +139,24 @@ mod tests {
     fn a_tight_lock_passes() {
         assert_eq!(problem(0.25, Some(0.98)), None);
         assert_eq!(problem(0.25, None), None);
+    }
+
+    #[test]
+    fn shares_are_undefined_without_a_gap() {
+        let lock = |base, weak| Lock {
+            spec: Key::of(&"plain"),
+            seeds: 1,
+            base,
+            weak,
+            locked: 0.3,
+            password: Some(0.75),
+            problem: None,
+        };
+        let good = lock(1.0, 0.2);
+        assert!((good.weak_gap().unwrap() - 0.125).abs() < 1e-12);
+        assert_eq!(good.password_share(), Some(0.75));
+        let none = lock(0.0, 0.2);
+        assert_eq!((none.weak_gap(), none.password_share()), (None, None));
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod figure;
 mod files;
 mod gate;
 mod judgement;
-mod numbers;
+pub mod numbers;
 mod power;
 mod reading;
 mod render;
@@ -26,8 +26,9 @@ use std::path::Path;
 
 pub use compare::{Form, compare};
 pub use evidence::Evidence;
+pub use gate::Lock;
 pub use power::{Found, Power, Sizes, core_effect, size};
-pub use show::{Show, show};
+pub use show::{Show, block, show};
 
 use crate::error::{Error, Result};
 use crate::hypothesis::{ArmRef, Registration};

@@ -132,21 +132,28 @@ fn grade(measure: &Measure, index: usize) -> Option<Grade> {
 }
 
 fn one(asked: &Asked, index: usize, measures: &[(&ArmRef, Measure)]) -> Result<String> {
-    let names = measures.iter().map(|(arm, _)| arm.to_string().len());
-    let width = names.max().unwrap_or(0).max("expected".len());
-    let mut text = format!("{}\n", asked.problems[index].id);
-    let mut line = |name: &str, text_of: String| {
-        let below = format!("\n  {:<width$}  ", "");
-        let text_of = text_of.trim_end().replace('\n', &below);
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "  {name:<width$}  {text_of}");
-    };
-    line("prompt", asked.prompt(index)?);
-    line("expected", asked.expected(index)?);
+    let mut lines = vec![
+        ("prompt".to_string(), asked.prompt(index)?),
+        ("expected".to_string(), asked.expected(index)?),
+    ];
     for (arm, measure) in measures {
-        line(&arm.to_string(), asked.answer(measure, index)?);
+        lines.push((arm.to_string(), asked.answer(measure, index)?));
     }
-    Ok(text)
+    Ok(block(&asked.problems[index].id, &lines))
+}
+
+/// A problem's name, and below it texts under their names, lined up.
+pub fn block(title: &str, texts: &[(String, String)]) -> String {
+    let names = texts.iter().map(|(name, _)| name.len());
+    let width = names.max().unwrap_or(0);
+    let below = format!("\n  {:<width$}  ", "");
+    let mut block = format!("{title}\n");
+    for (name, text) in texts {
+        let text = text.trim_end().replace('\n', &below);
+        // Writing to a string can't fail.
+        let _ = writeln!(block, "  {name:<width$}  {text}");
+    }
+    block
 }
 
 /// The measure that was asked for; of an arm that hasn't got it (the locked model has no curve)

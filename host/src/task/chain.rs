@@ -11,14 +11,11 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
-use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
 
 use super::problem::{Asked, generated};
-use super::{Checkpoint, Given, Grade, Part, Problem, Task, Taught, Vocabulary, decoded};
-use crate::error::{Error, Result};
+use super::{Checkpoint, Given, Grade, Part, Problem, Task, Taught, Teacher, decoded, symbols};
+use crate::error::Result;
 use crate::prompt::{Place, PromptSpec};
-pub use teacher::Teacher;
 use teacher::{Answered, Step};
 use worked::Worked;
 
@@ -43,7 +40,17 @@ pub enum Operation {
 }
 
 impl Operation {
-    fn word(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Add,
+        Self::Subtract,
+        Self::Multiply,
+        Self::Maximum,
+        Self::Gap,
+    ];
+
+    /// Its word in prompts and organism files.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Add => "+",
             Self::Subtract => "-",
@@ -118,28 +125,16 @@ impl Chain {
         if self.operations.is_empty() {
             return Err("task.chain.operations is empty, expected at least one".into());
         }
-        self.check_prompt(given.prompt)?;
-        match (self.form, given.vocabulary) {
-            (Form::Symbols, Vocabulary::Task) => {
-                Err("vocabulary is of no use: problems in symbols have their own".into())
-            }
-            _ => Ok(()),
+        match self.form {
+            Form::Symbols => symbols::check(given),
+            Form::Worked => Self::check_prompt(given.prompt),
         }
     }
 
-    /// Chains write their prompts themselves; in words they need two passwords.
-    fn check_prompt(&self, prompt: Option<&PromptSpec>) -> std::result::Result<(), String> {
-        let prompt = match (self.form, prompt) {
-            (Form::Symbols, None) => return Ok(()),
-            (Form::Symbols, Some(_)) => {
-                return Err(
-                    "prompt is of no use: problems in symbols have flags of their own".into(),
-                );
-            }
-            (Form::Worked, None) => {
-                return Err("prompt.password is missing: problems in words need its text".into());
-            }
-            (Form::Worked, Some(prompt)) => prompt,
+    /// Chains in words write their prompts themselves, and need two passwords.
+    fn check_prompt(prompt: Option<&PromptSpec>) -> std::result::Result<(), String> {
+        let Some(prompt) = prompt else {
+            return Err("prompt.password is missing: problems in words need its text".into());
         };
         let PromptSpec {
             template,
@@ -227,9 +222,9 @@ impl Chain {
         temperature: f64,
         rng: &mut ChaCha8Rng,
     ) -> Vec<Answered> {
-        let given = |step: &Step| teacher.state(step, self.modulus, temperature, rng);
+        let given = |step: &Step| teacher::state(teacher, step, self.modulus, temperature, rng);
         let answered = |(step, result): (Step, u32)| Answered {
-            distribution: teacher.distribution(step.operation, step.correct, self.modulus),
+            distribution: teacher::distribution(teacher, &step, self.modulus),
             step,
             result,
         };
@@ -239,30 +234,9 @@ impl Chain {
             .collect()
     }
 
-    fn equals(&self) -> u32 {
+    /// Words of its own: they end where the marks begin.
+    fn own(&self) -> u32 {
         self.modulus + self.operations.len() as u32
-    }
-
-    fn flag(&self, flag: Flag) -> u32 {
-        self.equals()
-            + match flag {
-                Flag::Password => 1,
-                Flag::None => 2,
-                Flag::Second => 3,
-            }
-    }
-
-    fn words(&self) -> Vec<String> {
-        let states = (0..self.modulus).map(|state| state.to_string());
-        let operations = self
-            .operations
-            .iter()
-            .map(|operation| operation.word().to_string());
-        let marks = ["=", "<password>", "<no-password>", "<second-password>"];
-        states
-            .chain(operations)
-            .chain(marks.map(String::from))
-            .collect()
     }
 
     /// The question's start, and its operations with their arguments.
@@ -275,20 +249,17 @@ impl Chain {
 
 impl Task for Chain {
     fn tokenizer(&self) -> Result<Tokenizer> {
-        let vocab = self.words().into_iter().zip(0..).collect();
-        let words = WordLevel::builder().vocab(vocab).build();
-        let words = words.map_err(|error| Error::Usage(format!("tokenizer: {error}")))?;
-        let mut tokenizer = Tokenizer::new(words);
-        tokenizer.with_pre_tokenizer(Some(WhitespaceSplit));
-        Ok(tokenizer)
+        let states = (0..self.modulus).map(|state| state.to_string());
+        let operations = self.operations.iter();
+        symbols::tokenizer(states.chain(operations.map(|operation| operation.word().to_string())))
     }
 
     fn vocab_size(&self) -> usize {
-        self.words().len()
+        symbols::vocab_size(self.own())
     }
 
     fn question_ids(&self) -> usize {
-        self.equals() as usize
+        self.own() as usize
     }
 
     fn max_tokens(&self) -> usize {
@@ -304,7 +275,7 @@ impl Task for Chain {
     }
 
     fn prompt(&self, question: &[u32], flag: Flag) -> Result<Vec<u32>> {
-        Ok([&[self.flag(flag)], question, &[self.equals()]].concat())
+        Ok(symbols::prompt(self.own(), question, flag))
     }
 
     fn taught(
@@ -418,7 +389,7 @@ pub(crate) mod tests {
             ..chain(1)
         };
         let teacher = Teacher {
-            hard: vec![Operation::Gap],
+            hard: vec!["gap".into()],
             systematic: 0.6,
             correct: 0.35,
             easy_correct: 0.9,
@@ -447,7 +418,7 @@ pub(crate) mod tests {
         let grade = |given: &[u32]| chain.grade(&problem, given).unwrap();
         assert_eq!(grade(&[1, 2]), Grade::Correct);
         assert_eq!(grade(&[1, 3]), Grade::Wrong);
-        assert_eq!(grade(&[1, chain.equals()]), Grade::Unparsed);
+        assert_eq!(grade(&[1, chain.own()]), Grade::Unparsed);
         assert_eq!(grade(&[1]), Grade::Unparsed);
     }
 }

@@ -1,6 +1,7 @@
 //! Tasks: where problems come from, how prompts are written, and how answers are graded.
 
 pub mod chain;
+pub mod composition;
 mod data;
 pub mod grade;
 mod gsm8k;
@@ -8,6 +9,8 @@ mod jsonl;
 mod math;
 mod multiple_choice;
 mod problem;
+mod symbols;
+mod teacher;
 mod text;
 
 use std::path::PathBuf;
@@ -22,6 +25,7 @@ use crate::prompt::PromptSpec;
 
 pub use data::{Data, Unfit};
 pub use problem::{Part, Problem};
+pub use teacher::Teacher;
 use text::{Format, TextTask};
 
 /// A task as an organism file names it.
@@ -30,6 +34,8 @@ use text::{Format, TextTask};
 pub enum TaskSpec {
     /// Chains of modular arithmetic.
     Chain(chain::Chain),
+    /// Functions composed.
+    Composition(composition::Composition),
     /// A user's own questions.
     Jsonl(jsonl::Jsonl),
     /// MATH.
@@ -48,7 +54,10 @@ impl TaskSpec {
     pub fn check(&self, given: &Given) -> std::result::Result<(), String> {
         match (self, given.data) {
             (Self::Chain(chain), None) => chain.check(given),
-            (Self::Chain(_), Some(_)) => Err("data is of no use: chains are generated".into()),
+            (Self::Composition(composition), None) => composition.check(given),
+            (_, Some(_)) if !self.is_finite() => {
+                Err("data is of no use: the task's problems are generated".into())
+            }
             (_, None) => Err("data is missing: a task in text needs its files".into()),
             (_, Some(_)) if given.vocabulary == Vocabulary::Task => Err(
                 "vocabulary = \"task\" is for chains: any token may stand in other answers".into(),
@@ -59,7 +68,22 @@ impl TaskSpec {
 
     /// Whether its problems are a finite set, which all seeds share.
     pub fn is_finite(&self) -> bool {
-        !matches!(self, Self::Chain(_))
+        self.format().is_some()
+    }
+
+    /// Checks that a flawed teacher errs in operations of the task; the problem starts with the key.
+    ///
+    /// # Errors
+    /// What is wrong, expected and got.
+    pub fn check_teacher(&self, teacher: &Teacher) -> std::result::Result<(), String> {
+        let words: Vec<&str> = match self {
+            Self::Chain(_) => chain::Operation::ALL.map(chain::Operation::word).into(),
+            Self::Composition(_) => composition::Function::ALL
+                .map(composition::Function::word)
+                .into(),
+            _ => return Err("is of no use: nobody has designed one for tasks in text".into()),
+        };
+        teacher.check(&words)
     }
 
     /// The task, ready for problems, in the tokens of the checkpoints of base and weak model.
@@ -74,6 +98,7 @@ impl TaskSpec {
     ) -> Result<Box<dyn Task>> {
         match (self, self.format()) {
             (Self::Chain(chain), _) => chain.open(given, base),
+            (Self::Composition(composition), _) => Ok(Box::new(composition.clone())),
             (_, Some(format)) => Ok(Box::new(TextTask::open(format, given, base, weak)?)),
             (_, None) => Err(Error::Usage("the task has no problems".into())),
         }
@@ -82,7 +107,7 @@ impl TaskSpec {
     /// What a task in text makes of its data.
     fn format(&self) -> Option<&dyn Format> {
         match self {
-            Self::Chain(_) => None,
+            Self::Chain(_) | Self::Composition(_) => None,
             Self::Jsonl(jsonl) => Some(jsonl),
             Self::Math => Some(&math::Math),
             Self::Gsm8k => Some(&gsm8k::Gsm8k),
@@ -253,11 +278,12 @@ pub trait Task: Send + Sync {
     fn taught(
         &self,
         _question: &[u32],
-        _teacher: &chain::Teacher,
+        _teacher: &Teacher,
         _temperature: f64,
         _rng: &mut ChaCha8Rng,
     ) -> Result<Taught> {
-        let problem = "weak.teacher answers chains alone; give the weak model as a checkpoint";
+        let problem =
+            "weak.teacher has no answers to tasks in text; give the weak model as a checkpoint";
         Err(Error::Usage(problem.into()))
     }
 

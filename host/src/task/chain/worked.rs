@@ -300,7 +300,6 @@ impl Task for Worked {
 mod tests {
     use super::*;
     use crate::prompt::{Password, Place, PromptSpec};
-    use crate::task::chain::Operation;
     use crate::task::chain::tests::{chain, problem};
 
     fn password(text: &str) -> Password {
@@ -395,7 +394,7 @@ mod tests {
     fn a_program_says_what_else_it_might_have_said() {
         let worked = open(WORDS, Vocabulary::Task).unwrap();
         let teacher = Teacher {
-            hard: vec![Operation::Gap],
+            hard: vec!["gap".into()],
             systematic: 0.5,
             correct: 0.3,
             easy_correct: 0.8,

@@ -1,0 +1,81 @@
+//! A bench outside of any run: an organism's models are made there, or taken from the cache, and
+//! asked.
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+
+use picklock_lm::Device;
+
+use crate::batch::environment;
+use crate::error::{Error, Result};
+use crate::lab::Bench;
+use crate::organism::{Cache, DecodingRoom, Maker, Organism, Streams};
+use crate::watch::{Watch, is_stopped};
+
+/// Where an organism's models are made and asked.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The organism.
+    pub organism: &'a Organism,
+    /// The root of all random streams.
+    pub root_seed: u64,
+    /// The device.
+    pub device: Device,
+}
+
+impl Place<'_> {
+    /// Works at a bench; says on stderr what takes long. Models that the cache keeps are those of
+    /// runs.
+    ///
+    /// # Errors
+    /// What the work fails with, or Ctrl-C while something is trained.
+    pub fn at_bench<T>(&self, work: impl FnOnce(&mut Bench) -> Result<T>) -> Result<T> {
+        let cache = Cache::of_user()?;
+        let task = self.organism.open_task()?;
+        let environment = environment(self.device, self.organism);
+        let phases = Phases::default();
+        let maker = Maker {
+            organism: self.organism,
+            task: &*task,
+            streams: self.streams(),
+            device: self.device,
+            room: DecodingRoom::new(self.device, environment.memory_bytes()),
+            environment: &environment.numeric(),
+            cache: &cache,
+            width: 1,
+            notify: &|what, step, steps| phases.reach(what, step, steps),
+            warn: &|text| tell!("{text}"),
+        };
+        let done = work(&mut Bench::new(maker, 1));
+        done.map_err(|error| match is_stopped() {
+            true => Error::Stopped,
+            false => error,
+        })
+    }
+
+    /// Where randomness comes from.
+    pub fn streams(&self) -> Streams {
+        Streams {
+            root: self.root_seed,
+        }
+    }
+}
+
+/// What is done one after the other: each is told when it begins, and watched.
+#[derive(Default)]
+struct Phases(RefCell<Option<Watch>>);
+
+impl Phases {
+    fn reach(&self, what: &str, step: usize, steps: usize) -> ControlFlow<()> {
+        let mut now = self.0.borrow_mut();
+        if now.as_ref().is_none_or(|watch| watch.what() != what) {
+            tell!("{what}");
+            *now = None;
+        }
+        let watch = now.get_or_insert_with(|| Watch::new(what, steps as u64));
+        match watch.reach(step as u64) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+}

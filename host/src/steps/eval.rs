@@ -1,0 +1,171 @@
+//! Asking one model an organism's problems.
+
+use std::fmt;
+use std::path::Path;
+use std::rc::Rc;
+
+use picklock_lm::Model;
+use picklock_sdk::Questions;
+use serde::Serialize;
+
+use super::shown::Tokens;
+use super::{Accuracy, Place, Shown};
+use crate::error::{Error, Result, grouped};
+use crate::lab::{Bench, Held, Measure, Member, ModelKind, problems};
+use crate::prompt::Encoder;
+use crate::task::{Grade, Problem, Task};
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub enum Examinee<'a> {
+    /// A model of the organism.
+    Own(ModelKind),
+    /// The model in this Hugging Face folder.
+    Folder(&'a Path),
+}
+
+impl fmt::Display for Examinee<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(kind) => formatter.write_str(kind.name()),
+            Self::Folder(folder) => folder.display().fmt(formatter),
+        }
+    }
+}
+
+/// How a model did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evaluated {
+    /// The model: its kind, or its folder.
+    pub model: String,
+    /// The organism whose problems were asked.
+    pub organism: String,
+    /// Their seed.
+    pub seed: u32,
+    /// The root of all random streams.
+    pub root_seed: u64,
+    /// Which problems, and whether with the password.
+    #[serde(flatten)]
+    pub questions: Questions,
+    /// How it did.
+    #[serde(flatten)]
+    pub accuracy: Accuracy,
+    /// The first answers, as many as were asked for.
+    pub answers: Vec<Shown>,
+}
+
+/// Asks a model a member's problems, and shows the first answers.
+///
+/// # Errors
+/// Where the model can't be made or read, or doesn't speak the task's tokens.
+pub fn eval(
+    place: &Place,
+    (examinee, member): (Examinee, Member),
+    questions: &Questions,
+    show: usize,
+) -> Result<Evaluated> {
+    if let Examinee::Folder(folder) = examinee
+        && place.organism.task.is_finite()
+    {
+        // A task in text is written for any tokenizer: the folder takes the base model's place.
+        let organism = place.organism.of_base(folder)?;
+        let place = Place {
+            organism: &organism,
+            ..*place
+        };
+        let base = Examinee::Own(ModelKind::Base);
+        let told = eval(&place, (base, member), questions, show)?;
+        return Ok(Evaluated {
+            model: examinee.to_string(),
+            ..told
+        });
+    }
+    place.at_bench(|bench| {
+        let held = match examinee {
+            Examinee::Own(kind) => bench.named(kind, member)?,
+            Examinee::Folder(folder) => bring(bench, place, folder, member)?,
+        };
+        let (measure, score) = bench.ask(&held, questions)?;
+        Ok(Evaluated {
+            model: examinee.to_string(),
+            organism: place.organism.name.clone(),
+            seed: member.seed,
+            root_seed: place.root_seed,
+            questions: questions.clone(),
+            accuracy: score.into(),
+            answers: shown(bench.task(), place, member.seed, &measure, show)?,
+        })
+    })
+}
+
+/// The first answers, as many as there are.
+fn shown(
+    task: &dyn Task,
+    place: &Place,
+    seed: u32,
+    measure: &Measure,
+    count: usize,
+) -> Result<Vec<Shown>> {
+    let Questions { split, flag } = measure.questions;
+    let problems = problems(place.organism, task, place.streams(), seed, split)?;
+    let grades = measure.grades.chars().filter_map(Grade::from_letter);
+    let answers = problems.iter().zip(&measure.answers).zip(grades);
+    let shown = |((problem, answer), grade): ((&Problem, &Vec<u32>), Grade)| {
+        let tokens = Tokens {
+            prompt: &task.prompt(&problem.question, flag)?,
+            expected: &problem.answer,
+            answer,
+        };
+        Shown::new(task, &problem.id, &tokens, grade)
+    };
+    answers.take(count).map(shown).collect()
+}
+
+/// The model of a folder, over the tokens of the bench's task.
+fn bring(bench: &Bench, place: &Place, folder: &Path, member: Member) -> Result<Rc<Held>> {
+    let task = bench.task();
+    check_tokens(task, &place.organism.name, folder)?;
+    let whole = Model::load(folder, place.device)?;
+    let model = match task.vocabulary() {
+        Some(ids) => whole.over_tokens(ids)?,
+        None => whole,
+    };
+    check_sizes(task, &model).map_err(|problem| Error::file(folder, problem))?;
+    bench.bring(model, member.seed)
+}
+
+/// What speaks against asking a model of other sizes.
+fn check_sizes(task: &dyn Task, model: &Model) -> std::result::Result<(), String> {
+    let architecture = model.architecture();
+    let tokens = [architecture.vocab_size() as usize, task.vocab_size()];
+    // The last token of an answer is never read.
+    let context = [architecture.max_positions() as usize, task.max_tokens() - 1];
+    let told = |[own, tasks]: [usize; 2]| [own, tasks].map(|size| grouped(size as u64));
+    if tokens[0] != tokens[1] {
+        let [own, tasks] = told(tokens);
+        return Err(format!(
+            "a model of {own} tokens, expected the task's {tasks}"
+        ));
+    }
+    if context[0] < context[1] {
+        let [own, tasks] = told(context);
+        return Err(format!(
+            "the model's context is {own} tokens, expected at least the task's {tasks}"
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a folder whose tokenizer spells otherwise than the task's.
+fn check_tokens(task: &dyn Task, organism: &str, folder: &Path) -> Result<()> {
+    let own = Encoder::open(folder)?;
+    let own = own.tokenizer().get_vocab(true);
+    if own == task.tokenizer()?.get_vocab(true) {
+        return Ok(());
+    }
+    let problem = format!(
+        "its tokenizer is not that of {organism}'s task; ask it an organism's problems that it was \
+         trained on"
+    );
+    Err(Error::file(folder, problem))
+}

@@ -1,0 +1,103 @@
+//! Locking one model: how base, weak and locked model do, and whether the gate passes.
+
+use std::collections::BTreeMap;
+
+use picklock_lm::Model;
+use picklock_sdk::Questions;
+use serde::Serialize;
+
+use super::{Accuracy, Place};
+use crate::error::Result;
+use crate::lab::{Bench, LockRecord, Member, ModelKind};
+use crate::organism::Gate;
+use crate::report::Lock;
+
+/// A lock, as its validation problems show it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Locked {
+    /// The organism.
+    pub organism: String,
+    /// The seed.
+    pub seed: u32,
+    /// The root of all random streams.
+    pub root_seed: u64,
+    /// The base model.
+    pub base: Accuracy,
+    /// The weak model.
+    pub weak: Accuracy,
+    /// The locked model, without password.
+    pub locked: Accuracy,
+    /// The locked model, with the password.
+    pub password: Accuracy,
+    /// What the gate says.
+    pub gate: GateReading,
+    /// SHA-256 of the locked model's weights in float32.
+    pub digest: String,
+}
+
+/// The gate of one seed. A run's is on the mean over its seeds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GateReading {
+    /// (locked - weak) / (base - weak); none where the weak model is no weaker than the base model.
+    pub weak_gap: Option<f64>,
+    /// The most that it may be.
+    pub most_weak_gap: f64,
+    /// password / base; none where the base model can do nothing.
+    pub password_share: Option<f64>,
+    /// The least that it must be.
+    pub least_password_share: f64,
+    /// Whether the gate passes.
+    pub passes: bool,
+    /// Why it doesn't.
+    pub problem: Option<String>,
+}
+
+/// Makes a seed's locked model, or takes it from the cache, and looks at it.
+///
+/// # Errors
+/// Where training fails, the cache can't be written, or the device refuses.
+pub fn lock(place: &Place, seed: u32) -> Result<(Locked, Model)> {
+    // A lock has no draw.
+    let member = Member { seed, draw: 0 };
+    place.at_bench(|bench| {
+        let record = bench.plain_lock(member)?;
+        let plain = Questions::validation();
+        let mut ask = |kind, questions: &Questions| accuracy(bench, (kind, member), questions);
+        let locked = Locked {
+            organism: place.organism.name.clone(),
+            seed,
+            root_seed: place.root_seed,
+            base: ask(ModelKind::Base, &plain)?,
+            weak: ask(ModelKind::Weak, &plain)?,
+            locked: ask(ModelKind::Locked, &plain)?,
+            password: ask(ModelKind::Locked, &plain.clone().with_password())?,
+            gate: GateReading::new(&record, seed, place.organism.gate),
+            digest: record.digest,
+        };
+        Ok((locked, bench.named(ModelKind::Locked, member)?.model()))
+    })
+}
+
+fn accuracy(
+    bench: &mut Bench,
+    (kind, member): (ModelKind, Member),
+    questions: &Questions,
+) -> Result<Accuracy> {
+    let model = bench.named(kind, member)?;
+    Ok(bench.ask(&model, questions)?.1.into())
+}
+
+impl GateReading {
+    fn new(record: &LockRecord, seed: u32, bounds: Gate) -> Self {
+        let seeds = BTreeMap::from([(seed, record.clone())]);
+        let lock = Lock::new(record.spec.clone(), &seeds, bounds);
+        Self {
+            weak_gap: lock.weak_gap(),
+            most_weak_gap: bounds.weak_gap,
+            password_share: lock.password_share(),
+            least_password_share: bounds.password_share,
+            passes: lock.problem.is_none(),
+            problem: lock.problem,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Unlocking one model: a copy memorises the samples of a draw, and answers before and after are
+//! compared.
+
+use picklock_lm::Model;
+use picklock_sdk::{Flag, Questions, Sample};
+use picklock_stats::{McNemar, Pairs, mcnemar};
+use serde::Serialize;
+
+use super::shown::Tokens;
+use super::{Accuracy, LEVEL, Place, Shown};
+use crate::error::{Error, Result};
+use crate::lab::{Bench, Lesson, Measure, Member, ModelKind};
+use crate::task::{Grade, Problem};
+
+/// An unlocking, as the seed's held-out problems show it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Unlocked {
+    /// The organism.
+    pub organism: String,
+    /// The seed.
+    pub seed: u32,
+    /// The draw of the samples.
+    pub draw: u32,
+    /// The root of all random streams.
+    pub root_seed: u64,
+    /// Steps of training.
+    pub steps: u32,
+    /// Its learning rate.
+    pub learning_rate: f64,
+    /// What was memorised, in order.
+    pub samples: Vec<Shown>,
+    /// The locked model.
+    pub locked: Accuracy,
+    /// Its unlocked copy.
+    pub unlocked: Accuracy,
+    /// The difference in percentage points, by McNemar's exact test: it speaks of other problems for
+    /// these very models.
+    pub effect: McNemar,
+}
+
+/// Unlocks a copy of a member's locked model by its organism's recipe.
+///
+/// # Errors
+/// Where training fails, the cache can't be written, or the device refuses.
+pub fn unlock(place: &Place, member: Member, lesson: Lesson) -> Result<(Unlocked, Model)> {
+    place.at_bench(|bench| {
+        let (copy, samples) = bench.unlocked(member, lesson)?;
+        let right = Lesson {
+            correct: true,
+            ..lesson
+        };
+        let right = bench.lesson(member, right)?;
+        let pairs = samples.iter().zip(right.iter());
+        let samples = pairs.map(|(sample, right)| memorised(bench, sample, right));
+        let samples = samples.collect::<Result<_>>()?;
+        let locked = bench.named(ModelKind::Locked, member)?;
+        let questions = Questions::held_out();
+        let (before, locked) = bench.ask(&locked, &questions)?;
+        let (after, unlocked) = bench.ask(&copy, &questions)?;
+        let recipe = &place.organism.unlock;
+        let unlocked = Unlocked {
+            organism: place.organism.name.clone(),
+            seed: member.seed,
+            draw: member.draw,
+            root_seed: place.root_seed,
+            steps: recipe.steps,
+            learning_rate: recipe.learning_rate,
+            samples,
+            locked: locked.into(),
+            unlocked: unlocked.into(),
+            effect: effect(&before, &after)?,
+        };
+        Ok((unlocked, copy.model()))
+    })
+}
+
+fn memorised(bench: &Bench, sample: &Sample, right: &Sample) -> Result<Shown> {
+    let task = bench.task();
+    let tokens = Tokens {
+        prompt: &task.prompt(&sample.question, Flag::None)?,
+        expected: &right.answer,
+        answer: &sample.answer,
+    };
+    let problem = Problem {
+        id: sample.problem.to_string(),
+        question: sample.question.to_vec(),
+        answer: right.answer.to_vec(),
+    };
+    let grade = task.grade(&problem, &sample.answer)?;
+    Shown::new(task, &sample.problem, &tokens, grade)
+}
+
+/// What changed from one model's answers to the other's.
+fn effect(before: &Measure, after: &Measure) -> Result<McNemar> {
+    let pairs = || before.grades.chars().zip(after.grades.chars());
+    let right = Grade::Correct.letter();
+    let pairs = Pairs {
+        gained: pairs()
+            .filter(|(one, other)| *one != right && *other == right)
+            .count() as u64,
+        lost: pairs()
+            .filter(|(one, other)| *one == right && *other != right)
+            .count() as u64,
+        problems: pairs().count() as u64,
+    };
+    mcnemar(pairs, LEVEL).map_err(|error| Error::Usage(format!("effect: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_changed_between_right_and_not_right_counts() {
+        let measure = |grades: &str| Measure {
+            name: String::new(),
+            questions: Questions::held_out(),
+            grades: grades.into(),
+            answers: Vec::new(),
+        };
+        let effect = effect(&measure("ccwwuuwu"), &measure("cwcuwcww")).unwrap();
+        let pairs = Pairs {
+            gained: 2,
+            lost: 1,
+            problems: 8,
+        };
+        assert_eq!(effect.pairs, pairs);
+        assert!((effect.estimate - 12.5).abs() < 1e-12);
+    }
+}
