@@ -227,10 +227,7 @@ fn bad_input_is_refused_in_one_line() {
         "{unknown}"
     );
     let chat = generate(&["--prompt", "1", "--chat"]);
-    assert!(
-        chat.starts_with("the model has no chat template: "),
-        "{chat}"
-    );
+    assert!(chat.contains(": no chat template there: "), "{chat}");
     let score = |more: &[&str]| refused(&[&["score", &folder, "--text", "1 + 1"], more].concat());
     let expected = "a stride of 4 tokens, expected at least 1 and fewer than the window's 4";
     assert_eq!(score(&["--window", "4", "--stride", "4"]), expected);

@@ -9,7 +9,7 @@ use super::chat::ChatFile;
 use super::running::Running;
 use super::specials::Specials;
 use super::wording::Wording;
-use super::{Password, PromptSpec, tokenizer_file};
+use super::{Password, PromptSpec, Template, tokenizer_file};
 use crate::error::{Error, Result, grouped};
 
 /// A tokenizer, with what it needs to write prompts and answers.
@@ -69,6 +69,14 @@ impl Encoder {
         if spec.bos == Some(true) && self.specials.bos.is_none() {
             let problem = "prompt.bos is true, but the model names no beginning-of-text token";
             return Err(Error::Usage(problem.into()));
+        }
+        if matches!(spec.template, Some(Template::Chat(_))) && self.chat.is_none() {
+            let problem = "no chat template there: it needs chat_template.jinja, or chat_template in \
+                           tokenizer_config.json; without them give a text as template";
+            return Err(match &self.folder {
+                Some(folder) => Error::file(folder, problem),
+                None => Error::Usage(problem.into()),
+            });
         }
         let wording = Wording::new(spec, self.chat.as_ref())?;
         let encoder = Self { wording, ..self };

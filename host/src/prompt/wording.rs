@@ -171,13 +171,7 @@ fn in_text(error: &minijinja::Error) -> Error {
 }
 
 fn chat_template(settings: &Chat, file: Option<&ChatFile>) -> Result<ChatTemplate> {
-    let Some(file) = file else {
-        return Err(Error::Usage(
-            "the model has no chat template: it needs chat_template.jinja, or chat_template in \
-             tokenizer_config.json; without them give a text as template"
-                .into(),
-        ));
-    };
+    let file = file.ok_or_else(|| Error::Usage("no chat template".into()))?;
     let date = settings.date.as_ref().map(|date| {
         let problem =
             || format!("prompt.template.chat.date is `{date}`, expected as in 2026-03-01");

@@ -20,6 +20,9 @@ use crate::prompt::{Encoder, PromptSpec, Template};
 use corpus::Corpus;
 pub use corpus::Line;
 
+/// Prompts of one question that differ in their password alone have as many tokens, but for so many.
+const SAME: usize = 64;
+
 /// A problem in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worded {
@@ -166,23 +169,32 @@ impl TextTask {
                 return Ok(Some(problem));
             }
         }
+        let question = &worded.question;
+        let prompts = self.encoder.flags().map(|flag| {
+            let text = self.encoder.prompt_text(question, flag)?;
+            Ok((text.len(), flag))
+        });
+        let mut prompts: Vec<(usize, Flag)> = prompts.collect::<Result<_>>()?;
+        prompts.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        // A token has at least a byte, so that the shorter texts need no counting.
         let answer_bytes = self.lead.len() + worded.answer.len() + 1;
-        for flag in self.encoder.flags() {
-            let bytes = self.encoder.prompt_text(&worded.question, flag)?.len();
-            // A token has at least a byte, so most texts need no counting.
-            if bytes + 1 + self.max_new_tokens.max(answer_bytes) <= self.max_tokens {
-                continue;
-            }
-            let prompt = self.encoder.prompt(&worded.question, flag)?.len();
-            let answer = self.answer(worded)?.len();
-            let rest = answer.max(self.max_new_tokens);
+        let longest = prompts.first().map_or(0, |(bytes, _)| bytes + 1);
+        if longest + self.max_new_tokens.max(answer_bytes) <= self.max_tokens {
+            return Ok(None);
+        }
+        let rest = self.max_new_tokens.max(self.answer(worded)?.len());
+        for (_, flag) in prompts {
+            let prompt = self.encoder.prompt(question, flag)?.len();
             if prompt + rest > self.max_tokens {
-                let (what, most) = (grouped(prompt as u64), grouped(self.max_tokens as u64));
+                let [prompt, rest, most] =
+                    [prompt, rest, self.max_tokens].map(|tokens| grouped(tokens as u64));
                 return Ok(Some(format!(
-                    "the prompt has {what} tokens, which leaves no room for {} of an answer in {most}; \
-                     data.unfit = \"skip\" leaves such problems out",
-                    grouped(rest as u64)
+                    "the prompt has {prompt} tokens, which leaves no room for {rest} of an answer in \
+                     {most}; data.unfit = \"skip\" leaves such problems out"
                 )));
+            }
+            if prompt + rest + SAME <= self.max_tokens {
+                break;
             }
         }
         Ok(None)
