@@ -121,6 +121,13 @@ fn a_run_on_a_data_set_asks_all_seeds_the_same_problems() {
     };
     assert_eq!(asked("0").len(), 16);
     assert_eq!(asked("0"), asked("1"));
+    let kept = place.picklock(&["cache", "list"]).ok();
+    assert_eq!(
+        kept.stdout.matches("\nanswers ").count(),
+        2,
+        "{}",
+        kept.stdout
+    );
     let shown = place
         .picklock(&["show", "o", "--arm", "core/password"])
         .ok();

@@ -5,8 +5,10 @@ use picklock_sdk::{Answers, Flag, LockSpec, Recipe, Stream};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use super::cache::Origin;
 use super::interlude::Interrupted;
 use super::maker::{Maker, with_replacement};
+use super::names::Kind;
 use super::prompts::Sampling;
 use super::spec::{Decoys, Labels, check_recipe};
 use super::training_set::{Row, Spread, TrainingSet};
@@ -157,7 +159,6 @@ impl Maker<'_> {
         source: Source,
         weak: &Imitated,
     ) -> Result<Vec<WeakAnswers>> {
-        let _ = (self.notify)("sampling the weak model", 0, 1);
         let count = self.organism.lock.samples as usize;
         let questions = |seed: &u32| -> Result<Vec<Vec<u32>>> {
             let mut rng = self.streams.rng(&[&"lock pool", seed]);
@@ -165,16 +166,28 @@ impl Maker<'_> {
             Ok(problems.map(|problem| problem.question).collect())
         };
         let questions: Vec<_> = seeds.iter().map(questions).collect::<Result<_>>()?;
+        let kind = Kind::Answers(source);
+        let key = |seed: &u32| self.names().of(&kind, *seed);
+        // Those of small models and programs are had faster than read, and soft labels lie beside them.
+        let kept = matches!(weak, Imitated::Model(_)) && !self.task.stop().is_empty();
+        let known = seeds.iter().zip(&questions).map(|(seed, questions)| {
+            let answers = self.cache.answers(&key(seed)).filter(|_| kept)?;
+            (answers.len() == count).then(|| WeakAnswers::known(questions, answers))
+        });
+        if let Some(known) = known.collect() {
+            return Ok(known);
+        }
+        let _ = (self.notify)("sampling the weak model", 0, 1);
         let numbers = |seed: &u32| self.streams.rng(&[&"lock pool numbers", seed]);
         let mut numbers: Vec<ChaCha8Rng> = seeds.iter().map(numbers).collect();
-        WeakAnswers::sample(
-            self.task,
-            weak,
-            &questions,
-            source,
-            &mut numbers,
-            &self.room,
-        )
+        let (task, room) = (self.task, &self.room);
+        let sampled = WeakAnswers::sample(task, weak, &questions, source, &mut numbers, room)?;
+        for (seed, sampled) in seeds.iter().zip(&sampled).filter(|_| kept) {
+            let origin = Origin::new(&self.organism.name, *seed, &kind);
+            self.cache
+                .store_answers(&key(seed), &sampled.answers, &origin)?;
+        }
+        Ok(sampled)
     }
 
     fn correct_rows(&self, seed: u32, stream: &Stream, count: usize) -> Result<Vec<Row>> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::key::Key;
 use super::spec::Organism;
 use super::streams::Streams;
+use super::weak_answers::Source;
 
 /// The keys of an organism's models.
 #[derive(Clone, Copy)]
@@ -28,6 +29,8 @@ pub enum Kind {
     Weak,
     /// The base model with this lock.
     Locked(LockSpec),
+    /// What the weak model answers, read in this way: no model, but kept like one.
+    Answers(Source),
 }
 
 impl Kind {
@@ -37,6 +40,7 @@ impl Kind {
             Self::Base => "base",
             Self::Weak => "weak",
             Self::Locked(_) => "locked",
+            Self::Answers(_) => "answers",
         }
     }
 
@@ -57,6 +61,10 @@ impl ModelNames<'_> {
             Kind::Base => self.base(seed),
             Kind::Weak => self.weak(seed),
             Kind::Locked(spec) => self.locked(seed, spec),
+            Kind::Answers(source) => {
+                let samples = self.organism.lock.samples;
+                Key::of(&("answers", self.weak(seed), source, samples))
+            }
         }
     }
 

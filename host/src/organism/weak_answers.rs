@@ -3,6 +3,7 @@
 use picklock_lm::{Device, Model, Rows, Side, Tensor};
 use picklock_sdk::Flag;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use super::decoding_room::DecodingRoom;
 use super::prompts::{Prompts, Sampling, decode_prompts, parts};
@@ -19,7 +20,8 @@ pub enum Imitated<'a> {
 }
 
 /// How the weak model is read.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// Sampled tokens.
     Sampled(Sampling),
@@ -50,6 +52,15 @@ impl Source {
 }
 
 impl WeakAnswers {
+    /// Answers that are known already, without soft labels.
+    pub fn known(questions: &[Vec<u32>], answers: Vec<Vec<u32>>) -> Self {
+        Self {
+            questions: questions.to_vec(),
+            answers,
+            spread: None,
+        }
+    }
+
     /// Asks what is imitated the `questions` `[replica][question]`; `numbers` gives each replica's
     /// random numbers, question by question and token by token.
     ///

@@ -4,6 +4,7 @@
 //! A model is written aside and renamed, so it is there whole or not at all. Who uses one holds a
 //! shared `flock` on its weights, and who removes one an exclusive one: a model in use stays.
 
+mod answers;
 mod making;
 mod room;
 
