@@ -9,7 +9,7 @@ use super::number::whole;
 use crate::batch::environment;
 use crate::error::{Error, Result};
 use crate::lab::{Bench, Member, ModelKind, Named};
-use crate::organism::{self, Cache, DecodingRoom, Maker, Organism, Streams};
+use crate::organism::{self, Cache, DecodingRoom, LockCopies, Maker, Organism, Streams};
 use crate::plugins::Roots;
 
 /// Names a model.
@@ -105,6 +105,7 @@ pub fn make(named: &Named, device: Device) -> Result<Model> {
         environment: &environment.numeric(),
         cache: &cache,
         width: 1,
+        copies: &LockCopies::default(),
         notify: &notify,
         warn: &|text| tell!("{text}"),
     };

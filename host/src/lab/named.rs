@@ -85,6 +85,7 @@ impl Bench<'_> {
             ModelKind::Locked => Operation::Locked {
                 seed,
                 spec: LockSpec::plain(),
+                after: None,
             },
             ModelKind::Unlocked => self.unlocking(member)?,
         };

@@ -124,6 +124,15 @@ pub struct Lock {
     pub train: Recipe,
 }
 
+impl Lock {
+    /// How often each weak answer is shown in the whole lock, on average: they are half of every
+    /// batch.
+    pub fn epochs(&self) -> f64 {
+        let shown = f64::from(self.train.steps) * f64::from((self.train.batch / 2).max(1));
+        shown / f64::from(self.samples)
+    }
+}
+
 /// Problems per seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

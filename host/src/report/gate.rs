@@ -14,6 +14,8 @@ use crate::organism::{self, Key};
 pub struct Lock {
     /// The lock specification.
     pub spec: Key,
+    /// Of a copy on the way of a lock, the steps done; it isn't judged, its whole lock is.
+    pub after: Option<u32>,
     /// Seeds.
     pub seeds: usize,
     /// Of the base model.
@@ -39,7 +41,8 @@ pub fn locks(evidence: &Evidence, arms: &[ArmRef]) -> Vec<Lock> {
 
 /// The gate of all locks that a claim rests on.
 pub fn gate(evidence: &Evidence, arms: &[ArmRef]) -> Gate {
-    let locks = locks(evidence, arms);
+    let mut locks = locks(evidence, arms);
+    locks.retain(|lock| lock.after.is_none());
     if locks.is_empty() {
         return Gate::NotApplicable("no lock was trained".into());
     }
@@ -59,6 +62,7 @@ impl Lock {
         let password: Option<Vec<f64>> = seeds.values().map(|lock| lock.gate.password).collect();
         let mut lock = Self {
             spec,
+            after: seeds.values().find_map(|lock| lock.after),
             seeds: seeds.len(),
             base: of(|gate| gate.base),
             weak: of(|gate| gate.weak),
@@ -66,7 +70,9 @@ impl Lock {
             password: password.map(|values| mean(&values)),
             problem: None,
         };
-        lock.problem = lock.failing(bounds);
+        if lock.after.is_none() {
+            lock.problem = lock.failing(bounds);
+        }
         lock
     }
 
@@ -105,12 +111,17 @@ mod tests {
     use super::*;
 
     fn problem(locked: f64, password: Option<f64>) -> Option<String> {
+        problem_after(None, locked, password)
+    }
+
+    fn problem_after(after: Option<u32>, locked: f64, password: Option<f64>) -> Option<String> {
         let bounds = organism::Gate {
             weak_gap: 0.25,
             password_share: 0.9,
         };
         let lock = LockRecord {
             spec: Key::of(&"plain"),
+            after,
             digest: "digest".into(),
             gate: GateRecord {
                 base: 1.0,
@@ -126,6 +137,11 @@ mod tests {
     fn a_tight_lock_passes() {
         assert_eq!(problem(0.25, Some(0.98)), None);
         assert_eq!(problem(0.25, None), None);
+    }
+
+    #[test]
+    fn a_copy_on_the_way_need_not_pass() {
+        assert_eq!(problem_after(Some(10), 0.45, Some(0.5)), None);
     }
 
     #[test]
