@@ -11,7 +11,7 @@ use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RResult, RVec};
 use criterion::{Criterion, criterion_group, criterion_main};
 use picklock::lab::{Bench, Cohort, Member, Outcome};
-use picklock::organism::{Cache, DecodingRoom, Maker, Organism, Streams};
+use picklock::organism::{Cache, DecodingRoom, LockCopies, Maker, Organism, Streams};
 use picklock_lm::{Device, runtime};
 use picklock_sdk::abi::{HypothesisApi, HypothesisApi_TO, HypothesisBox, LabBox, guarded};
 use picklock_sdk::{Arm, LabError, Reply, Request};
@@ -71,6 +71,7 @@ fn lab_calls(criterion: &mut Criterion) {
         environment: "benchmark",
         cache: &Cache::at(folder.path()),
         width: 8,
+        copies: &LockCopies::default(),
         notify: &|_, _, _| std::ops::ControlFlow::Continue(()),
         warn: &|_| {},
     };

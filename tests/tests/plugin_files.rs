@@ -76,7 +76,7 @@ fn a_plugin_of_another_abi_is_refused_with_both_numbers() {
     let place = Place::new();
     for (bytes, number) in [(b"PICKLOCK\x01\0\0\0", 1), (b"PICKLOCK\0\0\x01\0", 65536)] {
         let expected = format!(
-            "plugin core: ABI {number}, this picklock speaks 2; rebuild it with cargo build -p picklock-core"
+            "plugin core: ABI {number}, this picklock speaks 3; rebuild it with cargo build -p picklock-core"
         );
         let other = patched(&built_plugin("core"), &start(), bytes);
         assert_eq!(refusals(&place, &other), [expected.clone(), expected]);

@@ -1,6 +1,7 @@
 //! An in-process lab with a scripted model, to test a plugin's logic in milliseconds.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::rc::Rc;
 
 use abi_stable::std_types::RResult;
@@ -16,7 +17,8 @@ type Accuracy = Box<dyn Fn(&str, &Questions) -> f64>;
 type LogProb = Box<dyn Fn(usize, usize, Flag) -> f64>;
 
 /// A lab without a host. Each model is the text of how it was made (`locked`, `locked+train`,
-/// `locked+noise`), and its accuracy is what the script says of that text.
+/// `locked+noise`; `locked@250` after 250 steps of its lock), and its accuracy is what the script says
+/// of that text.
 #[derive(Clone, Default)]
 pub struct FakeLab {
     state: Rc<RefCell<State>>,
@@ -118,6 +120,16 @@ impl State {
             Request::Base => models(vec![self.add("base".into())]),
             Request::Weak => models(vec![self.add("weak".into())]),
             Request::Locked(_) => models(vec![self.add("locked".into())]),
+            Request::LockedAfter { lock, step } => {
+                let steps = lock.steps.into_option().unwrap_or(lock_recipe().steps);
+                models(vec![self.add(match step.cmp(&steps) {
+                    Ordering::Less => format!("locked@{step}"),
+                    Ordering::Equal => "locked".into(),
+                    Ordering::Greater => {
+                        return Err(LabError::invalid(format!("step {step} of {steps}")));
+                    }
+                })])
+            }
             Request::Train {
                 model,
                 samples,
@@ -159,11 +171,7 @@ impl State {
             Request::WeakSamples { count } => Ok(Reply::Samples(samples(*count, 3))),
             Request::CorrectSamples { count } => Ok(Reply::Samples(samples(*count, 4))),
             Request::UnlockRecipe => Ok(Reply::Recipe(recipe())),
-            Request::LockRecipe => Ok(Reply::Recipe(Recipe {
-                steps: 1000,
-                batch: 32,
-                ..recipe()
-            })),
+            Request::LockRecipe => Ok(Reply::Recipe(lock_recipe())),
             Request::TokenLogProbs { samples, flag, .. } => {
                 let rows = samples.iter().enumerate().map(|(index, sample)| {
                     let token = |place| {
@@ -208,6 +216,14 @@ fn recipe() -> Recipe {
         precision: crate::Precision::default(),
         memory: crate::Memory::default(),
         snapshots: abi_stable::std_types::RVec::new(),
+    }
+}
+
+fn lock_recipe() -> Recipe {
+    Recipe {
+        steps: 1000,
+        batch: 32,
+        ..recipe()
     }
 }
 

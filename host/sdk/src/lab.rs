@@ -43,6 +43,18 @@ impl Lab {
         self.model(Request::Locked(lock.clone()))
     }
 
+    /// The model that [`Lab::locked`] gives as it was after `step` steps of its lock, at the rates of
+    /// the whole lock's schedule, and before the interlude that may follow: 0 is the base model, and
+    /// the last step the locked model itself. A lock is trained once for all the steps that a run's
+    /// arms ask for.
+    ///
+    /// # Errors
+    /// As [`Lab::locked`]; also where the lock has fewer steps.
+    pub fn locked_after(&self, lock: &LockSpec, step: u32) -> Result<Model, LabError> {
+        let lock = lock.clone();
+        self.model(Request::LockedAfter { lock, step })
+    }
+
     /// A copy of `model`, fine-tuned on `samples` without password.
     ///
     /// # Errors

@@ -19,6 +19,13 @@ pub enum Request {
     Weak,
     /// The seed's locked model. Answered with [`Reply::Models`] of one.
     Locked(LockSpec),
+    /// The seed's locked model as it was on the way there. Answered with [`Reply::Models`] of one.
+    LockedAfter {
+        /// The whole lock.
+        lock: LockSpec,
+        /// Steps of it that were done.
+        step: u32,
+    },
     /// Fine-tune. Answered with [`Reply::Models`]: the snapshots, then the end.
     Train {
         /// Where to start; it stays as it is.

@@ -9,7 +9,7 @@ use super::plan::{Block, CohortPlan, Plan};
 use crate::error::Result;
 use crate::journal::Manifest;
 use crate::lab::{Scope, What, Work};
-use crate::organism::{Cache, Key, ModelNames, Organism, Streams};
+use crate::organism::{Cache, Key, LockCopies, ModelNames, Organism, Streams};
 
 /// A device's rough speed.
 struct Speed {
@@ -38,6 +38,15 @@ const TRAINED: f64 = 16.0;
 /// What every arm asks of the lab, by hypothesis and arm.
 pub type Rehearsed = HashMap<(String, String), Vec<Work>>;
 
+/// The copies that arms ask for on the way of their locks.
+pub fn lock_copies(rehearsed: &Rehearsed) -> LockCopies {
+    let copy = |work: &Work| match &work.what {
+        What::LockCopy(lock, step) => Some((lock.clone(), *step)),
+        _ => None,
+    };
+    rehearsed.values().flatten().filter_map(copy).collect()
+}
+
 /// What a plan is costed by.
 pub struct Basis<'a> {
     /// What is run.
@@ -46,6 +55,8 @@ pub struct Basis<'a> {
     pub size: Size,
     /// What its arms ask for; an arm that isn't there is taken for one unlocking and its evaluation.
     pub rehearsed: &'a Rehearsed,
+    /// The copies that they ask for on the way of their locks.
+    pub copies: &'a LockCopies,
     /// Where models are that have been made before.
     pub cache: &'a Cache,
     /// Whether it runs on a GPU.
@@ -177,9 +188,9 @@ impl Basis<'_> {
         let (organism, size) = (&self.manifest.organism, self.size);
         let speed = if self.cuda { GPU } else { CPU };
         let seeds = seeds(block);
-        let missing = |name: &dyn Fn(u32) -> Key| {
-            let missing = seeds.iter().filter(|seed| !self.cache.holds(&name(**seed)));
-            missing.count() as f64
+        let missing = |names: &dyn Fn(u32) -> Vec<Key>| {
+            let is_there = |seed: u32| names(seed).iter().all(|key| self.cache.holds(key));
+            seeds.iter().filter(|seed| !is_there(**seed)).count() as f64
         };
         let replicas = match work.scope {
             Scope::Seed => seeds.len() as f64,
@@ -187,15 +198,15 @@ impl Basis<'_> {
         };
         match &work.what {
             What::Base => {
-                let missing = missing(&|seed| names.base(seed));
+                let missing = missing(&|seed| vec![names.base(seed)]);
                 speed.recipe(size, organism.base.train.as_ref(), missing)
             }
             What::Weak => {
-                let missing = missing(&|seed| names.weak(seed));
+                let missing = missing(&|seed| vec![names.weak(seed)]);
                 speed.recipe(size, organism.weak.train.as_ref(), missing) / 2.0
             }
             What::Locked(spec) => {
-                let missing = missing(&|seed| names.locked(seed, spec));
+                let missing = missing(&|seed| names.lock_and_copies(seed, spec, self.copies));
                 let interludes = spec.interlude.as_ref().map_or(0.0, |interlude| {
                     let times = organism.lock.train.steps / interlude.every.max(1);
                     let one = speed.recipe(size, Some(&interlude.recipe), missing);
@@ -206,6 +217,8 @@ impl Basis<'_> {
                     // What the gate looks at: four models' answers.
                     + 4.0 * speed.answers(size, organism.problems.validation, replicas)
             }
+            // What its record says: the answers without and with password.
+            What::LockCopy(..) => 2.0 * speed.answers(size, organism.problems.validation, replicas),
             What::Train { steps, batch, .. } => speed.training(size, *steps, *batch, replicas),
             What::Evaluate(Split::HeldOut) => {
                 speed.answers(size, organism.problems.held_out, replicas)
@@ -232,7 +245,7 @@ impl Basis<'_> {
 fn models(work: &Work, block: &Block) -> f64 {
     let members = block.members.len() as f64;
     match &work.what {
-        What::Base | What::Weak | What::Locked(_) => seeds(block).len() as f64,
+        What::Base | What::Weak | What::Locked(_) | What::LockCopy(..) => seeds(block).len() as f64,
         What::Train { copies, .. } => f64::from(*copies) * members,
         What::Perturb => members,
         What::Evaluate(_) | What::Samples(_) | What::TokenLogProbs(_) => 0.0,

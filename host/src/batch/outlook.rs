@@ -84,6 +84,7 @@ impl<'a> Outlook<'a> {
             plan,
             costs,
             guessed,
+            ..
         } = planned;
         let ours = |seed: &u32| shard.is_none_or(|shard| shard.takes(*seed, manifest));
         let members = (0..manifest.seeds).filter(ours).count() * manifest.draws as usize;

@@ -10,7 +10,7 @@ use picklock_lm::{Device, runtime};
 use super::adopt::adopt;
 use super::describe::rehearse;
 use super::enlist::{Call, Enlisted};
-use super::estimate::{Basis, Costs, Rehearsed, Size};
+use super::estimate::{Basis, Costs, Rehearsed, Size, lock_copies};
 use super::folder::obstacle;
 use super::plan::{Plan, needed_arms};
 use super::shard::Shard;
@@ -20,9 +20,8 @@ use crate::error::{Error, Result};
 use crate::hypothesis::{self, Registration};
 use crate::journal::{self, Brief, Manifest, Trial};
 use crate::lab::Outcome;
-use crate::organism::{self, Cache, Key, Rule};
+use crate::organism::{self, Cache, Key, LockCopies, Rule};
 use crate::plugins::Roots;
-use crate::slurm;
 
 /// What is asked for.
 #[expect(
@@ -106,6 +105,8 @@ pub struct Planned {
     pub plan: Plan,
     /// What it costs.
     pub costs: Costs,
+    /// The copies that its arms ask for on the way of their locks.
+    pub copies: LockCopies,
     /// Hypotheses whose cost is a guess, and why.
     pub guessed: Vec<String>,
 }
@@ -248,19 +249,18 @@ impl Prepared {
         let mut planned = Planned {
             plan,
             costs: Costs::default(),
+            copies: LockCopies::default(),
             guessed: Vec::new(),
         };
         if planned.plan.cohorts() == 0 {
             return Ok(planned);
         }
-        let rehearsed = match slurm::is_task() {
-            // Nobody waits for what a task's log says of its time, and its start should cost little.
-            true => Rehearsed::new(),
-            false => self.rehearse(&mut planned.guessed)?,
-        };
+        let rehearsed = self.rehearse(&mut planned.guessed)?;
+        planned.copies = lock_copies(&rehearsed);
         let basis = Basis {
             manifest: &self.manifest,
             rehearsed: &rehearsed,
+            copies: &planned.copies,
             size: self.size,
             cache: &Cache::of_user()?,
             cuda: self.cuda,

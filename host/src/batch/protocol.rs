@@ -6,10 +6,10 @@ use picklock_sdk::Arm;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::{Member, Work};
-use crate::organism::{Key, Organism};
+use crate::organism::{Key, LockCopies, Organism};
 
 /// The protocol's version.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// From the supervisor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,16 +34,7 @@ pub enum ToWorker {
         plugins: Vec<(PathBuf, Key, Vec<Arm>)>,
     },
     /// The first message of a run. Answered with [`FromWorker::Ready`].
-    Start {
-        /// The protocol's version.
-        version: u32,
-        /// The run's folder.
-        run: PathBuf,
-        /// `cpu` or `cuda:N`.
-        device: String,
-        /// Hypotheses of the manifest, and their plugin files.
-        plugins: Vec<(String, PathBuf)>,
-    },
+    Start(Start),
     /// Run these trials of one arm and write their segment. Answered with
     /// [`FromWorker::Finished`].
     Cohort {
@@ -56,6 +47,21 @@ pub enum ToWorker {
     },
     /// The block has ended: its models may go. Not answered.
     EndBlock,
+}
+
+/// What a worker is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Start {
+    /// The protocol's version.
+    pub version: u32,
+    /// The run's folder.
+    pub run: PathBuf,
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// Hypotheses of the manifest, and their plugin files.
+    pub plugins: Vec<(String, PathBuf)>,
+    /// The copies that the run's arms ask for on the way of their locks, so far as that is known.
+    pub copies: LockCopies,
 }
 
 /// From a worker.

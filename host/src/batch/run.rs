@@ -69,7 +69,12 @@ impl Batch<'_> {
         self.mend(&journal)?;
         let planned = self.prepared.plan(self.request)?;
         self.announce(&planned);
-        let Planned { plan, costs, .. } = planned;
+        let Planned {
+            plan,
+            costs,
+            copies,
+            ..
+        } = planned;
         if plan.done == plan.trials {
             return Ok(End::default());
         }
@@ -80,6 +85,7 @@ impl Batch<'_> {
             manifest,
             shard: self.request.shard,
             plugins: plugins.clone(),
+            copies,
             devices: devices.clone(),
         };
         let tallies = Tallies::new(&plan, costs, devices.len());
@@ -119,6 +125,7 @@ impl Batch<'_> {
             plan,
             costs,
             guessed,
+            ..
         } = planned;
         let shard = self.request.shard;
         if self.request.json {

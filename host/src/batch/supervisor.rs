@@ -14,12 +14,13 @@ use super::handle::{AtWorkOn, Handle};
 use super::plan::{Block, CohortPlan, Plan};
 use super::process::Heard;
 use super::progress::Progress;
-use super::protocol::{FromWorker, ToWorker, VERSION};
+use super::protocol::{FromWorker, Start, ToWorker, VERSION};
 use super::shard::Shard;
 use super::trials::{failed, write_records};
 use crate::error::{Error, Result};
 use crate::journal::{self, Manifest, RunHypothesis};
 use crate::lab::Member;
+use crate::organism::LockCopies;
 
 /// Set by Ctrl-C.
 pub static STOP: AtomicBool = AtomicBool::new(false);
@@ -41,6 +42,8 @@ pub struct Supervisor<'a> {
     pub shard: Option<Shard>,
     /// Hypotheses, and their plugin files.
     pub plugins: Vec<(String, PathBuf)>,
+    /// The copies that arms ask for on the way of their locks.
+    pub copies: LockCopies,
     /// A device for each worker, as in `cpu` or `cuda:1`.
     pub devices: Vec<String>,
 }
@@ -243,12 +246,13 @@ impl Supervisor<'_> {
         let log = folder.join(format!("worker-{index}{suffix}.log"));
         let device = self.devices[index % self.devices.len()].clone();
         let mut worker = Handle::start(index, &device, &log, sender)?;
-        worker.say(&ToWorker::Start {
+        worker.say(&ToWorker::Start(Start {
             version: VERSION,
             run: self.run.to_path_buf(),
             device,
             plugins: self.plugins.clone(),
-        });
+            copies: self.copies.clone(),
+        }));
         Ok(worker)
     }
 }

@@ -11,7 +11,7 @@ use picklock_lm::runtime;
 use picklock_sdk::Arm;
 use picklock_sdk::abi::HypothesisBox;
 
-use super::protocol::{FromWorker, ToWorker};
+use super::protocol::{FromWorker, Start, ToWorker};
 use super::worker::{Out, unchanged};
 use crate::error::{Error, Result};
 use crate::journal::{self, Manifest, Segment, Trial};
@@ -26,18 +26,19 @@ const PROGRESS: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// Where the run can't go on.
-pub fn work(
-    messages: &Receiver<Result<ToWorker>>,
-    out: &Out,
-    run: PathBuf,
-    device: &str,
-    plugins: &[(String, PathBuf)],
-) -> Result<()> {
+pub fn work(messages: &Receiver<Result<ToWorker>>, out: &Out, start: Start) -> Result<()> {
+    let Start {
+        run,
+        device,
+        plugins,
+        copies,
+        ..
+    } = start;
     let manifest = Manifest::read(&run)?;
     runtime::start(Some(manifest.environment.threads as usize));
     let host = super::claim::host();
     tracing::info!(host, device, run = %run.display(), pid = std::process::id(), "worker starts");
-    let device = runtime::parse_device(device)?;
+    let device = runtime::parse_device(&device)?;
     let cache = Cache::of_user()?;
     let plugins = plugins
         .iter()
@@ -73,6 +74,7 @@ pub fn work(
         environment: &environment,
         cache: &cache,
         width: manifest.geometry.seeds_per_block as usize,
+        copies: &copies,
         notify: &notify,
         warn: &warn,
     };

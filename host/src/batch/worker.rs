@@ -121,14 +121,9 @@ fn serve(messages: &Receiver<Result<ToWorker>>, out: &Out) -> Result<()> {
             check_version(version)?;
             rehearse(&organism, &plugins, out)
         }
-        ToWorker::Start {
-            version,
-            run,
-            device,
-            plugins,
-        } => {
-            check_version(version)?;
-            work(messages, out, run, &device, &plugins)
+        ToWorker::Start(start) => {
+            check_version(start.version)?;
+            work(messages, out, start)
         }
         _ => Err(Error::Worker("expected a start message".into())),
     }

@@ -401,9 +401,9 @@ impl<'a> Bench<'a> {
             Operation::Base { .. } => self.made(&stack, Maker::base)?,
             Operation::Weak { .. } if self.maker.program().is_some() => self.programs(&stack)?,
             Operation::Weak { .. } => self.made(&stack, Maker::weak)?,
-            Operation::Locked { spec, .. } => {
+            Operation::Locked { spec, after, .. } => {
                 check_lock(spec)?;
-                self.made(&stack, |maker, seeds| maker.locked(seeds, spec))?
+                self.made(&stack, |maker, seeds| maker.locked(seeds, spec, *after))?
             }
             Operation::Train { recipe, .. } => self.train(&stack, recipe)?,
             Operation::Perturb { .. } => perturb(&self.residence, &stack)?,

@@ -278,6 +278,12 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
             Request::Locked(spec) => Operation::Locked {
                 seed,
                 spec: spec.clone(),
+                after: None,
+            },
+            Request::LockedAfter { lock, step } => Operation::Locked {
+                seed,
+                spec: lock.clone(),
+                after: self.bench.maker.organism.step_on_the_way(lock, *step)?,
             },
             Request::Train {
                 model: id,
@@ -346,7 +352,7 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
         group: &[(usize, Request, Operation)],
         products: &mut [Result<Product, LabError>],
     ) {
-        let Some((_, Request::Locked(spec), _)) = group.first() else {
+        let Some((_, _, Operation::Locked { spec, after, .. })) = group.first() else {
             return;
         };
         let mut locks = Vec::new();
@@ -358,10 +364,11 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
             }
         }
         let (indices, locks): (Vec<usize>, Vec<_>) = locks.into_iter().unzip();
-        match self.bench.lock_records(&locks, spec) {
+        match self.bench.lock_records(&locks, spec, *after) {
             Ok(records) => {
-                for (index, record) in indices.into_iter().zip(records) {
-                    let known = &mut self.trials[index].record.locks;
+                // Of copies there are twice as many: theirs, then those of their whole locks.
+                for (index, record) in indices.iter().cycle().zip(records) {
+                    let known = &mut self.trials[*index].record.locks;
                     if !known.contains(&record) {
                         known.push(record);
                     }

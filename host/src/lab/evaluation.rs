@@ -175,11 +175,34 @@ impl Bench<'_> {
         Ok(seeds.iter().map(of).collect())
     }
 
-    /// What the gate looks at, for locks of one specification.
+    /// What the gate looks at, for locks of one specification, one record each; for copies on the way
+    /// then as many of the whole locks, which are judged in their place.
     pub(super) fn lock_records(
         &mut self,
         locks: &[(u32, Rc<Held>)],
         spec: &LockSpec,
+        after: Option<u32>,
+    ) -> Result<Vec<LockRecord>> {
+        let mut records = self.figures(locks, spec, after)?;
+        if after.is_some() {
+            let whole = |(seed, _): &(u32, Rc<Held>)| Operation::Locked {
+                seed: *seed,
+                spec: spec.clone(),
+                after: None,
+            };
+            let whole = self.perform_all(&locks.iter().map(whole).collect::<Vec<_>>())?;
+            let seeds = locks.iter().map(|(seed, _)| *seed);
+            let whole: Vec<_> = seeds.zip(whole).collect();
+            records.extend(self.figures(&whole, spec, None)?);
+        }
+        Ok(records)
+    }
+
+    fn figures(
+        &mut self,
+        locks: &[(u32, Rc<Held>)],
+        spec: &LockSpec,
+        after: Option<u32>,
     ) -> Result<Vec<LockRecord>> {
         let seeds = || locks.iter().map(|(seed, _)| *seed);
         let base = self.perform_all(
@@ -207,7 +230,11 @@ impl Bench<'_> {
         };
         let record = |(index, held): (usize, &Rc<Held>)| {
             Ok(LockRecord {
-                spec: Key::of(spec),
+                spec: match after {
+                    None => Key::of(spec),
+                    Some(step) => Key::of(&(spec, step)),
+                },
+                after,
                 digest: held.digest()?,
                 gate: GateRecord {
                     base: base[index],

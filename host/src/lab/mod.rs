@@ -4,6 +4,8 @@
 mod bench;
 mod cohort;
 mod evaluation;
+#[cfg(test)]
+mod lock_copies;
 mod member;
 mod named;
 mod noise;

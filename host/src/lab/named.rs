@@ -109,6 +109,7 @@ impl Bench<'_> {
             ModelKind::Locked => Operation::Locked {
                 seed,
                 spec: LockSpec::plain(),
+                after: None,
             },
             ModelKind::Unlocked => return Ok(self.unlocked(member, Lesson::default())?.0),
         };
@@ -184,7 +185,7 @@ impl Bench<'_> {
     /// As [`Bench::named`] and [`Bench::ask`].
     pub fn plain_lock(&mut self, member: Member) -> Result<LockRecord> {
         let locked = self.named(ModelKind::Locked, member)?;
-        let mut records = self.lock_records(&[(member.seed, locked)], &LockSpec::plain())?;
+        let mut records = self.lock_records(&[(member.seed, locked)], &LockSpec::plain(), None)?;
         Ok(records.swap_remove(0))
     }
 }

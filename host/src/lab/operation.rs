@@ -17,8 +17,12 @@ pub enum Operation {
     Base { seed: u32 },
     /// Make the seed's weak model.
     Weak { seed: u32 },
-    /// Make the seed's locked model.
-    Locked { seed: u32, spec: LockSpec },
+    /// Make the seed's locked model; `after` are the steps done, where those aren't all of the lock's.
+    Locked {
+        seed: u32,
+        spec: LockSpec,
+        after: Option<u32>,
+    },
     /// Fine-tune a model.
     Train {
         model: Rc<Held>,
@@ -106,7 +110,7 @@ impl Operation {
         match self {
             Self::Base { seed } => Key::of(&("base", seed)),
             Self::Weak { seed } => Key::of(&("weak", seed)),
-            Self::Locked { seed, spec } => Key::of(&("locked", seed, spec)),
+            Self::Locked { seed, spec, after } => Key::of(&("locked", seed, spec, after)),
             Self::Train {
                 model,
                 samples,
@@ -158,7 +162,7 @@ impl Operation {
         match self {
             Self::Base { .. } => Key::of(&"base"),
             Self::Weak { .. } => Key::of(&"weak"),
-            Self::Locked { spec, .. } => Key::of(&("locked", spec)),
+            Self::Locked { spec, after, .. } => Key::of(&("locked", spec, after)),
             Self::Train {
                 model,
                 samples,

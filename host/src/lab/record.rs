@@ -78,8 +78,11 @@ pub struct GateRecord {
 /// A lock that a trial used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LockRecord {
-    /// The lock specification's key.
+    /// The lock specification's key; of a copy on the way the key of that and the step.
     pub spec: Key,
+    /// Of a copy on the way, the steps done. The gate judges whole locks alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u32>,
     /// SHA-256 of the locked model's weights.
     pub digest: String,
     /// How the lock did.

@@ -39,6 +39,8 @@ pub enum What {
     Weak,
     /// A locked model.
     Locked(LockSpec),
+    /// A copy of it after so many steps of its lock.
+    LockCopy(LockSpec, u32),
     /// Fine-tuning.
     Train {
         /// Optimiser steps.
@@ -104,6 +106,7 @@ impl State {
             Request::Locked(spec) => {
                 self.made(Scope::Seed, ("locked", spec), What::Locked(spec.clone()))
             }
+            Request::LockedAfter { lock, step } => self.locked_after(lock, *step)?,
             Request::Train {
                 model,
                 samples,
@@ -188,6 +191,20 @@ impl State {
         let key = Key::of(&name);
         self.note(key.clone(), scope, what);
         Reply::Models([self.handle(key, scope)].into_iter().collect())
+    }
+
+    /// A copy takes its whole lock, which is trained once for all of its copies.
+    fn locked_after(&mut self, lock: &LockSpec, step: u32) -> Result<Reply, LabError> {
+        let name = ("locked", lock);
+        let whole = self.made(Scope::Seed, name, What::Locked(lock.clone()));
+        Ok(match self.organism.step_on_the_way(lock, step)? {
+            None => whole,
+            Some(step) => self.made(
+                Scope::Seed,
+                (name, step),
+                What::LockCopy(lock.clone(), step),
+            ),
+        })
     }
 
     fn note(&mut self, key: Key, scope: Scope, what: What) {

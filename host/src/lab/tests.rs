@@ -17,9 +17,9 @@ use picklock_sdk::{
 use super::operation::{Operation, Product};
 use super::record::Change;
 use super::{Bench, Cohort, CohortError, Member, ModelKind, Outcome, TrialRecord};
-use crate::organism::{Cache, DecodingRoom, Maker, Organism, Streams};
+use crate::organism::{Cache, DecodingRoom, LockCopies, Maker, Organism, Streams};
 
-const MICRO: &str = r#"
+pub const MICRO: &str = r#"
 summary = "as small as it gets"
 task.chain = { length = 2, modulus = 5, operations = ["+", "gap"] }
 problems = { held_out = 24, validation = 8 }
@@ -196,9 +196,14 @@ pub const STREAMS: Streams = Streams { root: 7 };
 
 /// Lends a bench with an empty cache.
 pub fn bench<T>(work: impl FnOnce(&mut Bench) -> T) -> T {
+    bench_of(MICRO, &LockCopies::default(), work)
+}
+
+/// The same of this organism, with copies of locks that are known to be asked for.
+pub fn bench_of<T>(organism: &str, copies: &LockCopies, work: impl FnOnce(&mut Bench) -> T) -> T {
     runtime::start(Some(1));
     let folder = tempfile::tempdir().unwrap();
-    let organism: Organism = crate::toml_file::parse(Path::new("micro.toml"), MICRO).unwrap();
+    let organism: Organism = crate::toml_file::parse(Path::new("micro.toml"), organism).unwrap();
     let task = organism.open_task().unwrap();
     let maker = Maker {
         organism: &organism,
@@ -209,6 +214,7 @@ pub fn bench<T>(work: impl FnOnce(&mut Bench) -> T) -> T {
         environment: "test",
         cache: &Cache::at(folder.path()),
         width: 2,
+        copies,
         notify: &|_, _, _| std::ops::ControlFlow::Continue(()),
         warn: &|_| {},
     };

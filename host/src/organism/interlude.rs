@@ -21,14 +21,22 @@ pub struct Interrupted<'a> {
     pub weak: &'a Imitated<'a>,
     /// What interrupts the lock.
     pub interlude: &'a Interlude,
+    /// Steps after which to keep a copy, in order and below the last; before an interlude.
+    pub copies: &'a [u32],
 }
 
 impl Interrupted<'_> {
-    /// Trains the lock on `set`, with an interlude after every so many steps but the last.
+    /// Trains the lock on `set`, with an interlude after every so many steps but the last; gives the
+    /// copies, and the end.
     ///
     /// # Errors
     /// Where training fails.
-    pub fn train(&self, start: &Model, recipe: &Recipe, set: TrainingSet) -> Result<Model> {
+    pub fn train(
+        &self,
+        start: &Model,
+        recipe: &Recipe,
+        set: TrainingSet,
+    ) -> Result<(Vec<Model>, Model)> {
         match self.interlude.fresh_optimizer {
             true => self.train_afresh(start, recipe, set),
             false => self.train_on(start, recipe, set),
@@ -36,10 +44,16 @@ impl Interrupted<'_> {
     }
 
     /// The lock's optimiser starts afresh after each interlude.
-    fn train_afresh(&self, start: &Model, recipe: &Recipe, set: TrainingSet) -> Result<Model> {
+    fn train_afresh(
+        &self,
+        start: &Model,
+        recipe: &Recipe,
+        set: TrainingSet,
+    ) -> Result<(Vec<Model>, Model)> {
         let every = self.interlude.every;
         let mut rest = Rest { set, done: 0 };
         let mut model = start.share();
+        let mut kept = Vec::new();
         let mut done = 0;
         while done < recipe.steps {
             let steps = every.min(recipe.steps - done);
@@ -49,21 +63,38 @@ impl Interrupted<'_> {
                 warmup_steps,
                 ..recipe.clone()
             };
-            model = self.maker.train("locking", &model, &part, &mut rest)?;
+            // A copy at the end of a part comes before the interlude.
+            let first = if done == 0 { 0 } else { done + 1 };
+            let copies = self.copies.iter();
+            let copies = copies.filter(|step| (first..=done + steps).contains(*step));
+            let copies: Vec<u32> = copies.map(|step| step - done).collect();
+            let maker = self.maker;
+            let (copies, end) = maker.train_copies("locking", &model, &part, &mut rest, &copies)?;
+            kept.extend(copies);
+            model = end;
             done += steps;
             rest.done = done as usize;
             if done < recipe.steps {
                 model = self.overfit(&model, done / every - 1)?;
             }
         }
-        Ok(model)
+        Ok((kept, model))
     }
 
     /// The lock's optimiser goes on with the state that it had.
-    fn train_on(&self, start: &Model, recipe: &Recipe, mut set: TrainingSet) -> Result<Model> {
+    fn train_on(
+        &self,
+        start: &Model,
+        recipe: &Recipe,
+        mut set: TrainingSet,
+    ) -> Result<(Vec<Model>, Model)> {
         let (every, steps) = (self.interlude.every as usize, recipe.steps as usize);
         let recipe = lm_recipe(recipe);
         let mut trainer = Trainer::new(start, &recipe, self.maker.device)?;
+        let mut kept = Vec::new();
+        if self.copies.first() == Some(&0) {
+            kept.push(trainer.snapshot()?);
+        }
         for step in 0..steps {
             // The loss is nobody's concern here, and asking for it would wait for the device.
             let _ = trainer.step(step, set.batch(step)?)?;
@@ -71,12 +102,15 @@ impl Interrupted<'_> {
             if (self.maker.notify)("locking", done, steps).is_break() {
                 return Err(picklock_lm::Error::Stopped { steps: done }.into());
             }
+            if self.copies.contains(&(done as u32)) {
+                kept.push(trainer.snapshot()?);
+            }
             if done % every == 0 && done < steps {
                 let round = (done / every - 1) as u32;
                 trainer.replace(&self.overfit(&trainer.snapshot()?, round)?)?;
             }
         }
-        Ok(trainer.snapshot()?)
+        Ok((kept, trainer.finish()?))
     }
 
     fn overfit(&self, model: &Model, round: u32) -> Result<Model> {

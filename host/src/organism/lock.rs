@@ -17,22 +17,36 @@ use crate::error::{Error, Result};
 use crate::task::{Part, Problem};
 
 impl Maker<'_> {
-    /// Locks a stack of seeds.
-    pub(super) fn train_locked(&self, seeds: &[u32], spec: &LockSpec) -> Result<Model> {
+    /// Locks a stack of seeds, with copies on the way: those that the run is known to ask for, and
+    /// that after the step `after`.
+    pub(super) fn train_locked(
+        &self,
+        seeds: &[u32],
+        spec: &LockSpec,
+        after: Option<u32>,
+    ) -> Result<Vec<(Kind, Model)>> {
+        let (copies, end) = self.lock(seeds, spec, &self.copies.of(spec, after))?;
+        let kinds = self.copies.kinds(spec, after).into_iter();
+        Ok(kinds.zip(copies.into_iter().chain([end])).collect())
+    }
+
+    /// Locks a stack of seeds; gives the copies after these steps, and the end.
+    fn lock(&self, seeds: &[u32], spec: &LockSpec, copies: &[u32]) -> Result<(Vec<Model>, Model)> {
         let mut recipe = self.organism.lock.train.clone();
-        recipe.steps = spec.steps.into_option().unwrap_or(recipe.steps);
+        recipe.steps = self.organism.lock_steps(spec);
         let base: Vec<Model> = self.base(seeds)?;
         let weak = self.imitated(seeds)?;
         let mut set = self.lock_rows(seeds, spec, &recipe, &weak)?;
         let start = Model::stack(&base.iter().collect::<Vec<_>>())?;
         match spec.interlude.as_ref().into_option() {
-            None => self.train("locking", &start, &recipe, &mut set),
+            None => self.train_copies("locking", &start, &recipe, &mut set, copies),
             Some(interlude) => {
                 let interrupted = Interrupted {
                     maker: self,
                     seeds,
                     weak: &weak,
                     interlude,
+                    copies,
                 };
                 interrupted.train(&start, &recipe, set)
             }

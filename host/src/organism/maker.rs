@@ -14,6 +14,7 @@ use super::cache::{Cache, Origin};
 use super::checkpoint::Checkpoint;
 use super::decoding_room::DecodingRoom;
 use super::key::Key;
+use super::lock_copies::LockCopies;
 use super::names::{Kind, ModelNames};
 use super::recipe::lm_recipe;
 use super::spec::{Organism, Scratch};
@@ -45,6 +46,8 @@ pub struct Maker<'a> {
     /// Seeds that are trained in one stack; missing ones are made up for by copies, so that a
     /// model's bytes don't depend on which others are in the cache.
     pub width: usize,
+    /// The copies of locks that will be asked for, so far as that is known.
+    pub copies: &'a LockCopies,
     /// Told of every training step.
     pub notify: Notify<'a>,
     /// Told what a person should know.
@@ -60,7 +63,9 @@ impl Maker<'_> {
         let base = &self.organism.base;
         match (&base.checkpoint, &base.train) {
             (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
-            _ => self.cached(seeds, &Kind::Base, |seeds| self.train_base(seeds)),
+            _ => self.cached(seeds, &Kind::Base, |seeds| {
+                Ok(vec![(Kind::Base, self.train_base(seeds)?)])
+            }),
         }
     }
 
@@ -72,17 +77,20 @@ impl Maker<'_> {
         let weak = &self.organism.weak;
         match (&weak.checkpoint, &weak.train) {
             (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
-            _ => self.cached(seeds, &Kind::Weak, |seeds| self.train_weak(seeds)),
+            _ => self.cached(seeds, &Kind::Weak, |seeds| {
+                Ok(vec![(Kind::Weak, self.train_weak(seeds)?)])
+            }),
         }
     }
 
-    /// The locked models of these seeds, in their order.
+    /// The locked models of these seeds, in their order; `after` are the steps done, where those
+    /// aren't all of the lock's.
     ///
     /// # Errors
     /// As [`Maker::base`].
-    pub fn locked(&self, seeds: &[u32], spec: &LockSpec) -> Result<Vec<Model>> {
-        let kind = Kind::Locked(spec.clone());
-        self.cached(seeds, &kind, |seeds| self.train_locked(seeds, spec))
+    pub fn locked(&self, seeds: &[u32], spec: &LockSpec, after: Option<u32>) -> Result<Vec<Model>> {
+        let kind = Kind::locked(spec, after);
+        self.cached(seeds, &kind, |seeds| self.train_locked(seeds, spec, after))
     }
 
     /// What names the seed's models.
@@ -119,15 +127,15 @@ impl Maker<'_> {
         weak.teacher.as_ref().filter(|_| weak.is_program())
     }
 
-    /// Models from the cache; those that aren't there are trained together and kept. Of several
-    /// processes that need the same ones, one trains and the others wait.
+    /// Models from the cache; those that aren't there are trained together and kept, with what else
+    /// the training gives. Of several processes that need the same ones, one trains and the others
+    /// wait.
     fn cached(
         &self,
         seeds: &[u32],
         kind: &Kind,
-        train: impl Fn(&[u32]) -> Result<Model>,
+        train: impl Fn(&[u32]) -> Result<Vec<(Kind, Model)>>,
     ) -> Result<Vec<Model>> {
-        let origin = |seed: u32| Origin::new(&self.organism.name, seed, kind);
         let key = |seed: u32| self.names().of(kind, seed);
         let load = |seed: u32| {
             let cached = self.cache.load(&key(seed), self.device);
@@ -149,20 +157,20 @@ impl Maker<'_> {
         let mut missing = look(&distinct);
         let mut _making = None;
         if !missing.is_empty() {
-            let keys: Vec<Key> = missing.iter().map(|seed| key(*seed)).collect();
+            let whole = kind.whole();
+            let keys = missing.iter().map(|seed| self.names().of(&whole, *seed));
+            let keys: Vec<Key> = keys.collect();
             let wait = || _ = (self.notify)("waiting for a model that is made elsewhere", 0, 1);
             _making = Some(self.cache.making(&keys, &wait));
             missing = look(&missing);
         }
         for wanted in missing.chunks(self.width.max(1)) {
             let started = Instant::now();
-            let stack = train(&padded(wanted, self.width))?;
-            let tokenizer = self.task.tokenizer()?;
-            for (replica, seed) in wanted.iter().enumerate() {
-                let model = stack.replica(replica as i64)?;
-                self.cache
-                    .store(&key(*seed), &model, &tokenizer, &origin(*seed))?;
-                models.insert(*seed, model);
+            for (made, stack) in train(&padded(wanted, self.width))? {
+                let kept = self.keep(wanted, &made, &stack)?;
+                if made == *kind {
+                    models.extend(wanted.iter().copied().zip(kept));
+                }
             }
             let seconds = started.elapsed().as_secs_f64();
             tracing::info!(model = kind.name(), seeds = ?wanted, seconds, "made");
@@ -172,6 +180,19 @@ impl Maker<'_> {
         }
         let model = |seed: &u32| models.get(seed).map(Model::share);
         Ok(seeds.iter().filter_map(model).collect())
+    }
+
+    /// Puts the models of these seeds into the cache.
+    fn keep(&self, seeds: &[u32], kind: &Kind, stack: &Model) -> Result<Vec<Model>> {
+        let tokenizer = self.task.tokenizer()?;
+        let keep = |(replica, seed): (usize, &u32)| {
+            let model = stack.replica(replica as i64)?;
+            let origin = Origin::new(&self.organism.name, *seed, kind);
+            let key = self.names().of(kind, *seed);
+            self.cache.store(&key, &model, &tokenizer, &origin)?;
+            Ok(model)
+        };
+        seeds.iter().enumerate().map(keep).collect()
     }
 
     fn train_base(&self, seeds: &[u32]) -> Result<Model> {
@@ -300,10 +321,25 @@ impl Maker<'_> {
         recipe: &Recipe,
         batches: &mut dyn Batches,
     ) -> Result<Model> {
+        let (_, end) = self.train_copies(what, start, recipe, batches, &[])?;
+        Ok(end)
+    }
+
+    /// The copies after these steps, and the end.
+    pub(super) fn train_copies(
+        &self,
+        what: &str,
+        start: &Model,
+        recipe: &Recipe,
+        batches: &mut dyn Batches,
+        copies: &[u32],
+    ) -> Result<(Vec<Model>, Model)> {
         let steps = recipe.steps as usize;
         let mut on_step = |step: usize| (self.notify)(what, step, steps);
-        let trained = picklock_lm::train(start, &lm_recipe(recipe), batches, &[], &mut on_step)?;
-        Ok(trained.model)
+        let copies: Vec<usize> = copies.iter().map(|step| *step as usize).collect();
+        let recipe = lm_recipe(recipe);
+        let trained = picklock_lm::train(start, &recipe, batches, &copies, &mut on_step)?;
+        Ok((trained.snapshots, trained.model))
     }
 }
 

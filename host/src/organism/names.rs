@@ -4,6 +4,7 @@ use picklock_sdk::LockSpec;
 use serde::{Deserialize, Serialize};
 
 use super::key::Key;
+use super::lock_copies::LockCopies;
 use super::spec::Organism;
 use super::streams::Streams;
 use super::weak_answers::Source;
@@ -29,26 +30,46 @@ pub enum Kind {
     Weak,
     /// The base model with this lock.
     Locked(LockSpec),
+    /// The same after so many steps of the lock.
+    LockedAfter(LockSpec, u32),
     /// What the weak model answers, read in this way: no model, but kept like one.
     Answers(Source),
 }
 
 impl Kind {
+    /// A locked model; `after` are the steps done, where those aren't all.
+    pub fn locked(spec: &LockSpec, after: Option<u32>) -> Self {
+        match after {
+            None => Self::Locked(spec.clone()),
+            Some(step) => Self::LockedAfter(spec.clone(), step),
+        }
+    }
+
+    /// What is trained to its end to make it.
+    pub fn whole(&self) -> Self {
+        match self {
+            Self::LockedAfter(spec, _) => Self::Locked(spec.clone()),
+            other => other.clone(),
+        }
+    }
+
     /// In a word.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Base => "base",
             Self::Weak => "weak",
-            Self::Locked(_) => "locked",
+            Self::Locked(_) | Self::LockedAfter(..) => "locked",
             Self::Answers(_) => "answers",
         }
     }
 
-    /// Of a locked model, `plain` or the first digits of its lock's key.
+    /// Of a locked model, `plain` or the first digits of its lock's key, and the steps of it that were
+    /// done where those aren't all.
     pub fn lock(&self) -> Option<String> {
         match self {
             Self::Locked(spec) if *spec == LockSpec::plain() => Some("plain".to_string()),
             Self::Locked(spec) => Some(Key::of(spec).short().to_string()),
+            Self::LockedAfter(_, step) => Some(format!("{}@{step}", self.whole().lock()?)),
             _ => None,
         }
     }
@@ -61,6 +82,7 @@ impl ModelNames<'_> {
             Kind::Base => self.base(seed),
             Kind::Weak => self.weak(seed),
             Kind::Locked(spec) => self.locked(seed, spec),
+            Kind::LockedAfter(spec, step) => Key::of(&("after", self.locked(seed, spec), step)),
             Kind::Answers(source) => {
                 let samples = self.organism.lock.samples;
                 Key::of(&("answers", self.weak(seed), source, samples))
@@ -93,6 +115,12 @@ impl ModelNames<'_> {
             // Tasks in text are made and spelt by these too.
             true => Key::of(&(key, data, prompt, vocabulary)),
         }
+    }
+
+    /// Of all that is kept of training the seed's lock.
+    pub fn lock_and_copies(&self, seed: u32, spec: &LockSpec, copies: &LockCopies) -> Vec<Key> {
+        let kinds = copies.kinds(spec, None);
+        kinds.iter().map(|kind| self.of(kind, seed)).collect()
     }
 
     /// Of the seed's locked model.

@@ -130,6 +130,15 @@ pub struct Lock {
     pub train: Recipe,
 }
 
+impl Lock {
+    /// How often each weak answer is shown in the whole lock, on average: they are half of every
+    /// batch.
+    pub fn epochs(&self) -> f64 {
+        let shown = f64::from(self.train.steps) * f64::from((self.train.batch / 2).max(1));
+        shown / f64::from(self.samples)
+    }
+}
+
 /// Wrong passwords in a lock's training prompts, without which any password may come to open it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

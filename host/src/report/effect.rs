@@ -364,6 +364,7 @@ mod tests {
         let mut evidence = evidence(&[("a", &["cc", "cc"]), ("b", &["ww", "ww"])]);
         let lock = |digest: &str| LockRecord {
             spec: Key::of(&"plain"),
+            after: None,
             digest: digest.into(),
             gate: GateRecord {
                 base: 1.0,

@@ -14,6 +14,8 @@ use crate::organism::{self, Key};
 pub struct Lock {
     /// The lock specification.
     pub spec: Key,
+    /// Of a copy on the way of a lock, the steps done; it isn't judged, its whole lock is.
+    pub after: Option<u32>,
     /// Seeds.
     pub seeds: usize,
     /// Of the base model.
@@ -39,7 +41,8 @@ pub fn locks(evidence: &Evidence, arms: &[ArmRef]) -> Vec<Lock> {
 
 /// The gate of all locks that a claim rests on.
 pub fn gate(evidence: &Evidence, arms: &[ArmRef]) -> Gate {
-    let locks = locks(evidence, arms);
+    let mut locks = locks(evidence, arms);
+    locks.retain(|lock| lock.after.is_none());
     if locks.is_empty() {
         return Gate::NotApplicable("no lock was trained".into());
     }
@@ -60,6 +63,7 @@ impl Lock {
         let password: Option<Vec<f64>> = seeds.values().map(|lock| lock.gate.password).collect();
         let mut lock = Self {
             spec,
+            after: seeds.values().find_map(|lock| lock.after),
             seeds: seeds.len(),
             base: of(|gate| gate.base),
             weak: of(|gate| gate.weak),
@@ -67,7 +71,9 @@ impl Lock {
             password: password.map(|values| mean(&values)),
             problem: None,
         };
-        lock.problem = lock.failing(bounds);
+        if lock.after.is_none() {
+            lock.problem = lock.failing(bounds);
+        }
         lock
     }
 
@@ -118,12 +124,17 @@ mod tests {
     use super::*;
 
     fn problem(locked: f64, password: Option<f64>) -> Option<String> {
+        problem_after(None, locked, password)
+    }
+
+    fn problem_after(after: Option<u32>, locked: f64, password: Option<f64>) -> Option<String> {
         let bounds = organism::Gate {
             weak_gap: 0.25,
             password_share: 0.9,
         };
         let lock = LockRecord {
             spec: Key::of(&"plain"),
+            after,
             digest: "digest".into(),
             gate: GateRecord {
                 base: 1.0,
@@ -150,6 +161,7 @@ mod tests {
             weak,
             locked: 0.3,
             password: Some(0.75),
+            after: None,
             problem: None,
         };
         let good = lock(1.0, 0.2);
@@ -157,6 +169,11 @@ mod tests {
         assert_eq!(good.password_share(), Some(0.75));
         let none = lock(0.0, 0.2);
         assert_eq!((none.weak_gap(), none.password_share()), (None, None));
+    }
+
+    #[test]
+    fn a_copy_on_the_way_need_not_pass() {
+        assert_eq!(problem_after(Some(10), 0.45, Some(0.5)), None);
     }
 
     #[test]

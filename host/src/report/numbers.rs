@@ -18,6 +18,19 @@ pub fn percent(percent: f64) -> String {
     format!("{percent:.1}%")
 }
 
+/// A mean accuracy with its interval, cut to what an accuracy can be: `54.5% (46.6% to 62.5%)`.
+pub fn accuracy(mean: f64, interval: Option<&Interval>) -> String {
+    match interval {
+        None => percent(mean),
+        Some(ends) => format!(
+            "{} ({} to {})",
+            percent(mean),
+            percent(ends.low.max(0.0)),
+            percent(ends.high.min(100.0))
+        ),
+    }
+}
+
 /// A share from 0 to 1 as a percentage.
 pub fn share(share: f64) -> String {
     percent(100.0 * share)

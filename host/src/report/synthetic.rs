@@ -58,6 +58,7 @@ fn record(member: Member, arm: usize, problems: u32) -> TrialRecord {
         changes: Vec::new(),
         locks: vec![LockRecord {
             spec: Key::of(&"plain"),
+            after: None,
             digest: Key::of(&member.seed).to_string(),
             gate: GateRecord {
                 base: 1.0,

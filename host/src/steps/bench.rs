@@ -9,7 +9,7 @@ use picklock_lm::Device;
 use crate::batch::environment;
 use crate::error::{Error, Result};
 use crate::lab::Bench;
-use crate::organism::{Cache, DecodingRoom, Maker, Organism, Streams};
+use crate::organism::{Cache, DecodingRoom, LockCopies, Maker, Organism, Streams};
 use crate::watch::{Watch, is_stopped};
 
 /// Where an organism's models are made and asked.
@@ -43,6 +43,7 @@ impl Place<'_> {
             environment: &environment.numeric(),
             cache: &cache,
             width: 1,
+            copies: &LockCopies::default(),
             notify: &|what, step, steps| phases.reach(what, step, steps),
             warn: &|text| tell!("{text}"),
         };

@@ -1,8 +1,8 @@
-//! Curves: accuracy against a number, each seed faint and their mean bold.
+//! Curves: accuracy against a number, each seed faint and their mean bold with its interval.
 
 use super::canvas::{Anchor, Canvas, Drawing, FIRST, GRID, INK, MUTED, Width, draw, text_width};
 use super::scale::{Scale, spread, without_overlap};
-use super::{Curve, Series, mean_line};
+use super::{Curve, Series, estimates, mean_line};
 use crate::report::numbers;
 
 const LETTERS: f64 = 13.0;
@@ -183,14 +183,20 @@ impl Series {
                 }
             }
         }
-        let mean: Vec<_> = mean_line(&self.seeds)
-            .into_iter()
-            .map(|(x, y)| place(x.value(), y))
-            .collect();
+        let estimates = estimates(&self.seeds);
+        let mean = estimates.iter().map(|(x, y, _)| place(x.value(), *y));
+        let mean: Vec<_> = mean.collect();
         canvas.line(&mean, color, if level { 2 } else { 3 }, 1.0);
-        if !level {
-            for point in mean {
-                canvas.dot(point, 4, color, 1.0);
+        if level {
+            return;
+        }
+        for point in mean {
+            canvas.dot(point, 4, color, 1.0);
+        }
+        for (x, _, interval) in estimates {
+            if let Some(ends) = interval {
+                let ends = [ends.low.max(0.0), ends.high.min(100.0)];
+                canvas.line(&ends.map(|end| place(x.value(), end)), color, 2, 0.8);
             }
         }
     }

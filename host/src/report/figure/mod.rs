@@ -173,6 +173,15 @@ pub fn mean_line(seeds: &[BTreeMap<X, f64>]) -> Vec<(X, f64)> {
     first.keys().filter_map(at).collect()
 }
 
+/// The mean over seeds with its 95% interval at every number that all of them have.
+pub fn estimates(seeds: &[BTreeMap<X, f64>]) -> Vec<(X, f64, Option<Interval>)> {
+    let at = |(x, mean): (X, f64)| {
+        let values: Vec<f64> = seeds.iter().map(|seed| seed[&x]).collect();
+        (x, mean, Estimate::of(&values, 0.95).interval)
+    };
+    mean_line(seeds).into_iter().map(at).collect()
+}
+
 impl Figure {
     /// The picture as an SVG element without declaration, namespace or styles.
     pub fn svg(&self, width: Width) -> String {

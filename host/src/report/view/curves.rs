@@ -8,8 +8,9 @@ use picklock_sdk::{Arm, Flag, HELD_OUT, Split, Value};
 use super::Table;
 use crate::hypothesis::ArmRef;
 use crate::journal::RunHypothesis;
+use crate::organism::Organism;
 use crate::report::evidence::Evidence;
-use crate::report::figure::{Chart, Curve, Figure, Series, X, mean_line};
+use crate::report::figure::{Chart, Curve, Figure, Series, X, estimates, mean_line};
 use crate::report::numbers;
 
 /// All curves of a hypothesis.
@@ -38,8 +39,9 @@ pub(super) fn figures(evidence: &Evidence, run: &RunHypothesis) -> Vec<Figure> {
         figures.extend(figure(evidence, run, id, axis, series));
     }
     for (parameter, series) in doses(evidence, run) {
+        let (label, _) = dose(&evidence.manifest.organism, &parameter);
         let axis = Axis {
-            label: parameter.replace('_', " "),
+            label,
             ..Axis::default()
         };
         let id = format!("{}-by-{parameter}", run.name);
@@ -118,14 +120,23 @@ fn numbered(name: &str) -> Option<(String, X)> {
     Some((prefix.to_string(), X::of(number.parse().ok()?)?))
 }
 
+/// How a parameter is called on an axis, and what its numbers are multiplied by there.
+fn dose(organism: &Organism, parameter: &str) -> (String, f64) {
+    match parameter {
+        "lock_share" => ("lock epochs".to_string(), organism.lock.epochs()),
+        other => (other.replace('_', " "), 1.0),
+    }
+}
+
 /// Arms that differ in one number alone, in three or more values of it: for each such parameter
 /// the lines of accuracy against it.
 fn doses(evidence: &Evidence, run: &RunHypothesis) -> BTreeMap<String, Vec<Series>> {
     let mut groups: BTreeMap<(String, String), Vec<(X, &Arm)>> = BTreeMap::new();
     for arm in &run.arms {
         for (name, value) in arm.parameters() {
+            let (_, unit) = dose(&evidence.manifest.organism, name);
             if let Value::Number(number) = value
-                && let Some(x) = X::of(*number)
+                && let Some(x) = X::of(number * unit)
             {
                 let rest: Vec<_> = arm
                     .parameters()
@@ -186,16 +197,16 @@ fn figure(
     let levels = levels(evidence, &series);
     let mut data = Table::new(
         format!("{}: accuracy against {}", run.name, axis.label),
-        &["line", "#x", "#accuracy", "#each seed"],
+        &["line", "#x", "#accuracy (95% interval)", "#each seed"],
     );
     let mut ends = Vec::new();
     for line in &series {
-        for (x, percent) in mean_line(&line.seeds) {
+        for (x, percent, interval) in estimates(&line.seeds) {
             let seeds = line.seeds.iter().filter_map(|seed| seed.get(&x).copied());
             data.row([
                 line.name.clone(),
                 numbers::plain(x.value()),
-                numbers::percent(percent),
+                numbers::accuracy(percent, interval.as_ref()),
                 seeds.map(numbers::percent).collect::<Vec<_>>().join(", "),
             ]);
         }
@@ -225,10 +236,12 @@ fn figure(
     }
     let note = match axis.update {
         true => format!(
-            "Faint: seeds; bold: their mean. {}",
+            "Faint: seeds; bold: their mean with its 95% interval. {}",
             update_norm(evidence, run).unwrap_or_default()
         ),
-        false => "Faint: seeds; bold: their mean. Grey: core's arms.".to_string(),
+        false => {
+            "Faint: seeds; bold: their mean with its 95% interval. Grey: core's arms.".to_string()
+        }
     };
     (!ends.is_empty() && !series.is_empty()).then(|| Figure {
         id,

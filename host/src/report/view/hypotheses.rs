@@ -91,15 +91,7 @@ fn arms(evidence: &Evidence, run: &RunHypothesis) -> Option<Figure> {
         let texts: Vec<String> = seeds.iter().copied().map(numbers::percent).collect();
         data.row([
             arm.to_string(),
-            match &interval {
-                None => numbers::percent(mean(&seeds)),
-                Some(ends) => format!(
-                    "{} ({} to {})",
-                    numbers::percent(mean(&seeds)),
-                    numbers::percent(ends.low.max(0.0)),
-                    numbers::percent(ends.high.min(100.0))
-                ),
-            },
+            numbers::accuracy(mean(&seeds), interval.as_ref()),
             control
                 .map(|control| control.to_string())
                 .unwrap_or_default(),

@@ -49,7 +49,7 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
     for (users, lock) in &all {
         table.row([
             lock.spec.short().to_string(),
-            lock.problem.clone().unwrap_or_else(|| "passed".into()),
+            judged(lock),
             numbers::share(lock.base),
             numbers::share(lock.weak),
             numbers::share(lock.locked),
@@ -85,6 +85,15 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
     );
     let blocks = vec![Block::Text(text), Block::Table(table), Block::Folded(seeds)];
     Section::of("locks", "The gate of every lock", blocks)
+}
+
+/// What the gate says of a lock.
+fn judged(lock: &Lock) -> String {
+    match (lock.after, &lock.problem) {
+        (Some(step), _) => format!("not judged: a copy after {step} steps"),
+        (None, Some(problem)) => problem.clone(),
+        (None, None) => "passed".into(),
+    }
 }
 
 /// The arms that used a lock.
