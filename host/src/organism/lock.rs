@@ -6,11 +6,12 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::cache::Origin;
+use super::checks::check_recipe;
 use super::interlude::Interrupted;
 use super::maker::{Maker, with_replacement};
 use super::names::Kind;
 use super::prompts::Sampling;
-use super::spec::{Decoys, Labels, check_recipe};
+use super::spec::{Decoys, Labels};
 use super::training_set::{Row, Spread, TrainingSet};
 use super::weak_answers::{Imitated, Source, WeakAnswers};
 use crate::error::{Error, Result};
