@@ -15,7 +15,8 @@ use picklock_sdk::abi::{HypothesisBox, LabApi_TO};
 use picklock_sdk::{Arm, LabError, ModelId, Reply, Request, RngKey};
 
 use super::Member;
-use super::bench::{Bench, Held};
+use super::bench::Bench;
+use super::held::Held;
 use super::member::{Event, MemberLab};
 use super::operation::{Operation, Product};
 use super::record::{Metric, Outcome, TrialRecord};

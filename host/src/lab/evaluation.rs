@@ -5,7 +5,8 @@ use std::rc::Rc;
 use picklock_lm::Device;
 use picklock_sdk::{Flag, LabError, LockSpec, Questions, Score, Split};
 
-use super::bench::{Bench, Held};
+use super::bench::Bench;
+use super::held::Held;
 use super::operation::{Operation, Product};
 use super::record::{GateRecord, LockRecord, Measure};
 use crate::error::{Error, Result};

@@ -4,6 +4,7 @@
 mod bench;
 mod cohort;
 mod evaluation;
+mod held;
 #[cfg(test)]
 mod lock_copies;
 mod member;
@@ -22,9 +23,10 @@ mod tests;
 mod training;
 mod waiting;
 
-pub use bench::{Bench, Held};
+pub use bench::Bench;
 pub use cohort::{Cohort, CohortError};
 pub use evaluation::problems;
+pub use held::Held;
 pub use named::{Lesson, ModelKind, Named};
 pub use operation::Scope;
 #[cfg(test)]

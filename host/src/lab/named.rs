@@ -7,7 +7,8 @@ use picklock_lm::Model;
 use picklock_sdk::{LockSpec, Questions, Samples, Score};
 
 use super::Member;
-use super::bench::{Bench, Held, Place, shape_of};
+use super::bench::{Bench, shape_of};
+use super::held::{Held, Lineage};
 use super::operation::{Operation, Product, Scope};
 use super::record::{LockRecord, Measure};
 use crate::error::{Error, Result};
@@ -156,12 +157,12 @@ impl Bench<'_> {
     pub fn bring(&self, model: Model, seed: u32) -> Result<Rc<Held>> {
         let key = Key::of(&("brought", model.digest()?));
         let shape = shape_of(&model);
-        let place = Place {
+        let lineage = Lineage {
             scope: Scope::Seed,
             seed,
             is_weak: false,
         };
-        Ok(Held::new(key, &shape, place, model))
+        Ok(Held::new(key, &shape, lineage, model))
     }
 
     /// Asks a model and grades its answers.

@@ -6,7 +6,8 @@ use picklock_lm::{Kind, Model};
 use picklock_sdk::{Distance, Magnitude, Noise, Rng, TensorNorm};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::bench::{Held, invalid};
+use super::bench::invalid;
+use super::held::Held;
 use super::operation::{Operation, Product};
 use super::record::Change;
 use super::residence::Residence;
@@ -43,8 +44,8 @@ pub fn perturb(residence: &Residence, stack: &[Operation]) -> Result<Vec<Product
             asked: asked[replica],
             computed: computed[replica],
         });
-        let place = model.copy_place();
-        let held = Held::changed(operation.key(), &model.shape, place, noisy, change);
+        let lineage = model.copy_lineage();
+        let held = Held::changed(operation.key(), &model.shape, lineage, noisy, change);
         Ok(Product::Models(vec![held]))
     };
     stack.iter().zip(&parts).enumerate().map(product).collect()

@@ -6,7 +6,7 @@ use picklock_sdk::{Distance, Flag, LockSpec, Magnitude, Noise, Questions, Recipe
 use serde::{Deserialize, Serialize};
 
 use super::Member;
-use super::bench::Held;
+use super::held::Held;
 use super::record::Measure;
 use crate::organism::Key;
 

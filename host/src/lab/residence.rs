@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use picklock_lm::{Device, Model, runtime};
 use sysinfo::System;
 
-use super::bench::Held;
+use super::held::Held;
 use crate::error::Result;
 use crate::organism::AT_REST;
 
@@ -111,7 +111,7 @@ mod tests {
     use picklock_lm::{Architecture, Gpt2Config, Kind};
 
     use super::*;
-    use crate::lab::bench::Place;
+    use crate::lab::held::Lineage;
     use crate::lab::operation::Scope;
     use crate::organism::Key;
 
@@ -128,12 +128,12 @@ mod tests {
         });
         let model = Model::noise(&architecture, 1, Kind::Float, device).unwrap();
         let (key, shape) = (Key::of(&number), Key::of(&"shape"));
-        let place = Place {
+        let lineage = Lineage {
             scope: Scope::Draw,
             seed: number,
             is_weak: false,
         };
-        Held::new(key, &shape, place, model)
+        Held::new(key, &shape, lineage, model)
     }
 
     #[test]

@@ -4,7 +4,8 @@ use picklock_lm::{Kind, Model};
 use picklock_sdk::{Flag, Recipe, Rng, RngKey, Sample, Samples};
 
 use super::Member;
-use super::bench::{Bench, Held, invalid, shape_of};
+use super::bench::{Bench, invalid, shape_of};
+use super::held::Held;
 use super::operation::{Operation, Product};
 use super::record::Change;
 use crate::error::Result;
@@ -88,8 +89,8 @@ impl Bench<'_> {
             let copies = stages.iter().zip(keys).map(|(stage, key)| {
                 let copy = stage.model.replica(replica as i64)?;
                 let (shape, change) = (&stage.shape, stage.change(replica));
-                let place = model.copy_place();
-                Ok(Held::changed(key, shape, place, copy, change))
+                let lineage = model.copy_lineage();
+                Ok(Held::changed(key, shape, lineage, copy, change))
             });
             Ok(Product::Models(copies.collect::<Result<_>>()?))
         };
