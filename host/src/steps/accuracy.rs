@@ -37,7 +37,7 @@ impl From<Score> for Accuracy {
             wrong: problems - correct - unparsed,
             unparsed,
             problems,
-            percent: 100.0 * score.accuracy(),
+            percent: 100.0 * f64::from(correct) / f64::from(problems.max(1)),
             interval: wilson(u64::from(correct), u64::from(problems), LEVEL).ok(),
         }
     }

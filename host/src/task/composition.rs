@@ -215,13 +215,8 @@ impl Task for Composition {
 
     fn grade(&self, problem: &Problem, given: &[u32]) -> Result<Grade> {
         let is_letter = |token: &u32| *token < self.letters;
-        Ok(if given == problem.answer {
-            Grade::Correct
-        } else if given.len() == problem.answer.len() && given.iter().all(is_letter) {
-            Grade::Wrong
-        } else {
-            Grade::Unparsed
-        })
+        let are_letters = || given.len() == problem.answer.len() && given.iter().all(is_letter);
+        Ok(problem.compare(given, are_letters))
     }
 }
 

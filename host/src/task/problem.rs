@@ -3,6 +3,8 @@
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
+use super::Grade;
+
 /// A question and its correct answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -12,6 +14,20 @@ pub struct Problem {
     pub question: Vec<u32>,
     /// Tokens of the correct answer.
     pub answer: Vec<u32>,
+}
+
+impl Problem {
+    /// The grade of an answer that is right only token by token; another is wrong where it `is_answer`
+    /// at all.
+    pub fn compare(&self, given: &[u32], is_answer: impl FnOnce() -> bool) -> Grade {
+        if given == self.answer {
+            Grade::Correct
+        } else if is_answer() {
+            Grade::Wrong
+        } else {
+            Grade::Unparsed
+        }
+    }
 }
 
 /// The part of all possible problems that one comes from. A question's hash decides its part, so

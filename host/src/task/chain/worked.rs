@@ -286,13 +286,7 @@ impl Task for Worked {
     }
 
     fn grade(&self, problem: &Problem, given: &[u32]) -> Result<Grade> {
-        Ok(if given == problem.answer {
-            Grade::Correct
-        } else if self.is_worked(given) {
-            Grade::Wrong
-        } else {
-            Grade::Unparsed
-        })
+        Ok(problem.compare(given, || self.is_worked(given)))
     }
 }
 
