@@ -135,22 +135,48 @@ fn a_run_on_a_data_set_asks_all_seeds_the_same_problems() {
     assert!(shown.stdout.contains("####"), "{}", shown.stdout);
 }
 
+/// The weights that `picklock lock` makes of an organism.
+fn locked(place: &Place, organism: &str, out: &str) -> Vec<u8> {
+    place.write("root/organisms/sums.toml", organism);
+    place.picklock(&["lock", "sums", "--out", out]).ok();
+    let weights = place.here(&format!("{out}/model.safetensors"));
+    std::fs::read(weights).expect("exported weights")
+}
+
 #[test]
-fn soft_labels_decoys_and_examples_make_other_locks() {
-    let soft = ORGANISM
-        .replace(
-            "labels = \"sampled\"",
-            "labels = \"soft\"\ndecoys = { share = 0.5, texts = [\"please\"] }",
-        )
-        .replace("max_new_tokens = 12", "max_new_tokens = 12\nfew_shot = 1");
-    let place = place(&soft);
-    let other = core(&place, "o");
-    let refusal = "soft labels need one tokenizer, and base and weak model have different ones";
-    assert_eq!(other.code, Some(1));
-    assert!(other.stderr.contains(refusal), "{}", other.stderr);
+fn labels_decoys_examples_and_sampling_each_make_another_lock() {
+    let place = place(ORGANISM);
     checkpoint(&place, "organisms/weak", LLAMA, "bytes");
-    core(&place, "p").ok();
-    assert_eq!(grades(&place, "p", "unlock").len(), 16);
+    let changes = [
+        ("labels", "labels"),
+        ("labels = \"sampled\"", "labels = \"soft\""),
+        ("labels = \"sampled\"", "labels = \"hard\""),
+        (
+            "samples = 64",
+            "samples = 64\ndecoys = { share = 0.5, texts = [\"please\"] }",
+        ),
+        ("max_new_tokens = 12", "max_new_tokens = 12\nfew_shot = 1"),
+        (
+            "[lock]",
+            "sampling = { temperature = 0.5, top_p = 0.9 }\n[lock]",
+        ),
+    ];
+    let mut made: Vec<Vec<u8>> = Vec::new();
+    for (number, (from, to)) in changes.into_iter().enumerate() {
+        assert!(ORGANISM.contains(from), "{from}");
+        let weights = locked(&place, &ORGANISM.replace(from, to), &number.to_string());
+        assert!(!made.contains(&weights), "{to} changes nothing");
+        made.push(weights);
+    }
+}
+
+#[test]
+fn soft_labels_of_another_tokenizer_are_refused() {
+    let place = place(&ORGANISM.replace("labels = \"sampled\"", "labels = \"soft\""));
+    let done = place.picklock(&["lock", "sums"]);
+    let refusal = "soft labels need one tokenizer, and base and weak model have different ones";
+    assert!(done.stderr.contains(refusal), "{}", done.stderr);
+    assert_ne!(done.code, Some(0));
 }
 
 #[test]
