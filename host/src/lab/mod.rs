@@ -4,6 +4,7 @@
 mod bench;
 mod cohort;
 mod evaluation;
+mod means;
 mod member;
 mod named;
 mod noise;
@@ -23,12 +24,13 @@ mod waiting;
 pub use bench::Bench;
 pub use cohort::{Cohort, CohortError};
 pub use evaluation::problems;
+pub use means::Means;
 pub use named::{ModelKind, Named};
 pub use operation::Scope;
 #[cfg(test)]
 pub use record::Metric;
 pub use record::{GateRecord, LockRecord, Measure, Outcome, TrialRecord};
-pub use rehearsal::{What, Work, rehearse};
+pub use rehearsal::{Asked, What, Work, rehearse};
 
 use serde::{Deserialize, Serialize};
 

@@ -366,8 +366,8 @@ mod tests {
             spec: Key::of(&"plain"),
             digest: digest.into(),
             gate: GateRecord {
-                base: 1.0,
-                weak: 0.0,
+                base: Some(1.0),
+                weak: Some(0.0),
                 locked: 0.0,
                 password: None,
             },
