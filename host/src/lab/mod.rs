@@ -6,6 +6,7 @@ mod cohort;
 mod evaluation;
 #[cfg(test)]
 mod lock_copies;
+mod means;
 mod member;
 mod named;
 mod noise;
@@ -25,12 +26,13 @@ mod waiting;
 pub use bench::{Bench, Held};
 pub use cohort::{Cohort, CohortError};
 pub use evaluation::problems;
+pub use means::Means;
 pub use named::{Lesson, ModelKind, Named};
 pub use operation::Scope;
 #[cfg(test)]
 pub use record::Metric;
 pub use record::{GateRecord, LockRecord, Measure, Outcome, TrialRecord};
-pub use rehearsal::{What, Work, rehearse};
+pub use rehearsal::{Asked, What, Work, rehearse};
 
 use serde::{Deserialize, Serialize};
 

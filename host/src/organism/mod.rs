@@ -3,7 +3,9 @@
 
 mod cache;
 mod checkpoint;
+mod checks;
 mod decoding_room;
+mod given;
 mod interlude;
 mod key;
 mod library;
@@ -20,6 +22,7 @@ mod weak_answers;
 
 pub use cache::{Cache, Entry, GIB, Rule, size};
 pub use checkpoint::Checkpoint;
+pub use checks::check_recipe;
 pub use decoding_room::{AT_REST, DecodingRoom};
 pub use key::Key;
 pub use library::{find, preset};
@@ -29,7 +32,7 @@ pub use maker::{Maker, padded};
 pub use names::ModelNames;
 pub use prompts::{Prompts, Sampling, decode_prompts};
 pub use recipe::{lm_recipe, precision};
-pub use spec::{Gate, Organism, Weak, check_recipe};
+pub use spec::{Gate, Organism};
 pub use streams::Streams;
 pub use training_set::{Row, TrainingSet};
 pub use weak_answers::decode;
