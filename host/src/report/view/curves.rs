@@ -124,7 +124,10 @@ fn numbered(name: &str) -> Option<(String, X)> {
 fn dose(organism: &Organism, parameter: &str) -> (String, f64) {
     match parameter {
         "lock_share" => {
-            let epochs = organism.lock.as_ref().map_or(1.0, |lock| lock.epochs());
+            let epochs = match &organism.lock {
+                Some(lock) => lock.epochs(),
+                None => 1.0,
+            };
             ("lock epochs".to_string(), epochs)
         }
         other => (other.replace('_', " "), 1.0),
