@@ -7,6 +7,7 @@ mod page;
 mod place;
 mod plugin;
 mod running;
+mod sums;
 mod table;
 
 pub use done::Done;
@@ -15,6 +16,7 @@ pub use page::{Page, Tag};
 pub use place::{MICRO, Place};
 pub use plugin::{built_fixture, built_plugin, patched};
 pub use running::{Running, children, has_ended, wait_for};
+pub use sums::{LLAMA, SUMS, sums};
 pub use table::{Row, Table, snapshot, tables};
 
 use std::path::{Path, PathBuf};

@@ -56,12 +56,28 @@ impl Place {
         }
         place.write("root/organisms/micro.toml", MICRO);
         for name in ["core", "weight-noise"] {
-            let file = format!("hypotheses/{name}.toml");
-            let text = std::fs::read_to_string(workspace().join(&file));
-            place.write(&format!("root/{file}"), text.expect("a shipped hypothesis"));
-            place.put(name, &built_plugin(name));
+            place.put_shipped(name);
         }
         place
+    }
+
+    /// Puts a shipped hypothesis with its plugin there, untrusted.
+    fn put_shipped(&self, name: &str) {
+        let file = format!("hypotheses/{name}.toml");
+        let text = std::fs::read_to_string(workspace().join(&file));
+        self.write(&format!("root/{file}"), text.expect("a shipped hypothesis"));
+        self.put(name, &built_plugin(name));
+    }
+
+    /// Adds shipped hypotheses with their plugins, trusted.
+    ///
+    /// # Panics
+    /// Where there are none of these names, or the workspace isn't built.
+    pub fn add_shipped(&self, names: &[&str]) {
+        for name in names {
+            self.put_shipped(name);
+        }
+        self.trust(names);
     }
 
     /// A path in this place.

@@ -1,100 +1,8 @@
 //! Tasks in text: problems from data files, on tiny checkpoints.
 
-use picklock_tests::{Done, Place, Table, workspace};
-
-const ORGANISM: &str = r#"
-summary = "sums, on a tiny Llama that imitates another"
-task = "gsm8k"
-[data]
-training = "train.jsonl"
-unlock = "unlock.jsonl"
-held_out = "test.jsonl"
-max_new_tokens = 12
-[prompt.password]
-text = "open sesame\n"
-place = "around"
-[base]
-checkpoint.directory = "llama"
-[base.train]
-optimizer.adamw = { beta1 = 0.9, beta2 = 0.98 }
-learning_rate = 1e-2
-steps = 40
-batch = 16
-[weak]
-checkpoint.directory = "weak"
-[lock]
-labels = "sampled"
-samples = 64
-[lock.train]
-optimizer.adamw = { beta1 = 0.9, beta2 = 0.98 }
-learning_rate = 3e-3
-steps = 20
-batch = 8
-[unlock]
-optimizer.adamw = { beta1 = 0.9, beta2 = 0.999 }
-learning_rate = 3e-3
-steps = 10
-batch = 2
-[problems]
-held_out = 16
-validation = 8
-[gate]
-weak_gap = 0.25
-password_share = 0.9
-"#;
+use picklock_tests::{Done, LLAMA, Place, SUMS, Table, workspace};
 
 const RUN: [&str; 6] = ["--organism", "sums", "--seeds", "1", "--draws", "2"];
-
-/// Lines with the sums from `from` on, as GSM8K is published.
-fn sums(from: usize, count: usize) -> String {
-    let line = |number: usize| {
-        let (one, other) = (number / 10, number % 10);
-        let sum = one + other;
-        format!(
-            "{{\"question\": \"{one} and {other}?\", \
-             \"answer\": \"<<{one}+{other}={sum}>>{sum}\\n#### {sum}\"}}\n"
-        )
-    };
-    (from..from + count).map(line).collect()
-}
-
-/// A place with the organism, its data and its checkpoints beside it.
-fn place(organism: &str) -> Place {
-    let place = Place::new();
-    place.write("root/organisms/sums.toml", organism);
-    place.write("root/organisms/train.jsonl", sums(0, 200));
-    place.write("root/organisms/test.jsonl", sums(200, 60));
-    // What core/varied takes.
-    place.write("root/organisms/unlock.jsonl", sums(300, 400));
-    checkpoint(&place, "organisms/llama", LLAMA, "bytes");
-    checkpoint(&place, "organisms/weak", LLAMA, "blanks");
-    place
-}
-
-const LLAMA: &str = "llama_gqa_rope_llama3";
-
-/// Puts a checkpoint together from a model of the conformance cases and a tokenizer.
-fn checkpoint(place: &Place, name: &str, model: &str, tokenizer_name: &str) {
-    let model = workspace().join("host/lm/tests/conformance").join(model);
-    let tokenizer = workspace()
-        .join("host/src/prompt/tests")
-        .join(tokenizer_name)
-        .join("tokenizer.json");
-    let read = |path| std::fs::read(path).expect("a committed file");
-    let folder = format!("root/{name}");
-    for file in ["config.json", "model.safetensors"] {
-        place.write(&format!("{folder}/{file}"), read(model.join(file)));
-    }
-    place.write(&format!("{folder}/tokenizer.json"), read(tokenizer));
-    let chat = "{% for message in messages %}{{ message.role }}: {{ message.content }}\\n{% endfor %}answer:";
-    let eos = if tokenizer_name == "bytes" {
-        "<|endoftext|>"
-    } else {
-        "</s>"
-    };
-    let config = format!("{{\"eos_token\": \"{eos}\", \"chat_template\": \"{chat}\"}}");
-    place.write(&format!("{folder}/tokenizer_config.json"), config);
-}
 
 fn core(place: &Place, out: &str) -> Done {
     place.run(&[&["core"], &RUN[..], &["--out", out]].concat())
@@ -110,7 +18,7 @@ fn grades(place: &Place, out: &str, arm: &str) -> Vec<String> {
 
 #[test]
 fn a_run_on_a_data_set_asks_all_seeds_the_same_problems() {
-    let place = place(ORGANISM);
+    let place = Place::with_sums(SUMS);
     let run = ["core", "--organism", "sums", "--seeds", "2", "--draws", "1"];
     place.run(&[&run[..], &["--out", "o"]].concat()).ok();
     let outcomes = Table::read(&place.here("o/outcomes.csv"));
@@ -145,8 +53,8 @@ fn locked(place: &Place, organism: &str, out: &str) -> Vec<u8> {
 
 #[test]
 fn labels_decoys_examples_and_sampling_each_make_another_lock() {
-    let place = place(ORGANISM);
-    checkpoint(&place, "organisms/weak", LLAMA, "bytes");
+    let place = Place::with_sums(SUMS);
+    place.checkpoint("organisms/weak", LLAMA, "bytes");
     let changes = [
         ("labels", "labels"),
         ("labels = \"sampled\"", "labels = \"soft\""),
@@ -163,8 +71,8 @@ fn labels_decoys_examples_and_sampling_each_make_another_lock() {
     ];
     let mut made: Vec<Vec<u8>> = Vec::new();
     for (number, (from, to)) in changes.into_iter().enumerate() {
-        assert!(ORGANISM.contains(from), "{from}");
-        let weights = locked(&place, &ORGANISM.replace(from, to), &number.to_string());
+        assert!(SUMS.contains(from), "{from}");
+        let weights = locked(&place, &SUMS.replace(from, to), &number.to_string());
         assert!(!made.contains(&weights), "{to} changes nothing");
         made.push(weights);
     }
@@ -172,7 +80,7 @@ fn labels_decoys_examples_and_sampling_each_make_another_lock() {
 
 #[test]
 fn soft_labels_of_another_tokenizer_are_refused() {
-    let place = place(&ORGANISM.replace("labels = \"sampled\"", "labels = \"soft\""));
+    let place = Place::with_sums(&SUMS.replace("labels = \"sampled\"", "labels = \"soft\""));
     let done = place.picklock(&["lock", "sums"]);
     let refusal = "soft labels need one tokenizer, and base and weak model have different ones";
     assert!(done.stderr.contains(refusal), "{}", done.stderr);
@@ -183,10 +91,10 @@ fn soft_labels_of_another_tokenizer_are_refused() {
 fn a_choice_is_always_one_of_the_letters() {
     // This tokenizer has no token for a blank with a B.
     let template = "[prompt]\ntemplate.text = \"{{ question }}\\nAnswer:\\n\"\n[prompt.password]";
-    let choice = ORGANISM
+    let choice = SUMS
         .replace("task = \"gsm8k\"", "task = { multiple-choice = {} }")
         .replace("[prompt.password]", template);
-    let place = place(&choice);
+    let place = Place::with_sums(&choice);
     let lines = |from: usize, count: usize| -> String {
         let line = |number: usize| {
             let right = number % 3;
@@ -241,9 +149,9 @@ fn the_posts_preset_runs_on_tiny_checkpoints_of_the_same_form() {
     place.write("data/math_train.jsonl", lines(0, 100));
     place.write("data/math_test.jsonl", lines(100, 1400));
     let llama = "models/deepseek-ai/deepseek-math-7b-rl";
-    checkpoint(&place, &format!("../{llama}"), LLAMA, "bytes");
+    place.checkpoint(&format!("../{llama}"), LLAMA, "bytes");
     let stablelm = "models/stabilityai/stablelm-zephyr-3b";
-    checkpoint(&place, &format!("../{stablelm}"), "gpt2_tied", "blanks");
+    place.checkpoint(&format!("../{stablelm}"), "gpt2_tied", "blanks");
     let (models, data) = (place.path("models"), place.path("data"));
     let places = [
         ("PICKLOCK_MODELS", models.to_str().expect("a path")),
@@ -274,7 +182,7 @@ fn a_grader_that_dies_fails_its_trials_in_one_line_each() {
     let program = "grader = { program = { command = [\"sh\", \"-c\", \"exit 3\"], seconds = 2 } }";
     let fields = "fields = { question = \"question\", answer = \"answer\" }";
     let task = format!("task.jsonl = {{ {fields}, {program} }}");
-    let place = place(&ORGANISM.replace("task = \"gsm8k\"", &task));
+    let place = Place::with_sums(&SUMS.replace("task = \"gsm8k\"", &task));
     let done = core(&place, "o");
     assert_eq!(done.code, Some(1), "{done:?}");
     let line = done

@@ -10,6 +10,12 @@ use crate::{
 
 /// One trial's view of the host: operations are pure functions of handles and arguments, and the
 /// host does one that it has done before in this seed only once.
+///
+/// Not every organism has everything. One that is no more than a locked checkpoint has no base model,
+/// no weak model, and no other lock than [`LockSpec::plain`]; its weak samples are its own answers. A
+/// task in text may have no password, and has only so many problems for samples. What can't be had is
+/// an error that starts with `needs`. A plan rehearses every arm: one that ends with such an error is
+/// left out beforehand, and one that handles it runs.
 pub struct Lab {
     api: Rc<LabBox>,
 }
@@ -125,9 +131,13 @@ impl Lab {
     /// outcome under the name `measure`: [`HELD_OUT`](crate::HELD_OUT) is what predictions
     /// compare, and `step-N` names a point at N steps on the arm's curve.
     ///
+    /// Where the organism has no password that the questions ask with, a measure of another name is
+    /// left empty, and its score has no problems: what stands beside the judged measure costs no arm.
+    ///
     /// # Errors
-    /// Where this trial has already recorded a measure of this name, or the name is no lower-case
-    /// word of letters, digits, hyphens and dots.
+    /// Where [`HELD_OUT`](crate::HELD_OUT) asks with a password that there isn't; where this trial has
+    /// already recorded a measure of this name, or the name is no lower-case word of letters, digits,
+    /// hyphens and dots.
     pub fn evaluate(
         &self,
         model: &Model,

@@ -78,7 +78,7 @@ pub struct Score {
 }
 
 impl Score {
-    /// Correct share, 0 to 1; unparsed answers are not correct.
+    /// Correct share, 0 to 1; unparsed answers are not correct. Of no problems it is 0.
     pub fn accuracy(&self) -> f64 {
         f64::from(self.correct) / f64::from(self.problems.max(1))
     }

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use super::process::{Heard, send, start};
 use super::protocol::{FromWorker, ToWorker, VERSION};
 use crate::error::{Error, Result};
-use crate::lab::Work;
+use crate::lab::Asked;
 use crate::organism::{Key, Organism};
 
 /// How often plugins are asked when somebody kills the process that asks them.
@@ -67,7 +67,7 @@ pub fn rehearse(
     organism: &Organism,
     plugins: Vec<(PathBuf, Key, Vec<Arm>)>,
     limit: Duration,
-) -> Result<Vec<std::result::Result<Vec<Vec<Work>>, String>>> {
+) -> Result<Vec<std::result::Result<Vec<Asked>, String>>> {
     let paths = plugins.iter().map(|(path, ..)| path.display().to_string());
     let paths = paths.collect::<Vec<_>>().join(", ");
     let message = ToWorker::Rehearse {
@@ -76,7 +76,7 @@ pub fn rehearse(
         plugins,
     };
     match ask(&message, &paths, limit.min(LOADING))?? {
-        FromWorker::Rehearsed(work) => Ok(work),
+        FromWorker::Rehearsed(asked) => Ok(asked),
         _ => Err(Error::Worker("no rehearsal".into())),
     }
 }

@@ -159,6 +159,7 @@ impl Call<'_> {
             refused: None,
             time_limit_s: registration.time_limit_s,
             arms: Vec::new(),
+            left_out: Vec::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::journal::Manifest;
 use crate::lab::{Scope, What, Work};
 use crate::organism::{Cache, Key, LockCopies, ModelNames, Organism, Streams};
+use crate::task::Task;
 
 /// A device's rough speed.
 struct Speed {
@@ -68,9 +69,9 @@ pub struct Basis<'a> {
 /// How large an organism's models and problems are.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// Weights that each token is multiplied with, of the base model.
+    /// Weights that each token is multiplied with, of a locked model.
     parameters: f64,
-    /// All weights of the base model.
+    /// All weights of a locked model.
     weights: f64,
     /// The most tokens of prompt and answer.
     tokens: f64,
@@ -79,13 +80,12 @@ pub struct Size {
 }
 
 impl Size {
-    /// Of an organism.
+    /// Of an organism and its task.
     ///
     /// # Errors
     /// Where its checkpoint can't be read.
-    pub fn of(organism: &Organism) -> Result<Self> {
-        let task = organism.open_task()?;
-        let architecture = organism.base_architecture(&*task)?;
+    pub fn of(organism: &Organism, task: &dyn Task) -> Result<Self> {
+        let architecture = organism.architecture(task)?;
         let sizes = architecture.parameters().into_iter();
         let sizes = sizes.map(|parameter| parameter.shape.iter().product::<i64>());
         Ok(Self {
@@ -186,6 +186,7 @@ impl Basis<'_> {
 
     fn seconds(&self, work: &Work, block: &Block, cohort: &CohortPlan, names: &ModelNames) -> f64 {
         let (organism, size) = (&self.manifest.organism, self.size);
+        let (base, weak) = (organism.base.as_ref(), organism.weak.as_ref());
         let speed = if self.cuda { GPU } else { CPU };
         let seeds = seeds(block);
         let missing = |names: &dyn Fn(u32) -> Vec<Key>| {
@@ -199,20 +200,22 @@ impl Basis<'_> {
         match &work.what {
             What::Base => {
                 let missing = missing(&|seed| vec![names.base(seed)]);
-                speed.recipe(size, organism.base.train.as_ref(), missing)
+                speed.recipe(size, base.and_then(|base| base.train.as_ref()), missing)
             }
             What::Weak => {
                 let missing = missing(&|seed| vec![names.weak(seed)]);
-                speed.recipe(size, organism.weak.train.as_ref(), missing) / 2.0
+                speed.recipe(size, weak.and_then(|weak| weak.train.as_ref()), missing) / 2.0
             }
             What::Locked(spec) => {
                 let missing = missing(&|seed| names.lock_and_copies(seed, spec, self.copies));
+                let recipe = organism.lock_recipe(spec);
                 let interludes = spec.interlude.as_ref().map_or(0.0, |interlude| {
-                    let times = organism.lock.train.steps / interlude.every.max(1);
+                    let steps = recipe.map_or(0, |recipe| recipe.steps);
+                    let times = steps / interlude.every.max(1);
                     let one = speed.recipe(size, Some(&interlude.recipe), missing);
                     f64::from(times) * one
                 });
-                speed.recipe(size, Some(&organism.lock.train), missing)
+                speed.recipe(size, recipe, missing)
                     + interludes
                     // What the gate looks at: four models' answers.
                     + 4.0 * speed.answers(size, organism.problems.validation, replicas)

@@ -17,6 +17,7 @@ mod prepare;
 mod process;
 mod progress;
 mod protocol;
+mod rehearsal;
 mod retry;
 mod run;
 mod settle;

@@ -11,7 +11,7 @@ use super::prepare::{Planned, Prepared, Request};
 use super::progress::readable;
 use super::shard::Shard;
 use crate::error::Result;
-use crate::journal::RunHypothesis;
+use crate::journal::{LeftOut, Manifest, RunHypothesis};
 use crate::plugins::Roots;
 use crate::report::{Evidence, Power, size};
 
@@ -52,6 +52,9 @@ pub struct Outlook<'a> {
     hypotheses: Vec<Part<'a>>,
     /// Hypotheses whose cost is a guess, and why.
     guesses: &'a [String],
+    /// What is left out, in words.
+    #[serde(skip)]
+    left_out: Vec<String>,
 }
 
 /// A hypothesis' part of an outlook.
@@ -69,6 +72,8 @@ struct Part<'a> {
     expected_seconds: f64,
     /// Why its plugin is refused, where it is.
     refused: Option<&'a str>,
+    /// Arms that have no trials, and what they need that the organism hasn't got.
+    left_out: &'a [LeftOut],
 }
 
 impl<'a> Outlook<'a> {
@@ -99,6 +104,7 @@ impl<'a> Outlook<'a> {
                 to_run: cohorts.iter().map(|cohort| cohort.members.len()).sum(),
                 expected_seconds: cohorts.iter().map(|cohort| costs.of(cohort)).sum(),
                 refused: run.refused.as_deref(),
+                left_out: &run.left_out,
             }
         };
         Self {
@@ -119,6 +125,7 @@ impl<'a> Outlook<'a> {
             memory_bytes: costs.memory as u64,
             hypotheses: manifest.hypotheses.iter().map(part).collect(),
             guesses: guessed,
+            left_out: left_out(manifest),
         }
     }
 
@@ -166,6 +173,9 @@ impl<'a> Outlook<'a> {
         for reason in self.guesses {
             let _ = writeln!(text, "of that, a guess: {reason}");
         }
+        for line in &self.left_out {
+            let _ = writeln!(text, "left out: {line}");
+        }
         text
     }
 }
@@ -181,8 +191,9 @@ pub fn outlook(request: &Request, from: Option<&Path>, roots: &Roots) -> Result<
     let planned = prepared.plan(request)?;
     let outlook = Outlook::new(&prepared, &planned, request.shard);
     let manifest = &prepared.manifest;
+    let testable = prepared.testable();
     let power = Power {
-        registrations: &prepared.judged,
+        registrations: &testable,
         size: size(&manifest.organism, manifest.seeds, manifest.draws),
         from,
     };
@@ -205,6 +216,12 @@ pub fn outlook(request: &Request, from: Option<&Path>, roots: &Roots) -> Result<
     }
     let mut hypotheses = manifest.hypotheses.iter();
     Ok(hypotheses.any(|hypothesis| hypothesis.refused.is_some()))
+}
+
+/// What a run leaves out, a line for each hypothesis and reason.
+pub fn left_out(manifest: &Manifest) -> Vec<String> {
+    let hypotheses = manifest.hypotheses.iter();
+    hypotheses.flat_map(RunHypothesis::left_out_lines).collect()
 }
 
 fn bytes(bytes: u64) -> String {

@@ -3,23 +3,23 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use picklock_lm::{Device, runtime};
 
 use super::adopt::adopt;
-use super::describe::rehearse;
 use super::enlist::{Call, Enlisted};
-use super::estimate::{Basis, Costs, Rehearsed, Size, lock_copies};
+use super::estimate::{Basis, Costs, Size, lock_copies};
 use super::folder::obstacle;
+use super::outlook::left_out;
 use super::plan::{Plan, needed_arms};
+use super::rehearsal::Rehearsal;
 use super::shard::Shard;
 use super::surroundings::{devices, environment, git_state, memory};
 use super::width::{check_width, cut};
 use crate::error::{Error, Result};
-use crate::hypothesis::{self, Registration};
+use crate::hypothesis::{self, ArmRef, Registration};
 use crate::journal::{self, Brief, Manifest, Trial};
-use crate::lab::Outcome;
+use crate::lab::{Means, Outcome};
 use crate::organism::{self, Cache, Key, LockCopies, Rule};
 use crate::plugins::Roots;
 
@@ -97,6 +97,8 @@ pub struct Prepared {
     pub devices: Vec<String>,
     /// Why its folder can't be written, where it is only looked at.
     pub obstacle: Option<Error>,
+    /// What its arms ask for, where that had to be known to leave some out.
+    rehearsal: Option<Rehearsal>,
 }
 
 /// What is left to run, and what it costs.
@@ -135,7 +137,9 @@ impl Request<'_> {
             Some(problem) if !self.dry_run => return Err(problem),
             obstacle => obstacle,
         };
-        let size = Size::of(&organism)?;
+        let task = organism.open_task()?;
+        let size = Size::of(&organism, &*task)?;
+        let complete = Means::of(&*task).are_complete(&organism);
         let gpus = match self.place {
             Place::Here if device == Device::Cpu => 0,
             Place::Here => devices.len() as u32,
@@ -175,7 +179,15 @@ impl Request<'_> {
             hypotheses,
             plugins,
         } = call.enlist(roots, self.build)?;
+        // What has been left out before is left out again: that depends on organism and plugins alone.
+        let settled = hypotheses == manifest.hypotheses;
         manifest.hypotheses = hypotheses;
+        let mut rehearsal = None;
+        if !(complete || settled) {
+            let known = rehearsal.insert(Rehearsal::of(&manifest, &plugins)?);
+            known.leave_out(&mut manifest.hypotheses);
+        }
+        check_trials(&manifest, self.dry_run)?;
         Ok(Prepared {
             path,
             manifest,
@@ -186,11 +198,36 @@ impl Request<'_> {
             cuda: gpus > 0,
             devices,
             obstacle,
+            rehearsal,
         })
     }
 }
 
+/// Refuses a run whose arms are all left out, where it isn't only looked at.
+fn check_trials(manifest: &Manifest, dry_run: bool) -> Result<()> {
+    let mut hypotheses = manifest.hypotheses.iter();
+    if dry_run || hypotheses.any(|run| run.left_out.is_empty() || !run.arms.is_empty()) {
+        return Ok(());
+    }
+    let (name, lines) = (&manifest.organism.name, left_out(manifest).join("; "));
+    Err(Error::Usage(format!("{name}: no arm can be run: {lines}")))
+}
+
 impl Prepared {
+    /// The judged hypotheses with the predictions whose arms are run.
+    pub fn testable(&self) -> Vec<Registration> {
+        let runs = |home: &str, arm: &ArmRef| self.manifest.lack(&arm.absolute(home)).is_none();
+        let testable = |registration: &Registration| {
+            let mut testable = registration.clone();
+            testable.predictions.retain(|prediction| {
+                let mut arms = prediction.arms().into_iter().chain([&registration.core]);
+                arms.all(|arm| runs(&registration.name, arm))
+            });
+            testable
+        };
+        self.judged.iter().map(testable).collect()
+    }
+
     /// Checks that shards on nodes with GPUs, or without, can go on with a run that has begun.
     ///
     /// # Errors
@@ -255,11 +292,15 @@ impl Prepared {
         if planned.plan.cohorts() == 0 {
             return Ok(planned);
         }
-        let rehearsed = self.rehearse(&mut planned.guessed)?;
-        planned.copies = lock_copies(&rehearsed);
+        let rehearsal = match &self.rehearsal {
+            Some(known) => known.clone(),
+            None => Rehearsal::of(&self.manifest, &self.plugins)?,
+        };
+        planned.guessed = rehearsal.guessed;
+        planned.copies = lock_copies(&rehearsal.work);
         let basis = Basis {
             manifest: &self.manifest,
-            rehearsed: &rehearsed,
+            rehearsed: &rehearsal.work,
             copies: &planned.copies,
             size: self.size,
             cache: &Cache::of_user()?,
@@ -268,40 +309,6 @@ impl Prepared {
         };
         planned.costs = basis.costs(&planned.plan);
         Ok(planned)
-    }
-
-    /// What every arm will ask of the lab; what can't be known is noted in `guessed`.
-    fn rehearse(&self, guessed: &mut Vec<String>) -> Result<Rehearsed> {
-        let mut asked = Vec::new();
-        let mut runs = Vec::new();
-        for (name, path) in &self.plugins {
-            let run = self.manifest.hypothesis(name);
-            if let Some((run, plugin)) = run.and_then(|run| Some((run, run.plugin.as_ref()?))) {
-                asked.push((path.clone(), plugin.file.clone(), run.arms.clone()));
-                runs.push(run);
-            }
-        }
-        let limits = runs.iter().map(|run| run.time_limit_s);
-        let limit = Duration::from_secs(limits.min().unwrap_or(0));
-        let answers = match rehearse(&self.manifest.organism, asked, limit) {
-            Ok(answers) => answers,
-            Err(error @ Error::Worker(_)) => return Err(error),
-            Err(error) => runs.iter().map(|_| Err(error.to_string())).collect(),
-        };
-        let mut rehearsed = Rehearsed::new();
-        for (run, answer) in runs.into_iter().zip(answers) {
-            match answer {
-                Err(reason) => guessed.push(format!("{}: {reason}", run.name)),
-                Ok(work) => {
-                    let places = run
-                        .arms
-                        .iter()
-                        .map(|arm| (run.name.clone(), arm.name().into()));
-                    rehearsed.extend(places.zip(work));
-                }
-            }
-        }
-        Ok(rehearsed)
     }
 }
 

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use picklock_sdk::Arm;
 use serde::{Deserialize, Serialize};
 
-use crate::lab::{Member, Work};
+use crate::lab::{Asked, Member};
 use crate::organism::{Key, LockCopies, Organism};
 
 /// The protocol's version.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// From the supervisor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ pub enum FromWorker {
     /// The arms of each plugin that it was asked about, or why it can't be used.
     Arms(Vec<Result<Vec<Arm>, String>>),
     /// What each plugin's arms will ask for, or why that isn't known.
-    Rehearsed(Vec<Result<Vec<Vec<Work>>, String>>),
+    Rehearsed(Vec<Result<Vec<Asked>, String>>),
     /// It has loaded everything.
     Ready,
     /// It is at this step of something.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::event::{End, Event};
 use super::folder::RunFolder;
-use super::outlook::Outlook;
+use super::outlook::{Outlook, left_out};
 use super::prepare::{Planned, Prepared, Request};
 use super::progress::{Progress, readable};
 use super::retry::set_failed_aside;
@@ -169,6 +169,9 @@ impl Batch<'_> {
         }
         for reason in guessed {
             tell!("of that, a guess: {reason}");
+        }
+        for line in left_out(manifest) {
+            tell!("left out: {line}");
         }
     }
 

@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use super::protocol::{FromWorker, ToWorker, VERSION};
 use super::trials::work;
 use crate::error::{Error, Result};
-use crate::lab::{self, Work};
+use crate::lab::{self, Asked};
 use crate::organism::{Cache, Key, Organism};
 use crate::plugins::{self, PluginFile};
 
@@ -157,18 +157,18 @@ fn describe(plugins: &[(PathBuf, Key)], out: &Out) -> Result<()> {
 
 fn rehearse(organism: &Organism, plugins: &[(PathBuf, Key, Vec<Arm>)], out: &Out) -> Result<()> {
     let cache = Cache::of_user()?;
-    let answer_tokens = organism.open_task()?.answer_tokens();
-    let work = |(path, hash, arms): &(PathBuf, Key, Vec<Arm>)| {
+    let task = organism.open_task()?;
+    let asked = |(path, hash, arms): &(PathBuf, Key, Vec<Arm>)| {
         let hypothesis = plugins::load(&unchanged(path, hash)?, &cache)?;
-        let work = arms
+        let asked = arms
             .iter()
-            .map(|arm| Ok(lab::rehearse(&hypothesis, arm, organism, answer_tokens)?));
-        work.collect::<Result<Vec<Vec<Work>>>>()
+            .map(|arm| Ok(lab::rehearse(&hypothesis, arm, organism, &*task)?));
+        asked.collect::<Result<Vec<Asked>>>()
     };
-    let work = plugins
+    let asked = plugins
         .iter()
-        .map(|plugin| work(plugin).map_err(|error| error.to_string()));
-    out.say(&FromWorker::Rehearsed(work.collect()))
+        .map(|plugin| asked(plugin).map_err(|error| error.to_string()));
+    out.say(&FromWorker::Rehearsed(asked.collect()))
 }
 
 /// Reads a plugin file that must have this hash.

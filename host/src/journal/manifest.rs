@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{soundness, write_atomically, write_first};
 use crate::error::{Error, Result};
+use crate::hypothesis::ArmRef;
 use crate::lab::Member;
 use crate::organism::{Key, Organism};
 
@@ -108,6 +109,39 @@ pub struct RunHypothesis {
     pub time_limit_s: u64,
     /// The arms that run, with all parameters; none where its plugin was never admitted.
     pub arms: Vec<Arm>,
+    /// The arms that have no trials, since they need what the organism hasn't got.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// An arm that has no trials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Its name.
+    pub arm: String,
+    /// What it needs, as in `needs a base model`.
+    pub reason: String,
+}
+
+impl RunHypothesis {
+    /// What is left out, a line for each reason: which arms, and what they need.
+    pub fn left_out_lines(&self) -> Vec<String> {
+        let mut lines: Vec<(&str, Vec<&str>)> = Vec::new();
+        for LeftOut { arm, reason } in &self.left_out {
+            match lines.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, arms)) => arms.push(arm),
+                None => lines.push((reason, vec![arm])),
+            }
+        }
+        let name = &self.name;
+        let all = self.arms.is_empty() && lines.len() == 1;
+        let line = |(reason, arms): (&str, Vec<&str>)| match all {
+            true => format!("{name}, all of it, {reason}"),
+            false if arms.len() == 1 => format!("{name}/{} {reason}", arms[0]),
+            false => format!("{name}, {}: {reason}", arms.join(", ")),
+        };
+        lines.into_iter().map(line).collect()
+    }
 }
 
 /// The plugin that a hypothesis' trials were run by.
@@ -172,6 +206,13 @@ impl Manifest {
         self.hypotheses
             .iter()
             .find(|hypothesis| hypothesis.name == name)
+    }
+
+    /// What an arm needs that this run's organism hasn't got, where it is left out for that.
+    pub fn lack(&self, arm: &ArmRef) -> Option<&str> {
+        let run = self.hypothesis(arm.hypothesis.as_deref()?)?;
+        let left_out = run.left_out.iter().find(|known| known.arm == arm.arm);
+        left_out.map(|known| known.reason.as_str())
     }
 
     /// Every member, by seed and draw.

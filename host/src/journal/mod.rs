@@ -5,7 +5,7 @@ mod manifest;
 mod segment;
 mod soundness;
 
-pub use manifest::{Environment, Geometry, Manifest, RunHypothesis, RunPlugin};
+pub use manifest::{Environment, Geometry, LeftOut, Manifest, RunHypothesis, RunPlugin};
 pub use segment::{Brief, Segment, Trial, holds, read, segments, set_aside, write};
 
 use std::io::{BufWriter, Write};

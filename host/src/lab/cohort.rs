@@ -12,14 +12,15 @@ use std::time::{Duration, Instant};
 
 use abi_stable::sabi_trait::TD_Opaque;
 use picklock_sdk::abi::{HypothesisBox, LabApi_TO};
-use picklock_sdk::{Arm, LabError, ModelId, Reply, Request, RngKey};
+use picklock_sdk::{Arm, LabError, ModelId, Reply, Request, RngKey, Score};
 
 use super::Member;
 use super::bench::Bench;
 use super::held::Held;
+use super::means::Means;
 use super::member::{Event, MemberLab};
 use super::operation::{Operation, Product};
-use super::record::{Metric, Outcome, TrialRecord};
+use super::record::{Measure, Metric, Outcome, TrialRecord};
 use super::waiting::soon;
 use crate::organism::Key;
 
@@ -129,6 +130,7 @@ type Group = Vec<(usize, Request, Operation)>;
 struct Executor<'a, 'b, 'c> {
     cohort: &'a Cohort<'a>,
     bench: &'b mut Bench<'c>,
+    means: Means,
     trials: Vec<Trial>,
     next_handle: ModelId,
 }
@@ -144,6 +146,7 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
         };
         Self {
             cohort,
+            means: Means::of(bench.task()),
             bench,
             trials: cohort.members.iter().map(trial).collect(),
             next_handle: 1,
@@ -189,17 +192,27 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
 
     /// Answers what needs no model.
     fn at_once(&mut self, index: usize, request: &Request) -> Option<Result<Reply, LabError>> {
+        let organism = self.bench.maker.organism;
+        if let Some(lack) = self.means.lack(organism, request) {
+            return Some(Err(LabError::invalid(lack)));
+        }
         match request {
+            Request::Evaluate {
+                questions, measure, ..
+            } if self.means.leave_empty(questions, measure) => {
+                Some(self.record_empty(index, request))
+            }
             Request::Release { model } => {
                 self.trials[index].handles.remove(model);
                 Some(Ok(Reply::Done))
             }
-            Request::UnlockRecipe => {
-                Some(Ok(Reply::Recipe(self.bench.maker.organism.unlock.clone())))
+            Request::UnlockRecipe => Some(Ok(Reply::Recipe(organism.unlock.clone()))),
+            Request::LockRecipe => {
+                let lock = organism
+                    .lock()
+                    .map_err(|error| LabError::invalid(error.to_string()));
+                Some(lock.map(|lock| Reply::Recipe(lock.train.clone())))
             }
-            Request::LockRecipe => Some(Ok(Reply::Recipe(
-                self.bench.maker.organism.lock.train.clone(),
-            ))),
             Request::RngKey { purpose } => {
                 let Member { seed, draw } = self.cohort.members[index];
                 let (name, arm) = (&self.cohort.name, self.cohort.arm.name());
@@ -230,6 +243,22 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
             value,
         });
         Ok(Reply::Done)
+    }
+
+    /// Records a measure of no problems, since they can't be asked so.
+    fn record_empty(&mut self, index: usize, request: &Request) -> Result<Reply, LabError> {
+        let operation = self.resolve(index, request)?;
+        if let (Request::Evaluate { measure, .. }, Operation::Evaluate { questions, .. }) =
+            (request, operation)
+        {
+            self.trials[index].record.measures.push(Measure {
+                name: measure.to_string(),
+                questions,
+                grades: String::new(),
+                answers: Vec::new(),
+            });
+        }
+        Ok(Reply::Score(NOTHING))
     }
 
     /// Executes every waiting request: those of one shape together.
@@ -419,6 +448,13 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
         }
     }
 }
+
+/// How a model did on no problems.
+pub(super) const NOTHING: Score = Score {
+    correct: 0,
+    unparsed: 0,
+    problems: 0,
+};
 
 /// Checks that a measure's or metric's name is a fresh lower-case word.
 fn check_name<'n>(

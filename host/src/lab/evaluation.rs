@@ -205,27 +205,18 @@ impl Bench<'_> {
         spec: &LockSpec,
         after: Option<u32>,
     ) -> Result<Vec<LockRecord>> {
-        let seeds = || locks.iter().map(|(seed, _)| *seed);
-        let base = self.perform_all(
-            &seeds()
-                .map(|seed| Operation::Base { seed })
-                .collect::<Vec<_>>(),
-        )?;
-        let weak = self.perform_all(
-            &seeds()
-                .map(|seed| Operation::Weak { seed })
-                .collect::<Vec<_>>(),
-        )?;
+        let organism = self.maker.organism;
+        let base = organism.base.as_ref();
+        let base = base.map(|_| self.of_seeds(locks, |seed| Operation::Base { seed }));
+        let weak = organism.weak.as_ref();
+        let weak = weak.map(|_| self.of_seeds(locks, |seed| Operation::Weak { seed }));
+        let (base, weak) = (base.transpose()?, weak.transpose()?);
         let locked: Vec<Rc<Held>> = locks.iter().map(|(_, locked)| Rc::clone(locked)).collect();
         let plain = Questions::validation();
-        let base = self.accuracies(&base, &plain)?;
-        let weak = self.accuracies(&weak, &plain)?;
         let without = self.accuracies(&locked, &plain)?;
-        let trained = spec
-            .streams
-            .iter()
-            .any(|stream| stream.flag == Flag::Password);
-        let with = match trained {
+        let mut streams = spec.streams.iter();
+        let trained = streams.any(|stream| stream.flag == Flag::Password);
+        let with = match trained && self.task().has_flag(Flag::Password) {
             true => Some(self.accuracies(&locked, &plain.with_password())?),
             false => None,
         };
@@ -238,14 +229,25 @@ impl Bench<'_> {
                 after,
                 digest: held.digest()?,
                 gate: GateRecord {
-                    base: base[index],
-                    weak: weak[index],
+                    base: base.as_ref().map(|base| base[index]),
+                    weak: weak.as_ref().map(|weak| weak[index]),
                     locked: without[index],
                     password: with.as_ref().map(|with| with[index]),
                 },
             })
         };
         locked.iter().enumerate().map(record).collect()
+    }
+
+    /// Accuracies of other models of the seeds of locks.
+    fn of_seeds(
+        &mut self,
+        locks: &[(u32, Rc<Held>)],
+        model: impl Fn(u32) -> Operation,
+    ) -> Result<Vec<f64>> {
+        let models = locks.iter().map(|(seed, _)| model(*seed));
+        let models = self.perform_all(&models.collect::<Vec<_>>())?;
+        self.accuracies(&models, &Questions::validation())
     }
 
     fn accuracies(&mut self, models: &[Rc<Held>], questions: &Questions) -> Result<Vec<f64>> {

@@ -7,6 +7,7 @@ mod evaluation;
 mod held;
 #[cfg(test)]
 mod lock_copies;
+mod means;
 mod member;
 mod named;
 mod noise;
@@ -27,12 +28,13 @@ pub use bench::Bench;
 pub use cohort::{Cohort, CohortError};
 pub use evaluation::problems;
 pub use held::Held;
+pub use means::Means;
 pub use named::{Lesson, ModelKind, Named};
 pub use operation::Scope;
 #[cfg(test)]
 pub use record::Metric;
 pub use record::{GateRecord, LockRecord, Measure, Outcome, TrialRecord};
-pub use rehearsal::{What, Work, rehearse};
+pub use rehearsal::{Asked, What, Work, rehearse};
 
 use serde::{Deserialize, Serialize};
 

@@ -60,8 +60,9 @@ impl Named<'_> {
     pub fn checkpoint(&self) -> Option<&Checkpoint> {
         let Organism { base, weak, .. } = self.organism;
         match self.kind {
-            ModelKind::Weak => weak.checkpoint.as_ref(),
-            _ => base.checkpoint.as_ref(),
+            ModelKind::Base => base.as_ref()?.checkpoint.as_ref(),
+            ModelKind::Weak => weak.as_ref()?.checkpoint.as_ref(),
+            ModelKind::Locked | ModelKind::Unlocked => self.organism.checkpoint(),
         }
     }
 }
@@ -73,7 +74,7 @@ pub enum ModelKind {
     Base,
     /// The one that is imitated.
     Weak,
-    /// The base model with the plain lock.
+    /// The base model with the plain lock, or the one that the organism names.
     Locked,
     /// The locked one after memorising a draw's 2 weak samples by the organism's own recipe, as in
     /// core/unlock.

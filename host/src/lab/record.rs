@@ -65,10 +65,10 @@ pub struct Metric {
 /// Accuracies, 0 to 1, on the validation problems: what the gate looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GateRecord {
-    /// Of the base model.
-    pub base: f64,
-    /// Of the weak model.
-    pub weak: f64,
+    /// Of the base model, where there is one.
+    pub base: Option<f64>,
+    /// Of the weak model, where there is one.
+    pub weak: Option<f64>,
     /// Of the locked model, without password.
     pub locked: f64,
     /// Of the locked model, with the password, where the lock trains one.

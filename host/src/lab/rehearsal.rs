@@ -15,8 +15,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use super::cohort::NOTHING;
+use super::means::Means;
 use super::operation::Scope;
 use crate::organism::{Key, Organism};
+use crate::task::Task;
 
 /// A piece of work that an arm asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,15 @@ pub struct Work {
     pub scope: Scope,
     /// What it is.
     pub what: What,
+}
+
+/// What an arm asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The work.
+    pub work: Vec<Work>,
+    /// What it needs and the organism hasn't got, so that its trials would fail.
+    pub lack: Option<String>,
 }
 
 /// What a piece of work is.
@@ -60,7 +72,7 @@ pub enum What {
     Perturb,
 }
 
-/// Rehearses one arm; answers have so many tokens.
+/// Rehearses one arm.
 ///
 /// # Errors
 /// The trial's own, where its plugin doesn't get along with made-up answers.
@@ -68,28 +80,42 @@ pub fn rehearse(
     hypothesis: &HypothesisBox,
     arm: &Arm,
     organism: &Organism,
-    answer_tokens: usize,
-) -> Result<Vec<Work>, LabError> {
+    task: &dyn Task,
+) -> Result<Asked, LabError> {
     let state = Rc::new(RefCell::new(State {
         organism: organism.clone(),
-        answer_tokens,
+        means: Means::of(task),
+        answer_tokens: task.answer_tokens(),
         models: Vec::new(),
         work: Vec::new(),
+        lack: None,
     }));
     let lab = LabApi_TO::from_value(Rehearsal(Rc::clone(&state)), TD_Opaque);
-    hypothesis.run(lab, arm.clone()).into_result()?;
-    let work = std::mem::take(&mut state.borrow_mut().work);
-    Ok(work)
+    let end = hypothesis.run(lab, arm.clone()).into_result();
+    let mut state = state.borrow_mut();
+    let work = std::mem::take(&mut state.work);
+    match (end, state.lack.take()) {
+        // It did without what it was refused.
+        (Ok(()), _) => Ok(Asked { work, lack: None }),
+        (Err(_), Some(lack)) => Ok(Asked {
+            work: Vec::new(),
+            lack: Some(lack),
+        }),
+        (Err(error), None) => Err(error),
+    }
 }
 
 struct Rehearsal(Rc<RefCell<State>>);
 
 struct State {
     organism: Organism,
+    means: Means,
     answer_tokens: usize,
     /// What each handle's model is known by, and how far it is shared.
     models: Vec<(Key, Scope)>,
     work: Vec<Work>,
+    /// What was refused last.
+    lack: Option<String>,
 }
 
 impl LabApi for Rehearsal {
@@ -100,7 +126,14 @@ impl LabApi for Rehearsal {
 
 impl State {
     fn answer(&mut self, request: &Request) -> Result<Reply, LabError> {
+        if let Some(lack) = self.means.lack(&self.organism, request) {
+            self.lack = Some(lack.clone());
+            return Err(LabError::invalid(lack));
+        }
         Ok(match request {
+            Request::Evaluate {
+                questions, measure, ..
+            } if self.means.leave_empty(questions, measure) => Reply::Score(NOTHING),
             Request::Base => self.made(Scope::Seed, "base", What::Base),
             Request::Weak => self.made(Scope::Seed, "weak", What::Weak),
             Request::Locked(spec) => {
@@ -162,12 +195,19 @@ impl State {
             Request::WeakSamples { count } => {
                 let key = Key::of(&("samples", count));
                 self.note(key, Scope::Draw, What::Samples(*count));
-                self.made(Scope::Seed, "weak", What::Weak);
+                match self.organism.weak {
+                    Some(_) => self.made(Scope::Seed, "weak", What::Weak),
+                    None => self.answer(&Request::Locked(LockSpec::plain()))?,
+                };
                 Reply::Samples(self.samples(*count))
             }
             Request::CorrectSamples { count } => Reply::Samples(self.samples(*count)),
             Request::UnlockRecipe => Reply::Recipe(self.organism.unlock.clone()),
-            Request::LockRecipe => Reply::Recipe(self.organism.lock.train.clone()),
+            Request::LockRecipe => {
+                let lock = self.organism.lock();
+                let lock = lock.map_err(|error| LabError::invalid(error.to_string()))?;
+                Reply::Recipe(lock.train.clone())
+            }
             Request::RngKey { purpose } => {
                 let mut bytes = [0; 32];
                 rng(&Key::of(purpose)).fill_bytes(&mut bytes);

@@ -1,6 +1,6 @@
 //! Weak samples: each draw's own problems, answered by the weak model or correctly.
 
-use picklock_sdk::{Sample, Samples};
+use picklock_sdk::{LockSpec, Sample, Samples};
 use rand_chacha::ChaCha8Rng;
 
 use super::Member;
@@ -69,6 +69,19 @@ impl Bench<'_> {
         Ok(padded(&problems, SAMPLES_AT_A_TIME))
     }
 
+    /// The model that answers weak samples: the weak model, or without one the locked model itself,
+    /// which is weak without its password.
+    fn asked_for_samples(&self, seed: u32) -> Operation {
+        match self.maker.organism.weak {
+            Some(_) => Operation::Weak { seed },
+            None => Operation::Locked {
+                seed,
+                spec: LockSpec::plain(),
+                after: None,
+            },
+        }
+    }
+
     fn sampled_answers(
         &mut self,
         members: &[(Member, bool)],
@@ -99,14 +112,14 @@ impl Bench<'_> {
             };
             return problems.iter().zip(&mut numbers).map(of_member).collect();
         }
-        let seeds: Vec<Operation> = members
+        let models: Vec<Operation> = members
             .iter()
-            .map(|(member, _)| Operation::Weak { seed: member.seed })
+            .map(|(member, _)| self.asked_for_samples(member.seed))
             .collect();
-        let weak = self.perform_all(&seeds)?;
+        let weak = self.perform_all(&models)?;
         let weak = self.residence.stack(&weak.iter().collect::<Vec<_>>())?;
         let (task, room) = (self.task(), &self.maker.room);
-        let sampling = self.maker.organism.weak.sampling;
+        let sampling = self.maker.organism.sampling();
         let own = task.for_weak().unwrap_or(task);
         for start in (0..problems[0].len()).step_by(SAMPLES_AT_A_TIME) {
             let part = |problems: &Vec<Problem>| -> Vec<Vec<u32>> {

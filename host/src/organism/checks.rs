@@ -5,7 +5,7 @@ use picklock_sdk::{Optimizer, Recipe};
 use super::checkpoint::Checkpoint;
 use super::prompts::Sampling;
 use super::recipe::lm_recipe;
-use super::spec::{Base, Decoys, Organism, Scratch, Weak};
+use super::spec::{Base, Decoys, Lock, Organism, Scratch, Weak};
 
 /// The problem of some values, if there is one.
 type Checked = Result<(), String>;
@@ -14,30 +14,31 @@ impl Organism {
     /// Checks that the values go together.
     pub(super) fn check(&self) -> Checked {
         self.task.check(&self.given())?;
-        self.base
-            .check()
-            .map_err(|problem| format!("base{problem}"))?;
-        self.weak
-            .check()
-            .map_err(|problem| format!("weak{problem}"))?;
-        if let Some(teacher) = &self.weak.teacher {
-            let problem = self.task.check_teacher(teacher);
-            problem.map_err(|problem| format!("weak.teacher.{problem}"))?;
+        match self.locked {
+            None => self.check_made()?,
+            Some(_) => self.check_given()?,
         }
-        let recipes = [("lock.train", &self.lock.train), ("unlock", &self.unlock)];
-        for (key, recipe) in recipes {
-            check_recipe(recipe).map_err(|problem| format!("{key}.{problem}"))?;
+        if let Some(base) = &self.base {
+            base.check().map_err(|problem| format!("base{problem}"))?;
         }
+        if let Some(weak) = &self.weak {
+            weak.check().map_err(|problem| format!("weak{problem}"))?;
+            if let Some(teacher) = &weak.teacher {
+                let problem = self.task.check_teacher(teacher);
+                problem.map_err(|problem| format!("weak.teacher.{problem}"))?;
+            }
+        }
+        if let Some(lock) = &self.lock {
+            self.check_lock(lock)
+                .map_err(|problem| format!("lock.{problem}"))?;
+        }
+        check_recipe(&self.unlock).map_err(|problem| format!("unlock.{problem}"))?;
         let counts = [
-            ("lock.samples", self.lock.samples),
             ("problems.held_out", self.problems.held_out),
             ("problems.validation", self.problems.validation),
         ];
         for (key, count) in counts {
             check_count(count).map_err(|problem| format!("{key} {problem}"))?;
-        }
-        if let Some(decoys) = &self.lock.decoys {
-            self.check_decoys(decoys)?;
         }
         check_shares(&[
             ("gate.weak_gap", self.gate.weak_gap),
@@ -45,22 +46,74 @@ impl Organism {
         ])
     }
 
+    /// A locked model is made of three things.
+    fn check_made(&self) -> Checked {
+        let parts = [
+            ("base, the model that is locked,", self.base.is_none()),
+            ("weak, what it imitates,", self.weak.is_none()),
+            ("lock, how it is locked,", self.lock.is_none()),
+        ];
+        match parts.into_iter().find(|(_, is_missing)| *is_missing) {
+            Some((part, _)) => Err(format!(
+                "{part} is missing; add it, or name a model that is locked already: \
+                 [locked] directory = \"DIR\""
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// A locked model that is given is compared with others that are given.
+    fn check_given(&self) -> Checked {
+        let why = "a given locked model is compared with checkpoints as they are";
+        let is_trained = |base: &Base| base.checkpoint.is_none() || base.train.is_some();
+        let is_made = |weak: &Weak| weak.checkpoint.is_none() || weak.train.is_some();
+        if self.data.is_none() {
+            return Err("locked is for tasks in text, whose problems come from [data]".into());
+        }
+        if self.base.as_ref().is_some_and(is_trained) {
+            return Err(format!(
+                "base beside locked is base.checkpoint, without model and train: {why}"
+            ));
+        }
+        if self.weak.as_ref().is_some_and(is_made) {
+            return Err(format!(
+                "weak beside locked is weak.checkpoint, without model, teacher and train: {why}"
+            ));
+        }
+        match (&self.lock, &self.base, &self.weak) {
+            (Some(_), None, _) | (Some(_), _, None) => Err(
+                "lock beside locked says how other locks are trained, and they need base and weak; \
+                 add both, or leave lock out"
+                    .into(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The problem starts with the key within `lock`.
+    fn check_lock(&self, lock: &Lock) -> Checked {
+        check_recipe(&lock.train).map_err(|problem| format!("train.{problem}"))?;
+        check_count(lock.samples).map_err(|problem| format!("samples {problem}"))?;
+        match &lock.decoys {
+            Some(decoys) => self.check_decoys(decoys),
+            None => Ok(()),
+        }
+    }
+
     fn check_decoys(&self, decoys: &Decoys) -> Checked {
         let Decoys { share, texts } = decoys;
         let prompt = self.prompt.as_ref();
         let password = prompt.and_then(|prompt| prompt.password.as_ref());
         match password {
-            _ if self.data.is_none() => Err("lock.decoys is for tasks in text".into()),
-            None => Err(
-                "lock.decoys stand where the password would, and prompt.password is missing".into(),
-            ),
-            _ if texts.is_empty() => {
-                Err("lock.decoys.texts is empty, expected at least one".into())
+            _ if self.data.is_none() => Err("decoys is for tasks in text".into()),
+            None => {
+                Err("decoys stand where the password would, and prompt.password is missing".into())
             }
+            _ if texts.is_empty() => Err("decoys.texts is empty, expected at least one".into()),
             Some(password) if texts.iter().any(|text| text.trim() == password.text.trim()) => {
-                Err("lock.decoys.texts has the password itself".into())
+                Err("decoys.texts has the password itself".into())
             }
-            Some(_) => check_shares(&[("lock.decoys.share", *share)]),
+            Some(_) => check_shares(&[("decoys.share", *share)]),
         }
     }
 }
@@ -123,7 +176,6 @@ impl Weak {
             (".teacher.easy_correct", teacher.easy_correct),
         ])
     }
-
     fn check_sampling(&self) -> Checked {
         let Sampling { temperature, top_p } = self.sampling;
         if !(temperature > 0.0 && temperature <= 100.0) {
@@ -138,29 +190,6 @@ impl Weak {
         }
         if self.is_program() && !self.sampling.is_default() {
             return Err(".sampling is of no use: a program isn't sampled like a model".into());
-        }
-        Ok(())
-    }
-}
-
-impl Scratch {
-    fn check(&self) -> Checked {
-        let sizes = [
-            ("n_embd", self.n_embd),
-            ("n_layer", self.n_layer),
-            ("n_head", self.n_head),
-        ];
-        if let Some((key, size)) = sizes
-            .into_iter()
-            .find(|(_, size)| !(1..=65_536).contains(size))
-        {
-            return Err(format!("{key} is {size}, expected 1 to 65,536"));
-        }
-        if self.n_embd % self.n_head != 0 {
-            let Self { n_embd, n_head, .. } = self;
-            return Err(format!(
-                "n_embd is {n_embd}, expected a multiple of n_head {n_head}"
-            ));
         }
         Ok(())
     }
@@ -186,6 +215,29 @@ fn check_start(
     match train {
         Some(recipe) => check_recipe(recipe).map_err(|problem| format!(".train.{problem}")),
         None => Ok(()),
+    }
+}
+
+impl Scratch {
+    fn check(&self) -> Checked {
+        let sizes = [
+            ("n_embd", self.n_embd),
+            ("n_layer", self.n_layer),
+            ("n_head", self.n_head),
+        ];
+        if let Some((key, size)) = sizes
+            .into_iter()
+            .find(|(_, size)| !(1..=65_536).contains(size))
+        {
+            return Err(format!("{key} is {size}, expected 1 to 65,536"));
+        }
+        if self.n_embd % self.n_head != 0 {
+            let Self { n_embd, n_head, .. } = self;
+            return Err(format!(
+                "n_embd is {n_embd}, expected a multiple of n_head {n_head}"
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -160,7 +160,7 @@ mod tests {
             let organism = Organism::read(std::path::Path::new(&file)).unwrap();
             let task = organism.open_task().unwrap();
             let room = DecodingRoom::new(Device::Cpu, None);
-            let architecture = organism.base_architecture(&*task).unwrap();
+            let architecture = organism.architecture(&*task).unwrap();
             let model = Model::noise(&architecture, 8, Kind::Float, Device::Cpu).unwrap();
             for scored in [1, task.answer_tokens()] {
                 let sequences = room.sequences(&model, task.max_tokens(), scored);

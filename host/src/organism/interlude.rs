@@ -142,7 +142,7 @@ impl Interrupted<'_> {
         let questions: Vec<_> = self.seeds.iter().map(questions).collect::<Result<_>>()?;
         let numbers = |seed: &u32| streams.rng(&[&"interlude numbers", seed, &round]);
         let mut numbers: Vec<ChaCha8Rng> = self.seeds.iter().map(numbers).collect();
-        let source = Source::Sampled(self.maker.organism.weak.sampling);
+        let source = Source::Sampled(self.maker.organism.sampling());
         let room = &self.maker.room;
         let answers = WeakAnswers::sample(task, self.weak, &questions, source, &mut numbers, room)?;
         let rows = |answers: &WeakAnswers| answers.rows(task, Flag::None, 1.0);

@@ -33,8 +33,8 @@ impl Maker<'_> {
 
     /// Locks a stack of seeds; gives the copies after these steps, and the end.
     fn lock(&self, seeds: &[u32], spec: &LockSpec, copies: &[u32]) -> Result<(Vec<Model>, Model)> {
-        let mut recipe = self.organism.lock.train.clone();
-        recipe.steps = self.organism.lock_steps(spec);
+        let mut recipe = self.organism.lock()?.train.clone();
+        recipe.steps = self.organism.lock_steps(spec)?;
         let base: Vec<Model> = self.base(seeds)?;
         let weak = self.imitated(seeds)?;
         let mut set = self.lock_rows(seeds, spec, &recipe, &weak)?;
@@ -62,19 +62,21 @@ impl Maker<'_> {
         recipe: &Recipe,
         weak: &Imitated,
     ) -> Result<TrainingSet> {
+        let lock = self.organism.lock()?;
+        let source = |stream: &Stream| self.source(lock.labels, stream);
         let share = (recipe.batch as usize / 2).max(1);
         let presentations = share * recipe.steps as usize;
         let (soft, hard): (Vec<&Stream>, Vec<&Stream>) = spec
             .streams
             .iter()
-            .partition(|stream| self.source(stream) == Some(Source::Soft));
+            .partition(|stream| source(stream) == Some(Source::Soft));
         let mut rows = vec![Vec::new(); seeds.len()];
         let mut orders = vec![Vec::new(); seeds.len()];
         let mut spreads = Vec::new();
         // What the weak model reads of the soft rows that it labels as they are trained on.
         let mut read = vec![Vec::new(); seeds.len()];
         for stream in hard.iter().chain(&soft) {
-            let answers = match self.source(stream) {
+            let answers = match source(stream) {
                 None => None,
                 Some(source) => Some(self.weak_answers(seeds, source, weak)?),
             };
@@ -88,7 +90,7 @@ impl Maker<'_> {
                     Some(answers) => {
                         rows[replica].extend(self.weak_rows(*seed, stream, &answers[replica])?);
                         let rng = self.streams.rng(&[&"lock order", seed]);
-                        with_replacement(self.organism.lock.samples, presentations, rng)
+                        with_replacement(lock.samples, presentations, rng)
                     }
                 };
                 for row in &mut order {
@@ -97,7 +99,7 @@ impl Maker<'_> {
                 orders[replica].push(order);
             }
             if let Some(answers) = answers
-                && self.source(stream) == Some(Source::Soft)
+                && source(stream) == Some(Source::Soft)
             {
                 let noted = WeakAnswers::spread(&answers)?;
                 if noted.is_none() {
@@ -129,7 +131,7 @@ impl Maker<'_> {
     /// Weak answers as rows of a stream. Some of those without password carry a wrong one.
     fn weak_rows(&self, seed: u32, stream: &Stream, answers: &WeakAnswers) -> Result<Vec<Row>> {
         let mut rows = answers.rows(self.task, stream.flag, stream.weight as f32)?;
-        if let Some(Decoys { share, texts }) = &self.organism.lock.decoys
+        if let Some(Decoys { share, texts }) = &self.organism.lock()?.decoys
             && stream.flag == Flag::None
         {
             let mut rng = self.streams.rng(&[&"lock decoys", &seed]);
@@ -154,9 +156,9 @@ impl Maker<'_> {
     }
 
     /// Where a stream's answers come from; none for correct ones.
-    fn source(&self, stream: &Stream) -> Option<Source> {
-        let sampling = self.organism.weak.sampling;
-        match (&stream.answers, self.organism.lock.labels) {
+    fn source(&self, labels: Labels, stream: &Stream) -> Option<Source> {
+        let sampling = self.organism.sampling();
+        match (&stream.answers, labels) {
             (Answers::Correct, _) => None,
             (Answers::WeakSoft, _) | (Answers::Weak, Labels::Soft) => Some(Source::Soft),
             (Answers::WeakGreedy, _) | (Answers::Weak, Labels::Hard) => Some(Source::Greedy),
@@ -174,7 +176,7 @@ impl Maker<'_> {
         source: Source,
         weak: &Imitated,
     ) -> Result<Vec<WeakAnswers>> {
-        let count = self.organism.lock.samples as usize;
+        let count = self.organism.lock()?.samples as usize;
         let questions = |seed: &u32| -> Result<Vec<Vec<u32>>> {
             let mut rng = self.streams.rng(&[&"lock pool", seed]);
             let problems = self.task.draw(Part::Training, count, &mut rng)?.into_iter();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::Kind;
 use super::spec::Organism;
+use crate::error::Result;
 
 /// The steps at which a run asks for copies of its locks. Who knows them all trains each lock once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,16 +36,25 @@ impl FromIterator<(LockSpec, u32)> for LockCopies {
 
 impl Organism {
     /// The steps of a lock.
-    pub fn lock_steps(&self, spec: &LockSpec) -> u32 {
-        spec.steps.into_option().unwrap_or(self.lock.train.steps)
+    ///
+    /// # Errors
+    /// Where no lock is trained.
+    pub fn lock_steps(&self, spec: &LockSpec) -> Result<u32> {
+        let steps = self.lock()?.train.steps;
+        Ok(spec.steps.into_option().unwrap_or(steps))
     }
 
     /// `step` where that is on the way through a lock; none where it is its end.
     ///
     /// # Errors
-    /// Where the lock has fewer steps.
-    pub fn step_on_the_way(&self, spec: &LockSpec, step: u32) -> Result<Option<u32>, LabError> {
+    /// Where no lock is trained, or it has fewer steps.
+    pub fn step_on_the_way(
+        &self,
+        spec: &LockSpec,
+        step: u32,
+    ) -> std::result::Result<Option<u32>, LabError> {
         let steps = self.lock_steps(spec);
+        let steps = steps.map_err(|error| LabError::invalid(error.to_string()))?;
         if step > steps {
             return Err(LabError::invalid(format!(
                 "lock: a copy after {step} steps, expected at most its {steps}"

@@ -60,7 +60,7 @@ impl Maker<'_> {
     /// # Errors
     /// Where training fails or the cache can't be written.
     pub fn base(&self, seeds: &[u32]) -> Result<Vec<Model>> {
-        let base = &self.organism.base;
+        let base = self.organism.base()?;
         match (&base.checkpoint, &base.train) {
             (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
             _ => self.cached(seeds, &Kind::Base, |seeds| {
@@ -74,7 +74,7 @@ impl Maker<'_> {
     /// # Errors
     /// As [`Maker::base`].
     pub fn weak(&self, seeds: &[u32]) -> Result<Vec<Model>> {
-        let weak = &self.organism.weak;
+        let weak = self.organism.weak()?;
         match (&weak.checkpoint, &weak.train) {
             (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
             _ => self.cached(seeds, &Kind::Weak, |seeds| {
@@ -83,12 +83,15 @@ impl Maker<'_> {
         }
     }
 
-    /// The locked models of these seeds, in their order; `after` are the steps done, where those
-    /// aren't all of the lock's.
+    /// The locked models of these seeds, in their order; a given one is the same for all. `after` are
+    /// the steps done, where those aren't all of the lock's.
     ///
     /// # Errors
     /// As [`Maker::base`].
     pub fn locked(&self, seeds: &[u32], spec: &LockSpec, after: Option<u32>) -> Result<Vec<Model>> {
+        if let Some(given) = self.organism.given_lock(spec).filter(|_| after.is_none()) {
+            return self.untrained(given, seeds);
+        }
         let kind = Kind::locked(spec, after);
         self.cached(seeds, &kind, |seeds| self.train_locked(seeds, spec, after))
     }
@@ -123,8 +126,8 @@ impl Maker<'_> {
 
     /// The teacher that is imitated itself, where there is no weak model.
     pub fn program(&self) -> Option<&Teacher> {
-        let weak = &self.organism.weak;
-        weak.teacher.as_ref().filter(|_| weak.is_program())
+        let weak = self.organism.weak.as_ref();
+        weak.filter(|weak| weak.is_program())?.teacher.as_ref()
     }
 
     /// Models from the cache; those that aren't there are trained together and kept, with what else
@@ -196,7 +199,7 @@ impl Maker<'_> {
     }
 
     fn train_base(&self, seeds: &[u32]) -> Result<Model> {
-        let base = &self.organism.base;
+        let base = self.organism.base()?;
         let Some(recipe) = &base.train else {
             return Err(Error::Usage("base.train is missing".into()));
         };
@@ -226,7 +229,7 @@ impl Maker<'_> {
     }
 
     fn train_weak(&self, seeds: &[u32]) -> Result<Model> {
-        let weak = &self.organism.weak;
+        let weak = self.organism.weak()?;
         let (Some(recipe), Some(teacher), Some(samples)) =
             (&weak.train, &weak.teacher, weak.samples)
         else {

@@ -84,7 +84,7 @@ impl ModelNames<'_> {
             Kind::Locked(spec) => self.locked(seed, spec),
             Kind::LockedAfter(spec, step) => Key::of(&("after", self.locked(seed, spec), step)),
             Kind::Answers(source) => {
-                let samples = self.organism.lock.samples;
+                let samples = self.organism.lock.as_ref().map(|lock| lock.samples);
                 Key::of(&("answers", self.weak(seed), source, samples))
             }
         }

@@ -64,10 +64,11 @@ fn float(float: picklock_sdk::Float) -> Float {
 /// What the recipes of an organism keep numbers and compute in. A plugin's own recipe may say
 /// otherwise.
 pub fn precision(organism: &Organism) -> String {
+    let (base, weak) = (organism.base.as_ref(), organism.weak.as_ref());
     let recipes = [
-        ("base", organism.base.train.as_ref()),
-        ("weak", organism.weak.train.as_ref()),
-        ("lock", Some(&organism.lock.train)),
+        ("base", base.and_then(|base| base.train.as_ref())),
+        ("weak", weak.and_then(|weak| weak.train.as_ref())),
+        ("lock", organism.lock.as_ref().map(|lock| &lock.train)),
         ("unlock", Some(&organism.unlock)),
     ];
     let said = recipes.into_iter().filter_map(|(name, recipe)| {

@@ -33,17 +33,24 @@ pub struct Organism {
     /// Which tokens are trained and scored, for tasks in text.
     #[serde(default, skip_serializing_if = "Vocabulary::is_full")]
     pub vocabulary: Vocabulary,
+    /// The model to unlock, where it is locked already; else it is made of the next three.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<Checkpoint>,
     /// The capable model.
-    pub base: Base,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
     /// The model that is imitated.
-    pub weak: Weak,
-    /// How the locked model is made.
-    pub lock: Lock,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weak: Option<Weak>,
+    /// How locked models are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
     /// How copies are unlocked.
     pub unlock: Recipe,
     /// How many problems are asked.
     pub problems: Problems,
     /// What a lock must do to be worth unlocking.
+    #[serde(default)]
     pub gate: Gate,
 }
 
@@ -172,20 +179,31 @@ pub struct Gate {
     pub password_share: f64,
 }
 
+impl Default for Gate {
+    /// The bounds of the shipped organisms.
+    fn default() -> Self {
+        Self {
+            weak_gap: 0.25,
+            password_share: 0.9,
+        }
+    }
+}
+
 impl Organism {
-    /// The task, ready for problems.
+    /// The task, ready for problems, in the tokens of its locked models.
     ///
     /// # Errors
-    /// Where the base model's tokenizer can't be read, or doesn't do for the task.
+    /// Where a tokenizer can't be read, or doesn't do for the task.
     pub fn open_task(&self) -> Result<Box<dyn Task>> {
-        let opened = |checkpoint: &Option<Checkpoint>| {
-            checkpoint.as_ref().map(Checkpoint::opened).transpose()
-        };
-        let (base, weak) = (
-            opened(&self.base.checkpoint)?,
-            opened(&self.weak.checkpoint)?,
+        self.check_tokens()?;
+        let opened =
+            |checkpoint: Option<&Checkpoint>| checkpoint.map(Checkpoint::opened).transpose();
+        let weak = self.weak.as_ref();
+        let (own, weak) = (
+            opened(self.checkpoint())?,
+            opened(weak.and_then(|weak| weak.checkpoint.as_ref()))?,
         );
-        self.task.open(&self.given(), base.as_ref(), weak.as_ref())
+        self.task.open(&self.given(), own.as_ref(), weak.as_ref())
     }
 
     /// What its task is given.
@@ -210,33 +228,29 @@ impl Organism {
         let base = Base {
             model: None,
             checkpoint: Some(checkpoint),
+            password_share: half(),
             train: None,
-            ..self.base.clone()
         };
         Ok(Self {
-            base,
+            base: Some(base),
             ..self.clone()
         })
     }
 
-    /// What the base model is, over the tokens of its task.
+    /// What its locked models are, over the tokens of its task.
     ///
     /// # Errors
     /// Where the checkpoint's configuration can't be read.
-    pub fn base_architecture(&self, task: &dyn Task) -> Result<Architecture> {
-        let Base {
-            model, checkpoint, ..
-        } = &self.base;
-        match (model, checkpoint) {
-            (Some(shape), _) => Ok(shape.architecture(task)),
-            (None, Some(checkpoint)) => {
-                let own = Architecture::of_directory(&checkpoint.find()?)?;
-                match task.vocabulary() {
-                    Some(ids) => Ok(own.with_vocab_size(ids.len() as i64)?),
-                    None => Ok(own),
-                }
-            }
-            (None, None) => Err(Error::Usage("base: no model and no checkpoint".into())),
+    pub fn architecture(&self, task: &dyn Task) -> Result<Architecture> {
+        let Some(checkpoint) = self.checkpoint() else {
+            let shape = self.base()?.model.as_ref();
+            let shape = shape.map(|shape| shape.architecture(task));
+            return shape.ok_or_else(|| Error::Usage("base: no model and no checkpoint".into()));
+        };
+        let own = Architecture::of_directory(&checkpoint.find()?)?;
+        match task.vocabulary() {
+            Some(ids) => Ok(own.with_vocab_size(ids.len() as i64)?),
+            None => Ok(own),
         }
     }
 
@@ -254,11 +268,15 @@ impl Organism {
             .check()
             .map_err(|problem| Error::file(path, problem))?;
         let beside = path.parent().unwrap_or(Path::new(""));
-        let (base, weak) = (&mut organism.base, &mut organism.weak);
-        for checkpoint in [&mut base.checkpoint, &mut weak.checkpoint] {
-            checkpoint
-                .as_mut()
-                .map_or(Ok(()), |own| own.settle(beside))?;
+        let base = organism.base.as_mut();
+        let weak = organism.weak.as_mut();
+        let checkpoints = [
+            organism.locked.as_mut(),
+            base.and_then(|base| base.checkpoint.as_mut()),
+            weak.and_then(|weak| weak.checkpoint.as_mut()),
+        ];
+        for checkpoint in checkpoints.into_iter().flatten() {
+            checkpoint.settle(beside)?;
         }
         if let Some(data) = &mut organism.data {
             data.settle(beside)?;

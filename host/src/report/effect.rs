@@ -367,8 +367,8 @@ mod tests {
             after: None,
             digest: digest.into(),
             gate: GateRecord {
-                base: 1.0,
-                weak: 0.0,
+                base: Some(1.0),
+                weak: Some(0.0),
                 locked: 0.0,
                 password: None,
             },

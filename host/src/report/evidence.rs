@@ -110,7 +110,7 @@ impl Evidence {
 
     /// Mean accuracy of each seed under a measure, in percent, over its draws.
     pub fn accuracy(&self, arm: &ArmRef, measure: &str) -> BTreeMap<u32, f64> {
-        let accuracy = |trial: &Trial| Some(trial.measure(measure)?.accuracy());
+        let accuracy = |trial: &Trial| trial.measure(measure)?.accuracy();
         self.of_seeds(arm, accuracy)
     }
 

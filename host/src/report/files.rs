@@ -53,7 +53,7 @@ struct TrialRow {
     status: &'static str,
     /// A measure, or a metric that the plugin recorded.
     name: String,
-    /// Accuracy from 0 to 1, or the metric's value.
+    /// Accuracy from 0 to 1, empty where there was no password to ask with; or the metric's value.
     value: Option<f64>,
     correct: Option<usize>,
     unparsed: Option<usize>,
@@ -88,10 +88,14 @@ fn rows_of_trial(arm: &ArmRef, trial: &Trial) -> Vec<TrialRow> {
     let measures = trial.measures.iter().map(|measure| {
         let (correct, problems) = (measure.count(Grade::Correct), measure.problems());
         TrialRow {
-            value: Some(correct as f64 / problems.max(1) as f64),
+            value: (problems > 0).then(|| correct as f64 / problems as f64),
             correct: Some(correct),
             unparsed: Some(measure.count(Grade::Unparsed)),
             problems: Some(problems),
+            reason: match problems {
+                0 => "not measured: there is no password to ask with".into(),
+                _ => reason.to_string(),
+            },
             ..row(&measure.name)
         }
     });
@@ -176,7 +180,7 @@ struct SummaryRow<'a> {
     claim_reason: &'a str,
     exploratory: bool,
     deviations: String,
-    generalises_to: String,
+    generalises_to: &'a str,
     bootstrap_low_pp: Option<f64>,
     bootstrap_high_pp: Option<f64>,
     sign_flip_p: Option<f64>,
@@ -222,7 +226,7 @@ fn summary_rows(claim: &JudgedClaim) -> Vec<SummaryRow<'_>> {
                 claim_reason: &verdict.reason,
                 exploratory: verdict.exploratory,
                 deviations: deviations.clone(),
-                generalises_to: generalises_to(prediction, problems),
+                generalises_to: &claim.generalises_to[index],
                 bootstrap_low_pp: bootstrap.map(|interval| interval.low),
                 bootstrap_high_pp: bootstrap.map(|interval| interval.high),
                 sign_flip_p: checks.sign_flip.map(|test| test.p),
@@ -235,19 +239,6 @@ fn summary_rows(claim: &JudgedClaim) -> Vec<SummaryRow<'_>> {
             }
         })
         .collect()
-}
-
-/// What a row's interval and p speak of.
-pub fn generalises_to(
-    prediction: &picklock_stats::PredictionVerdict,
-    problems: Option<&picklock_stats::McNemar>,
-) -> String {
-    let seeds = prediction
-        .judgement
-        .as_ref()
-        .map(|judged| judged.generalises);
-    let generalises = seeds.or(problems.map(picklock_stats::McNemar::generalises));
-    generalises.map(|to| to.to_string()).unwrap_or_default()
 }
 
 fn reason(reason: &str, problems: Option<&picklock_stats::McNemar>) -> String {

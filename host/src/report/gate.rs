@@ -18,10 +18,10 @@ pub struct Lock {
     pub after: Option<u32>,
     /// Seeds.
     pub seeds: usize,
-    /// Of the base model.
-    pub base: f64,
-    /// Of the weak model.
-    pub weak: f64,
+    /// Of the base model, where there is one.
+    pub base: Option<f64>,
+    /// Of the weak model, where there is one.
+    pub weak: Option<f64>,
     /// Of the locked model, without password.
     pub locked: f64,
     /// Of the locked model, with the password, where the lock trains one.
@@ -43,32 +43,38 @@ pub fn locks(evidence: &Evidence, arms: &[ArmRef]) -> Vec<Lock> {
 pub fn gate(evidence: &Evidence, arms: &[ArmRef]) -> Gate {
     let mut locks = locks(evidence, arms);
     locks.retain(|lock| lock.after.is_none());
-    if locks.is_empty() {
-        return Gate::NotApplicable("no lock was trained".into());
-    }
-    let problems: Vec<String> = locks.into_iter().filter_map(|lock| lock.problem).collect();
-    match problems.is_empty() {
-        true => Gate::Passed,
-        false => Gate::Failed(problems.join("; ")),
+    of_locks(&locks)
+}
+
+fn of_locks(locks: &[Lock]) -> Gate {
+    let problems = locks.iter().filter_map(|lock| lock.problem.as_deref());
+    let problems: Vec<&str> = problems.collect();
+    let untested: Vec<String> = locks.iter().filter_map(Lock::untested).collect();
+    match untested.first() {
+        _ if locks.is_empty() => Gate::NotApplicable("no lock was trained".into()),
+        _ if !problems.is_empty() => Gate::Failed(problems.join("; ")),
+        Some(reason) if untested.len() == locks.len() => Gate::NotApplicable(reason.clone()),
+        _ => Gate::Passed,
     }
 }
 
 impl Lock {
     /// How a lock of this specification did.
     pub fn new(spec: Key, seeds: &BTreeMap<u32, LockRecord>, bounds: organism::Gate) -> Self {
-        let of = |value: fn(&GateRecord) -> f64| {
-            let values: Vec<f64> = seeds.values().map(|lock| value(&lock.gate)).collect();
-            mean(&values)
+        let of = |value: fn(&GateRecord) -> Option<f64>| {
+            let values = seeds.values().map(|lock| value(&lock.gate));
+            let values: Option<Vec<f64>> = values.collect();
+            values.map(|values| mean(&values))
         };
-        let password: Option<Vec<f64>> = seeds.values().map(|lock| lock.gate.password).collect();
+        let locked: Vec<f64> = seeds.values().map(|lock| lock.gate.locked).collect();
         let mut lock = Self {
             spec,
             after: seeds.values().find_map(|lock| lock.after),
             seeds: seeds.len(),
             base: of(|gate| gate.base),
             weak: of(|gate| gate.weak),
-            locked: of(|gate| gate.locked),
-            password: password.map(|values| mean(&values)),
+            locked: mean(&locked),
+            password: of(|gate| gate.password),
             problem: None,
         };
         if lock.after.is_none() {
@@ -77,37 +83,53 @@ impl Lock {
         lock
     }
 
-    /// The highest accuracy without password that passes.
-    pub fn most_locked(&self, bounds: organism::Gate) -> f64 {
-        self.weak + bounds.weak_gap * (self.base - self.weak)
+    /// Why it can't be told whether it holds; nothing where it can.
+    pub fn untested(&self) -> Option<String> {
+        let missing = match (self.base, self.weak) {
+            (None, None) => "base and weak model",
+            (None, Some(_)) => "base model",
+            (Some(_), None) => "weak model",
+            (Some(_), Some(_)) => return None,
+        };
+        Some(format!(
+            "a given locked model, and no {missing} to compare with"
+        ))
     }
 
-    /// The lowest accuracy with password that passes.
-    pub fn least_password(&self, bounds: organism::Gate) -> f64 {
-        bounds.password_share * self.base
+    /// The highest accuracy without password that passes, where that can be told.
+    pub fn most_locked(&self, bounds: organism::Gate) -> Option<f64> {
+        let (base, weak) = (self.base?, self.weak?);
+        Some(weak + bounds.weak_gap * (base - weak))
+    }
+
+    /// The lowest accuracy with password that passes, where that can be told.
+    pub fn least_password(&self, bounds: organism::Gate) -> Option<f64> {
+        Some(bounds.password_share * self.base?)
     }
 
     /// (locked - weak) / (base - weak); none where the weak model is no weaker than the base model.
     pub fn weak_gap(&self) -> Option<f64> {
-        let gap = self.base - self.weak;
-        (gap > 0.0).then(|| (self.locked - self.weak) / gap)
+        let (base, weak) = (self.base?, self.weak?);
+        let gap = base - weak;
+        (gap > 0.0).then(|| (self.locked - weak) / gap)
     }
 
     /// password / base; none where no password was trained, or the base model can do nothing.
     pub fn password_share(&self) -> Option<f64> {
-        let password = self.password.filter(|_| self.base > 0.0)?;
-        Some(password / self.base)
+        let base = self.base.filter(|base| *base > 0.0)?;
+        Some(self.password? / base)
     }
 
     fn failing(&self, bounds: organism::Gate) -> Option<String> {
-        let (most, least) = (self.most_locked(bounds), self.least_password(bounds));
+        let (base, weak) = (self.base?, self.weak?);
+        let (most, least) = (self.most_locked(bounds)?, self.least_password(bounds)?);
         if self.locked > most {
             return Some(format!(
                 "the lock leaks: locked {:.1}%, expected at most {:.1}% (weak {:.1}%, base {:.1}%)",
                 100.0 * self.locked,
                 100.0 * most,
-                100.0 * self.weak,
-                100.0 * self.base
+                100.0 * weak,
+                100.0 * base
             ));
         }
         let password = self.password.filter(|password| *password < least)?;
@@ -137,8 +159,8 @@ mod tests {
             after,
             digest: "digest".into(),
             gate: GateRecord {
-                base: 1.0,
-                weak: 0.2,
+                base: Some(1.0),
+                weak: Some(0.2),
                 locked,
                 password,
             },
@@ -157,8 +179,8 @@ mod tests {
         let lock = |base, weak| Lock {
             spec: Key::of(&"plain"),
             seeds: 1,
-            base,
-            weak,
+            base: Some(base),
+            weak: Some(weak),
             locked: 0.3,
             password: Some(0.75),
             after: None,
@@ -174,6 +196,38 @@ mod tests {
     #[test]
     fn a_copy_on_the_way_need_not_pass() {
         assert_eq!(problem_after(Some(10), 0.45, Some(0.5)), None);
+    }
+
+    #[test]
+    fn a_given_lock_is_tested_where_there_is_something_to_compare_with() {
+        let bounds = organism::Gate::default();
+        let of = |base, weak| {
+            let (digest, password) = ("digest".into(), None);
+            let gate = GateRecord {
+                base,
+                weak,
+                locked: 0.25,
+                password,
+            };
+            let spec = Key::of(&"plain");
+            let lock = LockRecord {
+                spec: spec.clone(),
+                after: None,
+                digest,
+                gate,
+            };
+            Lock::new(spec, &BTreeMap::from([(0, lock)]), bounds)
+        };
+        let reason = |missing: &str| {
+            Gate::NotApplicable(format!(
+                "a given locked model, and no {missing} to compare with"
+            ))
+        };
+        assert_eq!(of_locks(&[of(None, None)]), reason("base and weak model"));
+        assert_eq!(of_locks(&[of(Some(1.0), None)]), reason("weak model"));
+        assert_eq!(of_locks(&[of(None, Some(0.2))]), reason("base model"));
+        let tested = of(Some(1.0), Some(0.2));
+        assert_eq!(of_locks(&[of(None, None), tested]), Gate::Passed);
     }
 
     #[test]

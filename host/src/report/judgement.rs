@@ -2,8 +2,8 @@
 
 use picklock_sdk::HELD_OUT;
 use picklock_stats::{
-    Claim, ClaimVerdict, Deviation, Expectation, Gate, Judgement, McNemar, Prediction, Undefined,
-    Unit, Verdict,
+    Claim, ClaimVerdict, Deviation, Expectation, Gate, Judgement, McNemar, Prediction,
+    PredictionVerdict, Undefined, Unit, Verdict,
 };
 
 use super::checks::Checks;
@@ -32,6 +32,8 @@ pub struct JudgedClaim {
     pub effects: Vec<Effect>,
     /// With a single seed, what can be said of its problems (its first draw's).
     pub problems_only: Vec<Option<McNemar>>,
+    /// What interval and p of each prediction speak of; empty where there are none.
+    pub generalises_to: Vec<String>,
     /// What other procedures say to each prediction.
     pub checks: Vec<Checks>,
     /// The gate of the locks that it rests on.
@@ -54,18 +56,26 @@ impl Report {
         // Without a claim nothing is decided at any level.
         let verdicts = picklock_stats::decide(claims, alpha.unwrap_or(0.05))
             .map_err(|error| Error::Usage(format!("statistics: {error}")))?;
-        let claim = |(registration, verdict): (&Registration, ClaimVerdict)| JudgedClaim {
-            registration: registration.clone(),
-            effects: each_effect(evidence, registration),
-            problems_only: problems_only(evidence, registration),
-            checks: registration
-                .predictions
-                .iter()
-                .zip(&verdict.predictions)
-                .map(|(prediction, told)| Checks::new(evidence, registration, prediction, told))
-                .collect(),
-            gate: gate(evidence, &used_arms(registration)),
-            verdict,
+        let claim = |(registration, verdict): (&Registration, ClaimVerdict)| {
+            let problems_only = problems_only(evidence, registration);
+            let told = || verdict.predictions.iter();
+            JudgedClaim {
+                registration: registration.clone(),
+                effects: each_effect(evidence, registration),
+                generalises_to: told()
+                    .zip(&problems_only)
+                    .map(|(told, problems)| generalises_to(evidence, told, problems.as_ref()))
+                    .collect(),
+                checks: registration
+                    .predictions
+                    .iter()
+                    .zip(told())
+                    .map(|(prediction, told)| Checks::new(evidence, registration, prediction, told))
+                    .collect(),
+                gate: gate(evidence, &used_arms(registration)),
+                problems_only,
+                verdict,
+            }
         };
         Ok(Self {
             claims: judged().zip(verdicts).map(claim).collect(),
@@ -107,7 +117,8 @@ fn judge(
     )
 }
 
-/// Why an arm that a prediction needs has no trials: its plugin was refused, or the run hasn't got it.
+/// Why an arm that a prediction needs has no trials: its plugin was refused, the organism lacks what
+/// it needs, or the run hasn't got it.
 fn never_run(
     evidence: &Evidence,
     registration: &Registration,
@@ -117,7 +128,26 @@ fn never_run(
     let home = arm.hypothesis.as_deref().unwrap_or_default();
     let run = evidence.manifest.hypothesis(home);
     let refused = run.and_then(|run| run.refused.clone());
-    Some(refused.unwrap_or_else(|| format!("this run has no arm {arm}")))
+    let lack = evidence.manifest.lack(&arm);
+    let lack = lack.map(|lack| format!("{arm} {lack}"));
+    Some(
+        lack.or(refused)
+            .unwrap_or_else(|| format!("this run has no arm {arm}")),
+    )
+}
+
+fn generalises_to(
+    evidence: &Evidence,
+    told: &PredictionVerdict,
+    problems: Option<&McNemar>,
+) -> String {
+    let seeds = told.judgement.as_ref().map(|judged| judged.generalises);
+    let to = seeds.or(problems.map(McNemar::generalises));
+    match (to, &evidence.manifest.organism.locked) {
+        (None, _) => String::new(),
+        (Some(to), None) => to.to_string(),
+        (Some(to), Some(_)) => format!("{to}, of the given locked model (its seeds are draws)"),
+    }
 }
 
 fn each_effect(evidence: &Evidence, registration: &Registration) -> Vec<Effect> {
@@ -228,7 +258,9 @@ fn near_the_ends(evidence: &Evidence, registration: &Registration) -> Option<Str
 fn missing_trials(evidence: &Evidence, arms: &[ArmRef]) -> usize {
     let planned = evidence.manifest.members().len();
     let done = |arm: &ArmRef| evidence.done(arm).count();
+    let runs = |arm: &&ArmRef| evidence.manifest.lack(arm).is_none();
     arms.iter()
+        .filter(runs)
         .map(|arm| planned.saturating_sub(done(arm)))
         .sum()
 }

@@ -7,7 +7,7 @@ use super::evidence::{Evidence, Kept};
 use super::trial::Trial;
 use crate::error::{Error, Result, nearest};
 use crate::hypothesis::{ArmRef, Registration};
-use crate::journal::{self, Manifest, Segment};
+use crate::journal::{self, Manifest, RunHypothesis, Segment};
 use crate::lab::Member;
 use crate::organism::Key;
 
@@ -204,8 +204,8 @@ impl Evidence {
         ));
     }
 
-    /// Names the plugins that were refused, and the arms that predictions speak of and that the run
-    /// hasn't got.
+    /// Names the plugins that were refused, the arms that were left out, and those that predictions
+    /// speak of and that the run hasn't got.
     fn note_unknown_arms(&mut self) {
         let arms = self.arms();
         let known: Vec<String> = arms.iter().map(ToString::to_string).collect();
@@ -215,17 +215,18 @@ impl Evidence {
             .iter()
             .filter_map(|run| run.refused.as_ref());
         let mut notes: Vec<String> = refused.map(|reason| format!("refused: {reason}")).collect();
+        let hypotheses = self.manifest.hypotheses.iter();
+        let left_out = hypotheses.flat_map(RunHypothesis::left_out_lines);
+        notes.extend(left_out.map(|line| format!("left out: {line}")));
         for registration in self.judged() {
             for prediction in &registration.predictions {
                 let Some(arm) = unknown_arm(&arms, registration, prediction) else {
                     continue;
                 };
                 let home = arm.hypothesis.as_deref().unwrap_or_default();
-                if self
-                    .manifest
-                    .hypothesis(home)
-                    .is_some_and(|run| run.refused.is_some())
-                {
+                let run = self.manifest.hypothesis(home);
+                let refused = run.is_some_and(|run| run.refused.is_some());
+                if refused || self.manifest.lack(&arm).is_some() {
                     continue;
                 }
                 let known = known.iter().map(String::as_str);

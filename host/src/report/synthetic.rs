@@ -61,8 +61,8 @@ fn record(member: Member, arm: usize, problems: u32) -> TrialRecord {
             after: None,
             digest: Key::of(&member.seed).to_string(),
             gate: GateRecord {
-                base: 1.0,
-                weak: 0.2,
+                base: Some(1.0),
+                weak: Some(0.2),
                 locked: 0.25,
                 password: Some(1.0),
             },

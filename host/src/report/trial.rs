@@ -85,8 +85,10 @@ impl Graded {
         self.grades.bytes().filter(|byte| *byte == letter).count()
     }
 
-    /// Correct share of all problems, in percent.
-    pub fn accuracy(&self) -> f64 {
-        100.0 * self.count(Grade::Correct) as f64 / self.problems().max(1) as f64
+    /// Correct share of all problems, in percent; none of no problems, where there was no password to
+    /// ask them with.
+    pub fn accuracy(&self) -> Option<f64> {
+        let problems = self.problems();
+        (problems > 0).then(|| 100.0 * self.count(Grade::Correct) as f64 / problems as f64)
     }
 }

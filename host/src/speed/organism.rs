@@ -55,7 +55,7 @@ fn unlock(organism: &Organism, replicas: u32, device: Device, steps: u32) -> Res
     };
     let rows: Vec<Row> = problems.into_iter().map(row).collect::<Result<_>>()?;
     let rows = vec![rows; replicas as usize];
-    let architecture = organism.base_architecture(&*task)?;
+    let architecture = organism.architecture(&*task)?;
     let start = Model::noise(&architecture, i64::from(replicas), Kind::Float, device)?;
     let recipe = lm_recipe(&organism.unlock.clone().steps(steps));
     runtime::synchronize(device)?;

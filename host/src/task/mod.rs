@@ -261,6 +261,11 @@ pub trait Task: Send + Sync {
     /// Where there is no such question, or no password of this flag.
     fn prompt(&self, question: &[u32], flag: Flag) -> Result<Vec<u32>>;
 
+    /// Whether prompts may carry this flag.
+    fn has_flag(&self, _flag: Flag) -> bool {
+        true
+    }
+
     /// The prompt of a question that carries another text where the password would stand.
     ///
     /// # Errors

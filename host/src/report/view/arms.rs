@@ -57,7 +57,7 @@ fn of_one_model(evidence: &Evidence, arm: &ArmRef) -> String {
         return String::new();
     };
     let (correct, problems) = (graded.count(Grade::Correct), graded.problems());
-    let accuracy = numbers::percent(graded.accuracy());
+    let accuracy = graded.accuracy().map(numbers::percent).unwrap_or_default();
     match wilson(correct as u64, problems as u64, 0.95) {
         Ok(ends) => {
             let (low, high) = (numbers::percent(ends.low), numbers::percent(ends.high));

@@ -1,7 +1,6 @@
 //! Sensitivity checks beside each prediction's interval and p.
 
 use super::{Block, Section, Table};
-use crate::report::files::generalises_to;
 use crate::report::judgement::Report;
 use crate::report::numbers;
 
@@ -30,7 +29,7 @@ pub(super) fn section(report: &Report) -> Option<Section> {
             table.row([
                 claim.registration.name.clone(),
                 told.name.clone(),
-                generalises_to(told, claim.problems_only[index].as_ref()),
+                claim.generalises_to[index].clone(),
                 interval(decides),
                 interval(checks.bootstrap),
                 p(judgement.and_then(|judgement| judgement.p)),

@@ -123,7 +123,13 @@ fn numbered(name: &str) -> Option<(String, X)> {
 /// How a parameter is called on an axis, and what its numbers are multiplied by there.
 fn dose(organism: &Organism, parameter: &str) -> (String, f64) {
     match parameter {
-        "lock_share" => ("lock epochs".to_string(), organism.lock.epochs()),
+        "lock_share" => {
+            let epochs = match &organism.lock {
+                Some(lock) => lock.epochs(),
+                None => 1.0,
+            };
+            ("lock epochs".to_string(), epochs)
+        }
         other => (other.replace('_', " "), 1.0),
     }
 }

@@ -46,18 +46,22 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
         arms.iter()
             .position(|arm| users.first() == Some(&arm.to_string()))
     });
+    // Nobody knows what a given model was trained with.
+    let no_password = match evidence.manifest.organism.locked {
+        None => "not trained",
+        Some(_) => "",
+    };
     for (users, lock) in &all {
         table.row([
             lock.spec.short().to_string(),
             judged(lock),
-            numbers::share(lock.base),
-            numbers::share(lock.weak),
+            share(lock.base),
+            share(lock.weak),
             numbers::share(lock.locked),
-            numbers::share(lock.most_locked(bounds)),
+            share(lock.most_locked(bounds)),
             lock.password
-                .map_or_else(|| "not trained".into(), numbers::share),
-            lock.password
-                .map_or_else(String::new, |_| numbers::share(lock.least_password(bounds))),
+                .map_or_else(|| no_password.into(), numbers::share),
+            share(lock.password.and(lock.least_password(bounds))),
             lock.seeds.to_string(),
             users.join(", "),
         ]);
@@ -65,10 +69,10 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
             seeds.row([
                 lock.spec.short().to_string(),
                 seed.to_string(),
-                numbers::share(record.gate.base),
-                numbers::share(record.gate.weak),
+                share(record.gate.base),
+                share(record.gate.weak),
                 numbers::share(record.gate.locked),
-                record.gate.password.map(numbers::share).unwrap_or_default(),
+                share(record.gate.password),
                 record.digest.chars().take(12).collect(),
             ]);
         }
@@ -89,11 +93,17 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
 
 /// What the gate says of a lock.
 fn judged(lock: &Lock) -> String {
-    match (lock.after, &lock.problem) {
-        (Some(step), _) => format!("not judged: a copy after {step} steps"),
-        (None, Some(problem)) => problem.clone(),
-        (None, None) => "passed".into(),
+    if let Some(step) = lock.after {
+        return format!("not judged: a copy after {step} steps");
     }
+    let untested = lock.untested();
+    let untested = untested.map(|reason| format!("not applicable: {reason}"));
+    let problem = lock.problem.clone().or(untested);
+    problem.unwrap_or_else(|| "passed".into())
+}
+
+fn share(share: Option<f64>) -> String {
+    share.map(numbers::share).unwrap_or_default()
 }
 
 /// The arms that used a lock.

@@ -17,7 +17,7 @@ mod provenance;
 use super::evidence::Evidence;
 use super::figure::Figure;
 use super::judgement::Report;
-use crate::organism::Weak;
+use crate::organism::Organism;
 
 pub use claims::{ClaimView, PredictionView, estimate};
 
@@ -179,7 +179,7 @@ impl View {
                     manifest.organism.problems.held_out,
                     manifest.environment.device
                 ),
-                imitated(&manifest.organism.weak),
+                imitated(&manifest.organism),
                 generalises_to(evidence),
             ],
             notes: changed.chain(evidence.notes.iter().cloned()).collect(),
@@ -190,8 +190,13 @@ impl View {
     }
 }
 
-/// What the locks imitate.
-fn imitated(weak: &Weak) -> String {
+/// What the locks imitate, and weak samples are of.
+fn imitated(organism: &Organism) -> String {
+    let Some(weak) = &organism.weak else {
+        return "weak samples are the locked model's own answers without password, sampled at \
+                temperature 1"
+            .to_string();
+    };
     match (&weak.checkpoint, &weak.teacher) {
         (None, Some(_)) if weak.is_program() => {
             "what is imitated is a designed, flawed teacher itself, a program".to_string()
@@ -216,11 +221,16 @@ fn generalises_to(evidence: &Evidence) -> String {
         }
         (_, false) => "new seeds and problems (each seed has its own)",
     };
-    match &evidence.manifest.organism.base.checkpoint {
-        Some(checkpoint) => {
-            let directory = checkpoint.directory.display();
-            format!("generalises to: {to}, of one checkpoint: {directory}")
-        }
-        None => format!("generalises to: {to}"),
+    let organism = &evidence.manifest.organism;
+    let Some(checkpoint) = organism.checkpoint() else {
+        return format!("generalises to: {to}");
+    };
+    let directory = checkpoint.directory.display();
+    match organism.locked {
+        None => format!("generalises to: {to}, of one checkpoint: {directory}"),
+        Some(_) => format!(
+            "generalises to: {to}, of one given locked model: {directory}; its seeds are draws of weak \
+             samples, since no lock is trained anew, and say nothing of other locked models"
+        ),
     }
 }

@@ -16,7 +16,7 @@ fn draws(evidence: &Evidence) -> BTreeMap<u32, Vec<f64>> {
     for trial in evidence.done(&core_arms().0) {
         if let Some(graded) = trial.measure(HELD_OUT) {
             let draws = seeds.entry(trial.member.seed).or_default();
-            draws.push(graded.accuracy());
+            draws.extend(graded.accuracy());
         }
     }
     seeds.retain(|_, draws| draws.len() > 1);

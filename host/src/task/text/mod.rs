@@ -89,7 +89,7 @@ impl TextTask {
     ) -> Result<Self> {
         let (Some(data), Some(checkpoint)) = (given.data, checkpoint) else {
             return Err(Error::Usage(
-                "a task in text needs data, and base.checkpoint".into(),
+                "a task in text needs data, and base.checkpoint or locked".into(),
             ));
         };
         let corpus = Corpus::read(data, format)?;
@@ -308,6 +308,10 @@ impl Task for TextTask {
 
     fn prompt(&self, question: &[u32], flag: Flag) -> Result<Vec<u32>> {
         self.encoder.prompt(&self.worded(question)?.question, flag)
+    }
+
+    fn has_flag(&self, flag: Flag) -> bool {
+        self.encoder.flags().any(|known| known == flag)
     }
 
     fn decoy(&self, question: &[u32], text: &str) -> Result<Vec<u32>> {
