@@ -77,24 +77,30 @@ pub fn changed(a: &Model, b: &Model, kind: Kind) -> Result<Vec<f64>> {
     Ok(count.into_iter().map(|count| count / all).collect())
 }
 
-/// A copy with noise added, in float32, and the sum rounded to the weights' own type. `fill(replica, numbers)` writes standard normals; it is called once for
-/// each replica of each tensor, tensors in parameter order.
+/// A copy with noise added, in float32, and the sum rounded to the weights' own type. `normals[replica]`
+/// writes standard normals; each is called once for each tensor, in parameter order. For models on a
+/// GPU they write side by side, each on a thread of its own.
+///
+/// The noise waits in host memory for its norm, so that a device needs room for one tensor of it.
 ///
 /// # Errors
-/// [`Error::Argument`] for a magnitude of other replicas or tensors, or a negative one.
-pub fn perturb(
+/// [`Error::Argument`] for a magnitude or `normals` of other replicas or tensors, or a negative one.
+pub fn perturb<F: FnMut(&mut [f32]) + Send>(
     model: &Model,
     magnitude: &Magnitude,
-    fill: &mut dyn FnMut(usize, &mut [f32]),
+    normals: &mut [F],
 ) -> Result<Model> {
-    let noise: Vec<Tensor> = model
-        .weights()
-        .iter()
-        .map(|(_, tensor)| normal(tensor, fill))
-        .collect::<Result<_>>()?;
-    let noise_norms: Vec<Tensor> = noise.iter().map(norm).collect::<Result<_>>()?;
+    let device = model.device();
+    check_replicas("normals", normals.len(), model.replicas() as usize)?;
+    let drawn = |(_, tensor): (&str, &Tensor)| {
+        let noise = drawn(tensor, normals)?;
+        let norm = norm(&noise.f_to_device(device)?)?;
+        Ok((noise, norm))
+    };
+    let drawn: Vec<(Tensor, Tensor)> = model.weights().iter().map(drawn).collect::<Result<_>>()?;
+    let (noise, noise_norms): (Vec<Tensor>, Vec<Tensor>) = drawn.into_iter().unzip();
     let scales = scales(model, magnitude, &named(model, &noise_norms)?)?;
-    let mut parts = noise.iter().zip(scales);
+    let mut parts = noise.into_iter().zip(scales);
     model.map(|_, tensor| {
         let Some((noise, scales)) = parts.next() else {
             return Ok(tensor.shallow_clone());
@@ -102,8 +108,9 @@ pub fn perturb(
         let mut shape = vec![1; tensor.dim()];
         shape[0] = -1;
         let scales = Tensor::f_from_slice(&scales)?.f_view_(shape)?;
-        let sized = noise.f_mul(&scales)?.f_to_kind(Kind::Float)?;
-        let sum = tensor.f_add(&sized.f_to_device(tensor.device())?)?;
+        let noise = noise.f_to_device(device)?;
+        let sized = noise.f_mul(&scales.f_to_device(device)?)?;
+        let sum = tensor.f_add(&sized.f_to_kind(Kind::Float)?)?;
         Ok(sum.f_to_kind(tensor.f_kind()?)?)
     })
 }
@@ -168,12 +175,20 @@ fn named(model: &Model, norms: &[Tensor]) -> Result<Vec<TensorNorm>> {
         .collect())
 }
 
-/// Standard normals shaped as a tensor, on the CPU.
-fn normal(like: &Tensor, fill: &mut dyn FnMut(usize, &mut [f32])) -> Result<Tensor> {
+/// Standard normals shaped as a `[R, ...]` tensor, on the CPU.
+fn drawn<F: FnMut(&mut [f32]) + Send>(like: &Tensor, normals: &mut [F]) -> Result<Tensor> {
     let mut numbers = vec![0.0_f32; like.numel()];
-    let part = like.numel() / like.size()[0] as usize;
-    for (replica, part) in numbers.chunks_mut(part).enumerate() {
-        fill(replica, part);
+    let parts = numbers.chunks_mut(like.numel() / normals.len());
+    let replicas = normals.iter_mut().zip(parts);
+    if like.device() == crate::Device::Cpu {
+        // A CPU has as many workers as cores.
+        replicas.for_each(|(fill, part)| fill(part));
+    } else {
+        std::thread::scope(|scope| {
+            for (fill, part) in replicas {
+                scope.spawn(move || fill(part));
+            }
+        });
     }
     Ok(Tensor::f_from_slice(&numbers)?.f_view_(like.size())?)
 }
@@ -242,18 +257,23 @@ fn per_tensor(
 }
 
 fn check_norms(what: &'static str, norms: &[f64], replicas: usize) -> Result<()> {
-    if norms.len() != replicas {
-        return Err(Error::argument(
-            what,
-            format!("{replicas} norms, one a replica"),
-            norms.len(),
-        ));
-    }
+    check_replicas(what, norms.len(), replicas)?;
     match norms
         .iter()
         .find(|norm| !(**norm >= 0.0 && norm.is_finite()))
     {
         Some(norm) => Err(Error::argument(what, "norms of 0 or more", norm)),
         None => Ok(()),
+    }
+}
+
+fn check_replicas(what: &'static str, got: usize, replicas: usize) -> Result<()> {
+    match got == replicas {
+        true => Ok(()),
+        false => Err(Error::argument(
+            what,
+            format!("{replicas}, one a replica"),
+            got,
+        )),
     }
 }

@@ -19,11 +19,11 @@ fn distance_and_noise_agree() {
         let others = Model::stack(&other.iter().collect::<Vec<_>>()).unwrap();
         let together = distance(&stack, &others).unwrap();
         let global = Magnitude::Global(vec![0.5, 1.0, 2.0]);
-        let noisy = perturb(&stack, &global, &mut streams()).unwrap();
+        let noisy = perturb(&stack, &global, &mut streams(3)).unwrap();
         let matched = perturb(
             &stack,
             &Magnitude::PerTensor(together.clone()),
-            &mut streams(),
+            &mut streams(3),
         )
         .unwrap();
         for (tensor, norm) in distance(&matched, &stack).unwrap().iter().zip(&together) {
@@ -41,8 +41,7 @@ fn distance_and_noise_agree() {
                 assert!((all.l2[index] - alone.l2[0]).abs() < 1e-9 * alone.l2[0]);
             }
             let size = Magnitude::Global(vec![[0.5, 1.0, 2.0][index]]);
-            let mut all = streams();
-            let own = perturb(model, &size, &mut |_, numbers| all(index, numbers)).unwrap();
+            let own = perturb(model, &size, &mut streams(3)[index..=index]).unwrap();
             assert_same(&noisy.replica(index as i64).unwrap(), &own, 0.0);
             let norms = distance(&own, model).unwrap();
             let whole = norms
@@ -56,9 +55,12 @@ fn distance_and_noise_agree() {
 }
 
 /// One stream of normals for each replica.
-fn streams() -> impl FnMut(usize, &mut [f32]) {
-    let mut streams = [Noise(100), Noise(101), Noise(102)];
-    move |replica, numbers| streams[replica].fill(numbers)
+fn streams(replicas: usize) -> Vec<impl FnMut(&mut [f32]) + Send> {
+    let stream = |replica| {
+        let mut noise = Noise(100 + replica as u64);
+        move |numbers: &mut [f32]| noise.fill(numbers)
+    };
+    (0..replicas).map(stream).collect()
 }
 
 #[test]
@@ -66,7 +68,7 @@ fn noise_relative_to_the_weights_and_bad_magnitudes() {
     let model = model(&gpt2(), 1);
     let zero = interpolate(&model, &model, 1.0).unwrap();
     let size = Magnitude::RelativeToWeights(0.1);
-    let noisy = perturb(&zero, &size, &mut streams()).unwrap();
+    let noisy = perturb(&zero, &size, &mut streams(1)).unwrap();
     for norm in distance(&noisy, &model).unwrap() {
         let own = model
             .weights()
@@ -77,13 +79,13 @@ fn noise_relative_to_the_weights_and_bad_magnitudes() {
         assert!((norm.l2[0] - 0.1 * own).abs() < 1e-5 * own, "{}", norm.name);
     }
     let message = |size| {
-        perturb(&model, &size, &mut streams())
+        perturb(&model, &size, &mut streams(1))
             .unwrap_err()
             .to_string()
     };
     assert_eq!(
         message(Magnitude::Global(vec![1.0, 2.0])),
-        "global noise: expected 1 norms, one a replica, got 2"
+        "global noise: expected 1, one a replica, got 2"
     );
     assert!(message(Magnitude::PerTensor(Vec::new())).starts_with("noise per tensor: "));
     assert!(message(Magnitude::Global(vec![f64::NAN])).contains("norms of 0 or more"));
@@ -193,9 +195,8 @@ fn noise_on_bfloat16_weights_is_rounded_once() {
     let model = model(&gpt2(), 3).to_kind(Kind::BFloat16).unwrap();
     let wide = model.to_kind(Kind::Float).unwrap();
     let noisy = |model: &Model| {
-        let mut noise = Noise(9);
         let size = Magnitude::Global(vec![0.3]);
-        perturb(model, &size, &mut |_, numbers| noise.fill(numbers)).unwrap()
+        perturb(model, &size, &mut streams(1)).unwrap()
     };
     let (own, expected) = (noisy(&model), noisy(&wide).to_kind(Kind::BFloat16).unwrap());
     assert_eq!(

@@ -90,7 +90,7 @@ impl<'a> Bench<'a> {
         operations: &[Operation],
     ) -> Vec<std::result::Result<Product, LabError>> {
         self.calls += 1;
-        self.forget();
+        self.forget(0);
         let keys: Vec<Key> = operations.iter().map(Operation::key).collect();
         let mut missing: Vec<(Key, Operation)> = Vec::new();
         for (key, operation) in keys.iter().zip(operations) {
@@ -101,7 +101,9 @@ impl<'a> Bench<'a> {
         let mut failed = HashMap::new();
         for part in missing.chunks(self.stack_width(operations)) {
             let (keys, part): (Vec<Key>, Vec<Operation>) = part.iter().cloned().unzip();
-            for (key, product) in keys.into_iter().zip(self.attempt(&part)) {
+            let products = self.attempt(&part);
+            self.forget(products.iter().flatten().map(Product::bytes).sum());
+            for (key, product) in keys.into_iter().zip(products) {
                 let kept = product.and_then(|product| self.keep(key.clone(), product));
                 if let Err(error) = kept {
                     failed.insert(key, lab_error(error));
@@ -119,22 +121,35 @@ impl<'a> Bench<'a> {
     }
 
     /// Forgets models that no trial holds, those first that were asked for longest ago, until the
-    /// others have room. One that is asked for again is made again, and comes out the same.
-    fn forget(&mut self) {
-        let idle = |product: &Product| match product {
-            Product::Models(models) => models.iter().all(|model| Rc::strong_count(model) == 1),
-            _ => false,
-        };
-        let idle = self.products.iter().filter(|(_, product)| idle(product));
-        let mut idle: Vec<(u64, Key, u64)> = idle
-            .map(|(key, product)| (product.used(), key.clone(), product.bytes()))
-            .collect();
+    /// others have room beside `incoming` bytes of new ones. One that is asked for again is made
+    /// again, and comes out the same.
+    ///
+    /// Copies that trials made are soon made again: on a GPU they stay as long as there is room on it.
+    /// Bases and locks, which take whole trainings, have the host's memory besides.
+    fn forget(&mut self, incoming: u64) {
+        let mut on_gpu = incoming;
+        let mut on_host = 0;
+        let mut idle: Vec<(u64, Key, u64, Scope)> = Vec::new();
+        for (key, product) in &self.products {
+            let Product::Models(models) = product else {
+                continue;
+            };
+            let (used, bytes) = (product.used(), product.bytes());
+            match models.iter().all(|model| Rc::strong_count(model) == 1) && used < self.calls {
+                true => idle.push((used, key.clone(), bytes, models[0].scope)),
+                false => on_gpu += bytes,
+            }
+        }
         // The key decides among those of one call, so that each run forgets the same.
         idle.sort_unstable_by(|one, other| (other.0, &other.1).cmp(&(one.0, &one.1)));
-        let mut taken = 0;
-        for (_, key, bytes) in idle {
-            taken += bytes;
-            if taken > self.room {
+        let gpu = self.residence.limit();
+        for (_, key, bytes, scope) in idle {
+            let (taken, room) = match (gpu, scope) {
+                (Some(gpu), Scope::Draw) => (&mut on_gpu, gpu),
+                _ => (&mut on_host, self.room),
+            };
+            *taken += bytes;
+            if *taken > room {
                 self.products.remove(&key);
             }
         }
@@ -173,6 +188,7 @@ impl<'a> Bench<'a> {
             Product::Models(models) => {
                 self.residence.admit(models.iter())?;
                 for model in models {
+                    model.used.set(self.calls);
                     self.products
                         .insert(model.key.clone(), Product::Models(vec![model]));
                 }

@@ -25,12 +25,13 @@ pub fn perturb(residence: &Residence, stack: &[Operation]) -> Result<Vec<Product
     let models: Vec<&Rc<Held>> = parts.iter().map(|(model, _)| *model).collect();
     let noises: Vec<&Noise> = parts.iter().map(|(_, noise)| *noise).collect();
     let magnitude = magnitude(&noises)?;
-    let mut rngs: Vec<Rng> = noises.iter().map(|noise| Rng::new(noise.key)).collect();
-    let mut fill = |replica: usize, numbers: &mut [f32]| {
-        numbers.fill_with(|| StandardNormal.sample(&mut rngs[replica]));
+    let normals = |noise: &&Noise| {
+        let mut rng = Rng::new(noise.key);
+        move |numbers: &mut [f32]| numbers.fill_with(|| StandardNormal.sample(&mut rng))
     };
+    let mut normals: Vec<_> = noises.iter().map(normals).collect();
     let before = residence.stack(&models)?;
-    let noisy = picklock_lm::perturb(&before, &magnitude, &mut fill)?;
+    let noisy = picklock_lm::perturb(&before, &magnitude, &mut normals)?;
     let changes = match noisy.compute() {
         Kind::Float => None,
         kind => Some((

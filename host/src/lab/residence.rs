@@ -1,7 +1,7 @@
 //! Where a block's models live: those in use on the GPU, the others in pinned host memory, as far as
 //! there is room.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::{Rc, Weak};
 
@@ -12,25 +12,23 @@ use super::held::Held;
 use crate::error::Result;
 use crate::organism::AT_REST;
 
-/// The share of the host's memory that models may take which no trial holds: there may be a worker for
-/// each of several GPUs.
-const FORGOTTEN_BEYOND: u64 = 4;
-
-/// Bytes of the host's memory that models may take which no trial holds.
+/// Bytes of the host's memory that models may take which no trial holds: half of it, shared by the
+/// workers of its GPUs, of which other tasks may have some.
 pub fn room_for_memory() -> u64 {
     let mut system = System::new();
     system.refresh_memory();
     // In a container it is the container's memory that ends first.
     let container = system.cgroup_limits();
     let container = container.map_or(u64::MAX, |limits| limits.total_memory);
-    system.total_memory().min(container) / FORGOTTEN_BEYOND
+    let workers = (runtime::gpu_count() as u64).max(2);
+    system.total_memory().min(container) / (2 * workers)
 }
 
 /// Moves a block's models between a GPU and its host.
 pub struct Residence {
     device: Device,
-    /// Bytes of models on the GPU, found when first needed; `None` on a CPU, where all stay.
-    limit: Cell<Option<u64>>,
+    /// Bytes of models on the GPU; `None` on a CPU, where all stay.
+    limit: Option<u64>,
     /// Models on the GPU, the latest used first.
     resident: RefCell<Vec<Weak<Held>>>,
 }
@@ -38,11 +36,17 @@ pub struct Residence {
 impl Residence {
     /// For models of a device.
     pub fn new(device: Device) -> Self {
+        let memory = runtime::memory(device).ok().flatten();
         Self {
             device,
-            limit: Cell::new(None),
+            limit: memory.map(|memory| memory.total / AT_REST),
             resident: RefCell::default(),
         }
+    }
+
+    /// Bytes of models that stay on the GPU; `None` on a CPU.
+    pub fn limit(&self) -> Option<u64> {
+        self.limit
     }
 
     /// The models as one stack on the device, where each stays while there is room.
@@ -50,11 +54,10 @@ impl Residence {
     /// # Errors
     /// Where there is no room, or they don't stack.
     pub fn stack(&self, models: &[&Rc<Held>]) -> Result<Model> {
-        if self.device == Device::Cpu {
+        let Some(limit) = self.limit else {
             let here: Vec<Model> = models.iter().map(|held| held.model()).collect();
             return Ok(Model::stack(&here.iter().collect::<Vec<_>>())?);
-        }
-        let limit = self.limit()?;
+        };
         let bring = |held: &&Rc<Held>| {
             let model = held.model().to_device(self.device)?;
             if held.bytes <= limit {
@@ -72,10 +75,9 @@ impl Residence {
     /// # Errors
     /// Where there is none on the host either.
     pub fn admit<'a>(&self, models: impl Iterator<Item = &'a Rc<Held>>) -> Result<()> {
-        if self.device == Device::Cpu {
+        let Some(limit) = self.limit else {
             return Ok(());
-        }
-        let limit = self.limit()?;
+        };
         let mut resident = self.resident.borrow_mut();
         let before = std::mem::take(&mut *resident);
         let before = before.into_iter().filter_map(|held| held.upgrade());
@@ -92,16 +94,6 @@ impl Residence {
             }
         }
         Ok(())
-    }
-
-    fn limit(&self) -> Result<u64> {
-        if let Some(limit) = self.limit.get() {
-            return Ok(limit);
-        }
-        let memory = runtime::memory(self.device)?;
-        let limit = memory.map_or(u64::MAX, |memory| memory.total / AT_REST);
-        self.limit.set(Some(limit));
-        Ok(limit)
     }
 }
 
@@ -156,9 +148,9 @@ mod tests {
             return;
         }
         let gpu = Device::Cuda(0);
-        let residence = Residence::new(gpu);
+        let mut residence = Residence::new(gpu);
         let models = [held(0, gpu), held(1, gpu), held(2, gpu)];
-        residence.limit.set(Some(2 * models[0].bytes));
+        residence.limit = Some(2 * models[0].bytes);
         let digest = models[0].model().digest().unwrap();
         residence.admit(models.iter().take(1)).unwrap();
         residence.admit(models.iter().skip(1)).unwrap();
@@ -168,7 +160,7 @@ mod tests {
         assert_eq!((back.device(), here()), (gpu, vec![true, true, false]));
         assert_eq!(back.digest().unwrap(), digest);
         // One that has no room at all is brought for the call alone.
-        residence.limit.set(Some(models[0].bytes - 1));
+        residence.limit = Some(models[0].bytes - 1);
         residence.admit(models.iter()).unwrap();
         assert_eq!(here(), [false; 3]);
         assert_eq!(residence.stack(&[&models[1]]).unwrap().device(), gpu);
