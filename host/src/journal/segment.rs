@@ -1,7 +1,7 @@
 //! Segments: the finished trials of one cohort.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -17,6 +17,9 @@ const FORMAT: u32 = 1;
 
 /// The most that a segment may unpack to, in bytes; some hundred times what large runs write.
 const LARGEST: u64 = 1 << 32;
+
+/// How far back what returns is found, in powers of two of bytes.
+const WINDOW_LOG: u32 = 24;
 
 /// A file name's ending.
 const ENDING: &str = ".json.zst";
@@ -105,8 +108,20 @@ pub fn write(folder: &Path, segment: &Segment) -> Result<()> {
     let path = place(folder, &segment.hypothesis, &segment.arm, &ids);
     let json =
         serde_json::to_vec(segment).map_err(|error| Error::file(&path, error.to_string()))?;
-    let packed = zstd::encode_all(&*json, 3).map_err(Error::io(&path, "compress"))?;
+    let packed = pack(&json).map_err(Error::io(&path, "compress"))?;
     write_atomically(&path, &packed)
+}
+
+/// Compresses a segment: answers to the same problems return a few megabytes later, arm by arm and
+/// copy by copy, which makes it a sixth.
+fn pack(json: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 3)?;
+    encoder.long_distance_matching(true)?;
+    encoder.window_log(WINDOW_LOG)?;
+    // So that small segments take no more memory than they have bytes.
+    encoder.set_pledged_src_size(Some(json.len() as u64))?;
+    encoder.write_all(json)?;
+    encoder.finish()
 }
 
 /// Whether the segment of exactly these trials is there.
@@ -242,6 +257,21 @@ mod tests {
         assert_eq!(unpack(&packed, 1 << 24).unwrap().len(), 1 << 24);
         let problem = unpack(&packed, (1 << 24) - 1).unwrap_err();
         assert_eq!(problem.to_string(), "more than 16777215 bytes");
+    }
+
+    #[test]
+    fn what_returns_after_megabytes_takes_no_room() {
+        let mut state = 1_u64;
+        let mut noise = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        };
+        let once: Vec<u8> = (0..4 << 20).map(|_| noise()).collect();
+        let packed = pack(&once.repeat(3)).unwrap();
+        assert!(packed.len() < once.len() * 11 / 10, "{}", packed.len());
+        assert_eq!(unpack(&packed, 1 << 24).unwrap(), once.repeat(3));
     }
 
     #[test]
