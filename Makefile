@@ -78,9 +78,9 @@ calibrate: ## Simulate the false positives and coverage of docs/src/calibration.
 KILLS ?= 300
 
 soak: export OMP_NUM_THREADS := 1
-soak: setup ## Kill runs at random, KILLS times (300), and look whether anything is lost
+soak: setup ## Kill runs at random, KILLS times (300), and at every journal operation, and look whether anything is lost
 	@$(CARGO) build --workspace --all-targets
-	@PICKLOCK_SOAK=$(KILLS) $(CARGO) test -p picklock-tests --test soak -- --nocapture
+	@PICKLOCK_SOAK=$(KILLS) $(CARGO) test -p picklock-tests --test soak --test faults -- --nocapture
 
 # Coverage for libFuzzer, by flags that a stable compiler takes. What isn't ours is instrumented too, as it reads as well.
 FUZZ ?= 60

@@ -1,4 +1,5 @@
-//! The plug pulled at every journal operation in turn: the run goes on, and ends in the same bytes.
+//! The plug pulled at one journal operation after the other: the run goes on, and ends in the same
+//! bytes. Every third is tried, which is each kind at every third file; `make soak` tries all.
 
 #![allow(clippy::unwrap_used, reason = "all of it is test code")]
 
@@ -19,12 +20,17 @@ const RUN: [&str; 9] = [
 ];
 
 #[test]
-fn a_run_survives_the_end_of_its_processes_at_every_journal_operation() {
+fn a_run_survives_the_end_of_its_processes_at_any_journal_operation() {
     let place = Place::with_fixture(&["steady"], "");
     place.run(&RUN).ok();
     let expected = tables(&place.here("o"));
     let mut killed: BTreeMap<String, usize> = BTreeMap::new();
-    for at in 1.. {
+    let step = if std::env::var_os("PICKLOCK_SOAK").is_some() {
+        1
+    } else {
+        3
+    };
+    for at in (1..).step_by(step) {
         std::fs::remove_dir_all(place.here("o")).unwrap();
         let points = place.path(&format!("points-{at}"));
         std::fs::create_dir(&points).unwrap();
@@ -54,7 +60,12 @@ fn a_run_survives_the_end_of_its_processes_at_every_journal_operation() {
     // Every file has five points; the last run has gone past them all.
     let expected = ["create", "rename", "renamed", "sync", "write"];
     assert!(killed.keys().eq(expected.iter()), "{killed:?}");
-    let counts: Vec<usize> = killed.values().copied().collect();
-    assert!(counts.iter().all(|count| *count == counts[0]), "{killed:?}");
+    let (least, most) = (killed.values().min(), killed.values().max());
+    assert!(
+        least
+            .zip(most)
+            .is_some_and(|(least, most)| most - least < step),
+        "{killed:?}"
+    );
     println!("killed at {killed:?}");
 }
