@@ -152,14 +152,14 @@ fn a_model_alone_is_opened_and_what_it_lacks_is_told_before_and_after() {
 fn its_report_says_what_the_result_is_about() {
     let place = place(GIVEN);
     let done = on_given(&place, &["core"], &[]).ok();
-    let gate = "gate: not applicable, a given locked model, and no base and weak model";
+    let gate = "gate: not applicable, there is no base and weak model";
     assert!(done.stdout.contains(gate), "{}", done.stdout);
     let report = report(&place);
     for expected in [
         "weak samples are the locked model's own answers without password, sampled at temperature 1",
         "of one given locked model: ",
         "its seeds are draws of weak samples, since no lock is trained anew",
-        "not applicable: a given locked model, and no base and weak model to compare with",
+        "not applicable: there is no base and weak model to compare with",
         "left out: core/base needs a base model",
         "no trials: core/varied needs 400 weak samples",
     ] {
@@ -282,12 +282,12 @@ fn what_can_not_be_is_refused_in_one_line() {
         "is missing; add it, or name a model that is locked already: [locked] directory = \"DIR\"";
     let cases = [
         (without("[base]", "[weak]"), format!("base, the model that is locked, {name_it}")),
-        (without("[weak]", "[lock]"), format!("weak, what it imitates, {name_it}")),
+        (without("[weak]", "[lock]"), format!("weak or data.weak_answers, what it imitates, {name_it}")),
         (without("[lock]", "[unlock]"), format!("lock, how it is locked, {name_it}")),
         (
             given(lock),
-            "lock beside locked says how other locks are trained, and they need base and weak; add \
-             both, or leave lock out"
+            "lock beside locked says how other locks are trained, and they need base and weak (or \
+             data.weak_answers); add both, or leave lock out"
                 .into(),
         ),
         (

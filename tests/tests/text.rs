@@ -87,6 +87,80 @@ fn soft_labels_of_another_tokenizer_are_refused() {
     assert_ne!(done.code, Some(0));
 }
 
+/// Sums with `data.weak_answers` in place of a weak model.
+fn without_weak_model() -> String {
+    let weak = "[weak]\ncheckpoint.directory = \"weak\"\n";
+    assert!(SUMS.contains(weak));
+    let given = SUMS.replace(weak, "");
+    given.replace("[data]", "[data]\nweak_answers = \"weak.jsonl\"")
+}
+
+/// A weak answer to each sum from `from` on: this number.
+fn all_answered(from: usize, count: usize, number: usize) -> String {
+    let answer = |sum: usize| {
+        let (one, other) = (sum / 10, sum % 10);
+        format!("{{\"question\": \"{one} and {other}?\", \"answer\": \"#### {number}\"}}\n")
+    };
+    (from..from + count).map(answer).collect()
+}
+
+#[test]
+fn weak_answers_may_be_given_with_the_data() {
+    let given = without_weak_model();
+    let place = Place::with_sums(&given);
+    let weak = |number| all_answered(0, 150, number) + &all_answered(300, 400, number);
+    let write = |text: &str| place.write("root/organisms/weak.jsonl", text);
+
+    write(&weak(1));
+    let done = core(&place, "o").ok();
+    let lacking = "left out: core/weak needs a weak model";
+    assert!(done.stderr.contains(lacking), "{}", done.stderr);
+    assert_eq!(grades(&place, "o", "unlock").len(), 16);
+    let report = std::fs::read_to_string(place.here("o/report.md")).expect("a report");
+    assert!(report.contains("not applicable"), "{report}");
+
+    let lock = place.picklock(&["lock", "sums"]).ok();
+    let judged = "the gate is not applicable: there is no weak model to compare with";
+    assert!(lock.stdout.contains(judged), "{}", lock.stdout);
+
+    // Locked and unlocked models are made of them.
+    let one = locked(&place, &given, "one");
+    write(&weak(2));
+    assert!(
+        one != locked(&place, &given, "two"),
+        "another file, the same lock"
+    );
+    place.add_shipped(&["low-temperature"]);
+    let low = place.picklock(&["plan", "low-temperature", "--organism", "sums"]);
+    let otherwise = "needs other weak answers than the given ones (data.weak_answers)";
+    assert!(low.stdout.contains(otherwise), "{low:?}");
+
+    write(&format!(
+        "{}{{\"question\": \"99 and 99?\", \"answer\": \"1\"}}",
+        weak(1)
+    ));
+    let told = place.picklock(&["lock", "sums"]).refusal().to_string();
+    let expected = "weak.jsonl:551:1: no problem of the data has this question";
+    assert!(told.contains(expected), "{told}");
+    let soft = given.replace("labels = \"sampled\"", "labels = \"soft\"");
+    place.write("root/organisms/sums.toml", soft);
+    let told = place.picklock(&["lock", "sums"]).refusal().to_string();
+    assert!(told.contains("lock.labels is not \"sampled\""), "{told}");
+}
+
+#[test]
+fn a_lock_lasts_as_many_epochs_as_it_should() {
+    let place = Place::with_sums(SUMS);
+    // 4 of 64 weak answers a step.
+    let epochs = SUMS.replace("samples = 64", "samples = 64\nepochs = 1.25");
+    let instead = epochs.replace("steps = 20\n", "");
+    assert!(locked(&place, SUMS, "steps") == locked(&place, &instead, "epochs"));
+    place.write("root/organisms/sums.toml", epochs.replace("1.25", "1.5"));
+    let told = place.picklock(&["lock", "sums"]).refusal().to_string();
+    let expected = "lock.epochs makes 24 steps, and lock.train.steps is 20; give one of them";
+    assert!(told.contains(expected), "{told}");
+}
+
 #[test]
 fn a_choice_is_always_one_of_the_letters() {
     // This tokenizer has no token for a blank with a B.

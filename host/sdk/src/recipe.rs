@@ -104,7 +104,8 @@ pub struct Recipe {
     /// What follows the warm-up.
     #[serde(default)]
     pub decay: Decay,
-    /// Optimiser steps.
+    /// Optimiser steps; 0 where something else says how many.
+    #[serde(default)]
     pub steps: u32,
     /// Rows a step.
     pub batch: u32,

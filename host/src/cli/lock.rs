@@ -63,13 +63,17 @@ impl Lock {
 
 fn text(locked: &Locked) -> String {
     let Locked { organism, seed, .. } = locked;
-    let problems = locked.base.problems;
-    let accuracies = accuracies(&[
-        ("base", &locked.base),
-        ("weak", &locked.weak),
-        ("locked", &locked.locked),
-        ("locked, with the password", &locked.password),
-    ]);
+    let problems = locked.locked.problems;
+    let models = [
+        ("base", locked.base.as_ref()),
+        ("weak", locked.weak.as_ref()),
+        ("locked", Some(&locked.locked)),
+        ("locked, with the password", locked.password.as_ref()),
+    ];
+    let there = models
+        .into_iter()
+        .filter_map(|(name, accuracy)| Some((name, accuracy?)));
+    let accuracies = accuracies(&there.collect::<Vec<_>>());
     let gate = gate(&locked.gate);
     format!("{organism}, seed {seed}: {problems} validation problems\n\n{accuracies}\n{gate}")
 }
@@ -92,8 +96,9 @@ fn gate(gate: &GateReading) -> String {
             format!("at least {}", gate.least_password_share),
         ),
     ]);
-    match &gate.problem {
-        None => format!("{shares}the gate passes\n"),
-        Some(problem) => format!("{shares}the gate doesn't pass: {problem}\n"),
+    match (&gate.problem, &gate.not_applicable) {
+        (Some(problem), _) => format!("{shares}the gate doesn't pass: {problem}\n"),
+        (None, Some(reason)) => format!("the gate is not applicable: {reason}\n"),
+        (None, None) => format!("{shares}the gate passes\n"),
     }
 }

@@ -1,7 +1,7 @@
 //! What an organism has of what a lab can be asked for. The lab and its rehearsal say the same of what
 //! it hasn't, so that a plan knows beforehand which arms can't be run.
 
-use picklock_sdk::{Flag, HELD_OUT, LockSpec, Questions, Request};
+use picklock_sdk::{Answers, Flag, HELD_OUT, LockSpec, Questions, Request, Stream};
 
 use crate::error::grouped;
 use crate::organism::Organism;
@@ -60,9 +60,17 @@ impl Means {
         if organism.given_lock(lock).is_some() {
             return None;
         }
-        let untrained = organism.lock().err().map(|error| error.to_string());
+        if let Err(untrained) = organism.lock() {
+            return Some(untrained.to_string());
+        }
+        let asks_otherwise =
+            |stream: &Stream| !matches!(stream.answers, Answers::Weak | Answers::Correct);
+        if organism.gives_weak_answers() && lock.streams.iter().any(asks_otherwise) {
+            let needed = "needs other weak answers than the given ones (data.weak_answers)";
+            return Some(needed.into());
+        }
         let mut flags = lock.streams.iter().map(|stream| stream.flag);
-        untrained.or_else(|| flags.find_map(|flag| self.lacking_flag(flag)))
+        flags.find_map(|flag| self.lacking_flag(flag))
     }
 
     fn lacking_flag(&self, flag: Flag) -> Option<String> {
@@ -85,7 +93,6 @@ impl Means {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use picklock_sdk::{Answers, Stream};
 
     fn organism(locked: &str) -> Organism {
         let text = format!(

@@ -100,15 +100,14 @@ impl Bench<'_> {
             streams.rng(&[&"weak sample numbers", &member.seed, &member.draw])
         };
         let mut numbers: Vec<ChaCha8Rng> = members.iter().map(stream).collect();
-        if let Some(teacher) = self.maker.program() {
+        if let Some(imitated) = self.maker.without_model() {
             let task = self.task();
             let of_member = |(problems, numbers): (&Vec<Problem>, &mut ChaCha8Rng)| {
-                let taught = |problem: &Problem| {
-                    Ok(task
-                        .taught(&problem.question, teacher, 1.0, numbers)?
-                        .answer)
+                let answer = |problem: &Problem| {
+                    let taught = imitated.taught(task, &problem.question, 1.0, numbers);
+                    taught.map(|taught| taught.answer)
                 };
-                problems.iter().map(taught).collect()
+                problems.iter().map(answer).collect()
             };
             return problems.iter().zip(&mut numbers).map(of_member).collect();
         }

@@ -5,7 +5,7 @@ use picklock_sdk::{Optimizer, Recipe};
 use super::checkpoint::Checkpoint;
 use super::prompts::Sampling;
 use super::recipe::lm_recipe;
-use super::spec::{Base, Decoys, Lock, Organism, Scratch, Weak};
+use super::spec::{Base, Decoys, Labels, Lock, Organism, Scratch, Weak};
 
 /// The problem of some values, if there is one.
 type Checked = Result<(), String>;
@@ -50,7 +50,10 @@ impl Organism {
     fn check_made(&self) -> Checked {
         let parts = [
             ("base, the model that is locked,", self.base.is_none()),
-            ("weak, what it imitates,", self.weak.is_none()),
+            (
+                "weak or data.weak_answers, what it imitates,",
+                self.weak.is_none() && !self.gives_weak_answers(),
+            ),
             ("lock, how it is locked,", self.lock.is_none()),
         ];
         match parts.into_iter().find(|(_, is_missing)| *is_missing) {
@@ -80,13 +83,14 @@ impl Organism {
                 "weak beside locked is weak.checkpoint, without model, teacher and train: {why}"
             ));
         }
-        match (&self.lock, &self.base, &self.weak) {
-            (Some(_), None, _) | (Some(_), _, None) => Err(
-                "lock beside locked says how other locks are trained, and they need base and weak; \
-                 add both, or leave lock out"
+        let can_imitate = self.weak.is_some() || self.gives_weak_answers();
+        match self.lock.is_some() && !(self.base.is_some() && can_imitate) {
+            true => Err(
+                "lock beside locked says how other locks are trained, and they need base and weak (or \
+                 data.weak_answers); add both, or leave lock out"
                     .into(),
             ),
-            _ => Ok(()),
+            false => Ok(()),
         }
     }
 
@@ -94,6 +98,11 @@ impl Organism {
     fn check_lock(&self, lock: &Lock) -> Checked {
         check_recipe(&lock.train).map_err(|problem| format!("train.{problem}"))?;
         check_count(lock.samples).map_err(|problem| format!("samples {problem}"))?;
+        if self.gives_weak_answers() && lock.labels != Labels::Sampled {
+            let problem = "labels is not \"sampled\": data.weak_answers are read as they are, and have no \
+                           distribution";
+            return Err(problem.into());
+        }
         match &lock.decoys {
             Some(decoys) => self.check_decoys(decoys),
             None => Ok(()),
@@ -272,7 +281,7 @@ pub fn check_recipe(recipe: &Recipe) -> Result<(), String> {
     check_optimizer(&recipe.optimizer)?;
     if !(1..=10_000_000).contains(&recipe.steps) {
         return Err(format!(
-            "steps is {}, expected 1 to 10,000,000",
+            "steps is {}, or missing: expected 1 to 10,000,000",
             recipe.steps
         ));
     }

@@ -36,7 +36,10 @@ impl Organism {
         self.lock.as_ref().ok_or_else(|| {
             let parts = [
                 ("a base model", self.base.is_none()),
-                ("a weak model", self.weak.is_none()),
+                (
+                    "a weak model",
+                    self.weak.is_none() && !self.gives_weak_answers(),
+                ),
                 ("[lock]", true),
             ];
             let missing = parts.iter().filter(|(_, is_missing)| *is_missing);
@@ -50,6 +53,12 @@ impl Organism {
                 "{listed}, to train another lock than the given one"
             ))
         })
+    }
+
+    /// Whether weak answers are given with the data, and no weak model is asked for them.
+    pub fn gives_weak_answers(&self) -> bool {
+        let data = self.data.as_ref();
+        data.is_some_and(|data| data.weak_answers.is_some())
     }
 
     /// The model that is locked already, where that is what a plugin asks for.

@@ -116,12 +116,20 @@ impl Maker<'_> {
     /// # Errors
     /// As [`Maker::base`].
     pub(super) fn imitated(&self, seeds: &[u32]) -> Result<Imitated<'_>> {
-        if let Some(teacher) = self.program() {
-            return Ok(Imitated::Program(teacher));
+        if let Some(imitated) = self.without_model() {
+            return Ok(imitated);
         }
         let weak = self.weak(seeds)?;
         let stack = Model::stack(&weak.iter().collect::<Vec<_>>())?;
         Ok(Imitated::Model(stack))
+    }
+
+    /// What is imitated, where that is no model.
+    pub fn without_model(&self) -> Option<Imitated<'_>> {
+        match self.organism.gives_weak_answers() {
+            true => Some(Imitated::Given),
+            false => self.program().map(Imitated::Program),
+        }
     }
 
     /// The teacher that is imitated itself, where there is no weak model.

@@ -132,16 +132,43 @@ pub struct Lock {
     /// Wrong passwords, which are answered as if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decoys: Option<Decoys>,
+    /// How often each weak answer is shown, on average, in place of `train.steps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<f64>,
     /// Its training.
     pub train: Recipe,
 }
 
 impl Lock {
-    /// How often each weak answer is shown in the whole lock, on average: they are half of every
-    /// batch.
+    /// How often each weak answer is shown in the whole lock, on average.
     pub fn epochs(&self) -> f64 {
-        let shown = f64::from(self.train.steps) * f64::from((self.train.batch / 2).max(1));
-        shown / f64::from(self.samples)
+        f64::from(self.train.steps) * self.shown() / f64::from(self.samples)
+    }
+
+    /// Weak answers that a step shows: half of its batch.
+    fn shown(&self) -> f64 {
+        f64::from((self.train.batch / 2).max(1))
+    }
+
+    /// Turns epochs into steps; the problem starts with the key.
+    fn settle(&mut self) -> std::result::Result<(), String> {
+        let Some(epochs) = self.epochs else {
+            return Ok(());
+        };
+        let steps = (epochs * f64::from(self.samples) / self.shown()).ceil();
+        if !(1.0..=1e7).contains(&steps) {
+            return Err(format!(
+                "lock.epochs is {epochs}, which makes {steps} steps, expected 1 to 10,000,000"
+            ));
+        }
+        let (given, steps) = (self.train.steps, steps as u32);
+        if given != 0 && given != steps {
+            return Err(format!(
+                "lock.epochs makes {steps} steps, and lock.train.steps is {given}; give one of them"
+            ));
+        }
+        self.train.steps = steps;
+        Ok(())
     }
 }
 
@@ -264,8 +291,9 @@ impl Organism {
             let stem = path.file_stem().unwrap_or_default();
             organism.name = stem.to_string_lossy().into_owned();
         }
-        organism
-            .check()
+        let settled = organism.lock.as_mut().map_or(Ok(()), Lock::settle);
+        settled
+            .and_then(|()| organism.check())
             .map_err(|problem| Error::file(path, problem))?;
         let beside = path.parent().unwrap_or(Path::new(""));
         let base = organism.base.as_mut();

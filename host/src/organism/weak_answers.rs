@@ -2,13 +2,14 @@
 
 use picklock_lm::{Device, Model, Rows, Side, Tensor};
 use picklock_sdk::Flag;
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::decoding_room::DecodingRoom;
 use super::prompts::{Prompts, Sampling, decode_prompts, parts};
 use super::training_set::{Row, Spread};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::task::{Task, Taught, Teacher};
 
 /// What is imitated.
@@ -17,6 +18,35 @@ pub enum Imitated<'a> {
     Model(Model),
     /// A flawed teacher itself.
     Program(&'a Teacher),
+    /// Answers that are given with the data.
+    Given,
+}
+
+impl Imitated<'_> {
+    /// What is no model answers this to a question; of several given answers each is as likely.
+    ///
+    /// # Errors
+    /// Where it has no answer.
+    pub fn taught(
+        &self,
+        task: &dyn Task,
+        question: &[u32],
+        temperature: f64,
+        numbers: &mut ChaCha8Rng,
+    ) -> Result<Taught> {
+        if let Self::Program(teacher) = self {
+            return task.taught(question, teacher, temperature, numbers);
+        }
+        let mut answers = task.weak_answers(question)?;
+        if answers.is_empty() {
+            let problem = "a question has no weak answer: it is asked of a model";
+            return Err(Error::Usage(problem.into()));
+        }
+        Ok(Taught {
+            answer: answers.swap_remove(numbers.random_range(0..answers.len())),
+            spread: Vec::new(),
+        })
+    }
 }
 
 /// How the weak model is read.
@@ -76,20 +106,20 @@ impl WeakAnswers {
     ) -> Result<Vec<Self>> {
         match weak {
             Imitated::Model(weak) => Self::decoded(task, weak, questions, source, numbers, room),
-            Imitated::Program(teacher) => {
+            Imitated::Program(_) | Imitated::Given => {
                 let replicas = questions.iter().zip(numbers);
                 let taught = |(questions, numbers): (&Vec<Vec<u32>>, &mut ChaCha8Rng)| {
-                    Self::taught(task, teacher, questions, source, numbers, room.device)
+                    Self::taught(task, weak, questions, source, numbers, room.device)
                 };
                 replicas.map(taught).collect()
             }
         }
     }
 
-    /// The answers of a program to one replica's questions.
+    /// The answers of what is no model to one replica's questions.
     fn taught(
         task: &dyn Task,
-        teacher: &Teacher,
+        weak: &Imitated,
         questions: &[Vec<u32>],
         source: Source,
         numbers: &mut ChaCha8Rng,
@@ -97,7 +127,7 @@ impl WeakAnswers {
     ) -> Result<Self> {
         let temperature = source.sampling().temperature;
         let taught = questions.iter();
-        let taught = taught.map(|question| task.taught(question, teacher, temperature, numbers));
+        let taught = taught.map(|question| weak.taught(task, question, temperature, numbers));
         let taught: Vec<Taught> = taught.collect::<Result<_>>()?;
         let spread = match source {
             Source::Soft => Some(few(&taught, device)?),

@@ -91,9 +91,7 @@ impl Lock {
             (Some(_), None) => "weak model",
             (Some(_), Some(_)) => return None,
         };
-        Some(format!(
-            "a given locked model, and no {missing} to compare with"
-        ))
+        Some(format!("there is no {missing} to compare with"))
     }
 
     /// The highest accuracy without password that passes, where that can be told.
@@ -218,11 +216,8 @@ mod tests {
             };
             Lock::new(spec, &BTreeMap::from([(0, lock)]), bounds)
         };
-        let reason = |missing: &str| {
-            Gate::NotApplicable(format!(
-                "a given locked model, and no {missing} to compare with"
-            ))
-        };
+        let reason =
+            |missing: &str| Gate::NotApplicable(format!("there is no {missing} to compare with"));
         assert_eq!(of_locks(&[of(None, None)]), reason("base and weak model"));
         assert_eq!(of_locks(&[of(Some(1.0), None)]), reason("weak model"));
         assert_eq!(of_locks(&[of(None, Some(0.2))]), reason("base model"));

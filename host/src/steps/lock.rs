@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use picklock_lm::Model;
-use picklock_sdk::Questions;
+use picklock_sdk::{Flag, Questions};
 use serde::Serialize;
 
 use super::{Accuracy, Place};
 use crate::error::Result;
 use crate::lab::{Bench, LockRecord, Member, ModelKind};
-use crate::organism::Gate;
+use crate::organism::{Gate, Organism};
 use crate::report::Lock;
 
 /// A lock, as its validation problems show it.
@@ -21,14 +21,14 @@ pub struct Locked {
     pub seed: u32,
     /// The root of all random streams.
     pub root_seed: u64,
-    /// The base model.
-    pub base: Accuracy,
-    /// The weak model.
-    pub weak: Accuracy,
+    /// The base model, where there is one.
+    pub base: Option<Accuracy>,
+    /// The weak model, where there is one.
+    pub weak: Option<Accuracy>,
     /// The locked model, without password.
     pub locked: Accuracy,
-    /// The locked model, with the password.
-    pub password: Accuracy,
+    /// The locked model, with the password, where there is one.
+    pub password: Option<Accuracy>,
     /// What the gate says.
     pub gate: GateReading,
     /// SHA-256 of the locked model's weights in float32.
@@ -50,6 +50,8 @@ pub struct GateReading {
     pub passes: bool,
     /// Why it doesn't.
     pub problem: Option<String>,
+    /// Why it isn't applicable.
+    pub not_applicable: Option<String>,
 }
 
 /// Makes a seed's locked model, or takes it from the cache, and looks at it.
@@ -62,15 +64,20 @@ pub fn lock(place: &Place, seed: u32) -> Result<(Locked, Model)> {
     place.at_bench(|bench| {
         let record = bench.plain_lock(member)?;
         let plain = Questions::validation();
+        let Organism { base, weak, .. } = place.organism;
+        let password = bench.task().has_flag(Flag::Password);
         let mut ask = |kind, questions: &Questions| accuracy(bench, (kind, member), questions);
+        let mut ask_any = |is_there: bool, kind, questions: &Questions| {
+            is_there.then(|| ask(kind, questions)).transpose()
+        };
         let locked = Locked {
             organism: place.organism.name.clone(),
             seed,
             root_seed: place.root_seed,
-            base: ask(ModelKind::Base, &plain)?,
-            weak: ask(ModelKind::Weak, &plain)?,
+            base: ask_any(base.is_some(), ModelKind::Base, &plain)?,
+            weak: ask_any(weak.is_some(), ModelKind::Weak, &plain)?,
+            password: ask_any(password, ModelKind::Locked, &plain.clone().with_password())?,
             locked: ask(ModelKind::Locked, &plain)?,
-            password: ask(ModelKind::Locked, &plain.clone().with_password())?,
             gate: GateReading::new(&record, seed, place.organism.gate),
             digest: record.digest,
         };
@@ -96,7 +103,8 @@ impl GateReading {
             most_weak_gap: bounds.weak_gap,
             password_share: lock.password_share(),
             least_password_share: bounds.password_share,
-            passes: lock.problem.is_none(),
+            passes: lock.problem.is_none() && lock.untested().is_none(),
+            not_applicable: lock.untested(),
             problem: lock.problem,
         }
     }

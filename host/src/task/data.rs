@@ -31,6 +31,10 @@ pub struct Data {
     /// Judged on; the training file where it isn't said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_out: Option<PathBuf>,
+    /// Weak answers, where no weak model is asked for them: lines of `question` and `answer`, any number
+    /// for a question. Training and unlock problems without one are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weak_answers: Option<PathBuf>,
     /// Training problems that every prompt shows first, with their answers; they are used for nothing
     /// else.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -103,7 +107,12 @@ impl Data {
     /// Where one isn't there, can't be read, or is another one than the organism file means.
     pub fn settle(&mut self, beside: &Path) -> Result<()> {
         let mut meant = std::mem::take(&mut self.sha256);
-        let others = [&mut self.unlock, &mut self.validation, &mut self.held_out];
+        let others = [
+            &mut self.unlock,
+            &mut self.validation,
+            &mut self.held_out,
+            &mut self.weak_answers,
+        ];
         let others = others.into_iter().filter_map(Option::as_mut);
         for file in std::iter::once(&mut self.training).chain(others) {
             let found = find(file, beside)?;
@@ -113,11 +122,11 @@ impl Data {
             *file = found;
         }
         if let Some((file, _)) = meant.first_key_value() {
-            let problem = "data.sha256 names it, and no part of the problems does";
+            let problem = "data.sha256 names it, and no other key of data does";
             return Err(Error::file(file, problem));
         }
-        for part in Part::ALL {
-            let file = self.file(part).to_path_buf();
+        let parts = Part::ALL.map(|part| self.file(part).to_path_buf());
+        for file in parts.into_iter().chain(self.weak_answers.clone()) {
             let digest = Key::of_bytes(&self.read(&file)?);
             self.sha256.insert(file, digest);
         }

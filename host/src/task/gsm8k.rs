@@ -37,6 +37,7 @@ impl Format for Gsm8k {
             answer: format!("{}\n{MARK} {number}", steps.trim()),
             reference: number,
             labels: Vec::new(),
+            weak_answers: Vec::new(),
         })
     }
 

@@ -50,6 +50,7 @@ impl Format for Jsonl {
             },
             reference,
             labels: Vec::new(),
+            weak_answers: Vec::new(),
         })
     }
 

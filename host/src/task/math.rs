@@ -20,6 +20,7 @@ impl Format for Math {
             answer: solution,
             reference,
             labels: Vec::new(),
+            weak_answers: Vec::new(),
         })
     }
 

@@ -304,6 +304,14 @@ pub trait Task: Send + Sync {
     /// Where the tokenizer refuses them.
     fn text(&self, tokens: &[u32]) -> Result<String>;
 
+    /// The weak answers to a question that are given with the data; none where a model is asked.
+    ///
+    /// # Errors
+    /// Where there is no such question.
+    fn weak_answers(&self, _question: &[u32]) -> Result<Vec<Vec<u32>>> {
+        Ok(Vec::new())
+    }
+
     /// The same task in the tokens of the weak model, where that has a tokenizer or prompts of its own.
     fn for_weak(&self) -> Option<&dyn Task> {
         None

@@ -57,6 +57,7 @@ impl Format for MultipleChoice {
             answer: right.clone(),
             reference: right,
             labels,
+            weak_answers: Vec::new(),
         })
     }
 

@@ -80,7 +80,43 @@ impl Corpus {
             }
         }
         corpus.set_apart(data.few_shot as usize)?;
+        if let Some(file) = &data.weak_answers {
+            corpus.answer_weakly(data, file, &known)?;
+        }
         Ok(corpus)
+    }
+
+    /// Reads the weak answers, and leaves out the problems that are trained on and have none. `known`
+    /// are the problems by their questions.
+    fn answer_weakly(
+        &mut self,
+        data: &Data,
+        file: &Path,
+        known: &HashMap<String, usize>,
+    ) -> Result<()> {
+        for (number, line) in json_lines(data, file)? {
+            let read = || Ok((line.first(&["question", "problem"])?, line.text("answer")?));
+            let (question, answer) = read().map_err(|problem| at(file, number, problem))?;
+            let Some(row) = known.get(&normal(&question)) else {
+                let problem = "no problem of the data has this question";
+                return Err(at(file, number, problem.into()));
+            };
+            let worded = &mut self.problems[*row];
+            if !(worded.labels.is_empty() || worded.labels.contains(&answer)) {
+                let problem = format!(
+                    "the answer is none of the labels {}",
+                    worded.labels.join(", ")
+                );
+                return Err(at(file, number, problem));
+            }
+            worded.weak_answers.push(answer);
+        }
+        for part in [Part::Training, Part::Unlock] {
+            if let Some(rows) = self.parts.get_mut(&part) {
+                rows.retain(|row| !self.problems[*row as usize].weak_answers.is_empty());
+            }
+        }
+        Ok(())
     }
 
     /// Takes the first training problems out, to be shown.
@@ -243,6 +279,20 @@ fn files(data: &Data) -> Vec<(&Path, Vec<Part>)> {
 
 /// The problems of a file, each with the number of its line, from 1.
 fn lines(data: &Data, file: &Path, format: &dyn Format) -> Result<Vec<(usize, Worded)>> {
+    let problem = |(number, line): (usize, Line)| {
+        let worded = format
+            .problem(&line)
+            .map_err(|problem| at(file, number, problem))?;
+        match worded.question.trim().is_empty() {
+            true => Err(at(file, number, "the question is empty".into())),
+            false => Ok((number, worded)),
+        }
+    };
+    json_lines(data, file)?.into_iter().map(problem).collect()
+}
+
+/// The objects of a file, each with the number of its line, from 1.
+fn json_lines(data: &Data, file: &Path) -> Result<Vec<(usize, Line)>> {
     let text = String::from_utf8(data.read(file)?).map_err(|error| {
         let problem = format!(
             "isn't UTF-8 text, at byte {}",
@@ -250,31 +300,24 @@ fn lines(data: &Data, file: &Path, format: &dyn Format) -> Result<Vec<(usize, Wo
         );
         Error::file(file, problem)
     })?;
-    let mut problems = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let line = Line::parse(line).map_err(|error| Error::Text {
+    let lines = (1..).zip(text.lines());
+    let parsed = lines.filter(|(_, line)| !line.trim().is_empty());
+    let parsed = parsed.map(|(number, line)| match Line::parse(line) {
+        Ok(line) => Ok((number, line)),
+        Err(error) => Err(Error::Text {
             path: file.to_path_buf(),
             line: number,
             column: error.column().max(1),
             problem: format!("no JSON object: {}", problem(&error)),
-        })?;
-        let worded = format
-            .problem(&line)
-            .map_err(|problem| at(file, number, problem))?;
-        if worded.question.trim().is_empty() {
-            return Err(at(file, number, "the question is empty".into()));
-        }
-        problems.push((number, worded));
-    }
-    match problems.is_empty() {
+        }),
+    });
+    let parsed: Vec<(usize, Line)> = parsed.collect::<Result<_>>()?;
+    match parsed.is_empty() {
         true => Err(Error::file(
             file,
-            "no problems in it; expected a JSON object on each line",
+            "nothing in it; expected a JSON object on each line",
         )),
-        false => Ok(problems),
+        false => Ok(parsed),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Worded {
     pub reference: String,
     /// The labels that may be answered; none where any text may be.
     pub labels: Vec<String>,
+    /// Weak answers that are given with the data.
+    pub weak_answers: Vec<String>,
 }
 
 /// What a kind of task makes of its data.
@@ -177,12 +179,16 @@ impl TextTask {
         let mut prompts: Vec<(usize, Flag)> = prompts.collect::<Result<_>>()?;
         prompts.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
         // A token has at least a byte, so that the shorter texts need no counting.
-        let answer_bytes = self.lead.len() + worded.answer.len() + 1;
+        let answers = worded.weak_answers.iter().chain([&worded.answer]);
+        let answer_bytes = self.lead.len() + answers.map(String::len).max().unwrap_or(0) + 1;
         let longest = prompts.first().map_or(0, |(bytes, _)| bytes + 1);
         if longest + self.max_new_tokens.max(answer_bytes) <= self.max_tokens {
             return Ok(None);
         }
-        let rest = self.max_new_tokens.max(self.answer(worded)?.len());
+        let mut rest = self.max_new_tokens.max(self.answer(&worded.answer)?.len());
+        for answer in &worded.weak_answers {
+            rest = rest.max(self.answer(answer)?.len());
+        }
         for (_, flag) in prompts {
             let prompt = self.encoder.prompt(question, flag)?.len();
             if prompt + rest > self.max_tokens {
@@ -200,15 +206,14 @@ impl TextTask {
         Ok(None)
     }
 
-    /// The tokens of the answer that is trained on.
-    fn answer(&self, worded: &Worded) -> Result<Vec<u32>> {
-        self.encoder
-            .answer(&format!("{}{}", self.lead, worded.answer))
+    /// The tokens of an answer that is trained on.
+    fn answer(&self, text: &str) -> Result<Vec<u32>> {
+        self.encoder.answer(&format!("{}{text}", self.lead))
     }
 
     /// The token of a label; none where it takes several.
     fn label(&self, label: &str) -> Result<Option<u32>> {
-        let tokens = self.encoder.answer(&format!("{}{label}", self.lead))?;
+        let tokens = self.answer(label)?;
         Ok(match tokens.as_slice() {
             [token] => Some(*token),
             [token, end] if self.encoder.stop().contains(end) => Some(*token),
@@ -300,7 +305,7 @@ impl Task for TextTask {
                     .clone()
                     .unwrap_or_else(|| format!("{}-{row}", part.name())),
                 question: vec![row],
-                answer: self.answer(worded)?,
+                answer: self.answer(&worded.answer)?,
             })
         };
         rows.into_iter().map(problem).collect()
@@ -327,6 +332,11 @@ impl Task for TextTask {
         decoded(self.encoder.tokenizer(), tokens)
     }
 
+    fn weak_answers(&self, question: &[u32]) -> Result<Vec<Vec<u32>>> {
+        let answers = self.worded(question)?.weak_answers.iter();
+        answers.map(|answer| self.answer(answer)).collect()
+    }
+
     fn for_weak(&self) -> Option<&dyn Task> {
         self.weak.as_deref().map(|weak| weak as &dyn Task)
     }
@@ -345,9 +355,7 @@ impl Task for TextTask {
             return Ok(answer.to_vec());
         }
         let said = said.strip_prefix(weak.lead).unwrap_or(&said);
-        let mut tokens = self
-            .encoder
-            .answer(&format!("{}{}", self.lead, said.trim_end()))?;
+        let mut tokens = self.answer(said.trim_end())?;
         let ends = |tokens: &[u32], encoder: &Encoder| {
             tokens
                 .last()

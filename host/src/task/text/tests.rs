@@ -316,7 +316,7 @@ fn lines_that_do_not_do_are_told_by_file_and_number() {
         assert!(open(place, &data(", unfit = 'skip'"), None).is_ok());
     }
     let empty = folder("\n", &held);
-    assert!(refusal(&empty, &data("")).starts_with("train.jsonl: no problems in it"));
+    assert!(refusal(&empty, &data("")).starts_with("train.jsonl: nothing in it"));
     let none = refusal(&empty, &data("").replace("train.jsonl", "nowhere.jsonl"));
     assert!(
         none.starts_with("nowhere.jsonl: there is no such file"),
