@@ -1,7 +1,8 @@
 #!/bin/bash
 # What cutting a run into tasks costs: processor seconds of SEEDS tasks of one seed each on a real Slurm
 # (tests/slurm/cluster.sh), beside those of one process that runs the same. Processor seconds, so that Slurm's own
-# latency and whatever else this machine is doing don't count. Both run the folder that `make dist` writes.
+# latency doesn't count; one task at a time, since two that share a core take longer each. Both run the folder that
+# `make dist` writes.
 #
 #   tests/peer/slurm_overhead.sh SEEDS [HYPOTHESIS...]     from the repository's root, as root
 set -eu
@@ -24,7 +25,7 @@ END
 export XDG_CONFIG_HOME=$work/config
 
 cd "$work"
-PICKLOCK_CACHE=$work/cache-tasks "$picklock" submit --slurm "${run[@]}" --array-size "$seeds" --out tasks
+PICKLOCK_CACHE=$work/cache-tasks "$picklock" submit --slurm "${run[@]}" --array-size "$seeds" --max-running 1 --out tasks
 until [ -e tasks/report.html ]; do sleep 2; done
 PICKLOCK_CACHE=$work/cache-one bash -c "\"\$@\" >one.log 2>&1; times >times" bash "$picklock" run "${run[@]}" --workers 1 --out one
 
