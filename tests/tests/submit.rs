@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use picklock_tests::{FakeSlurm, Place, children, tables, wait_for};
+use picklock_tests::{FakeSlurm, MICRO, Place, children, tables, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -182,6 +182,42 @@ fn a_dry_run_prints_the_script_and_writes_nothing() {
         );
     }
     assert!(!place.here("o").exists());
+}
+
+/// A model of 1.2 billion weights: a GPU of 80 GiB has room to train one, not 64 side by side.
+#[test]
+fn large_models_are_cut_for_the_memory_of_the_nodes_gpus() {
+    let place = Place::new();
+    let shape = "model = { n_embd = 16, n_layer = 1, n_head = 2 }";
+    assert!(MICRO.contains(shape));
+    let large = "model = { n_embd = 2048, n_layer = 24, n_head = 16 }";
+    place.write("root/organisms/large.toml", MICRO.replace(shape, large));
+    let script = |memory: &[&str]| {
+        let submit = [
+            "submit",
+            "--slurm",
+            "core",
+            "--organism",
+            "large",
+            "--seeds",
+            "8",
+        ];
+        let gpu = ["--draws", "8", "--gres", "gpu:1", "--dry-run", "--no-build"];
+        let done = place.picklock(&[&submit[..], &gpu, memory].concat()).ok();
+        done.stdout
+    };
+    let wide = script(&[]);
+    assert!(wide.contains(" --width 64 "), "{wide}");
+    let narrow = script(&["--gpu-memory", "80"]);
+    assert!(narrow.contains(" --width 1 "), "{narrow}");
+    let profile = "gpu_memory = 640\n";
+    place.write("home/.config/picklock/slurm.toml", profile);
+    let wider = script(&[]);
+    assert!(
+        !wider.contains(" --width 1 ") && !wider.contains(" --width 64 "),
+        "{wider}"
+    );
+    assert_eq!(script(&["--gpu-memory", "80"]), narrow);
 }
 
 #[test]

@@ -74,6 +74,8 @@ pub enum Place {
     Nodes {
         /// GPUs.
         gpus: u32,
+        /// Bytes of memory of each, where that is known.
+        memory: Option<u64>,
     },
 }
 
@@ -140,10 +142,10 @@ impl Request<'_> {
         let task = organism.open_task()?;
         let size = Size::of(&organism, &*task)?;
         let complete = Means::of(&*task).are_complete(&organism);
-        let gpus = match self.place {
-            Place::Here if device == Device::Cpu => 0,
-            Place::Here => devices.len() as u32,
-            Place::Nodes { gpus } => gpus,
+        let (gpus, memory) = match self.place {
+            Place::Here if device == Device::Cpu => (0, None),
+            Place::Here => (devices.len() as u32, memory(device)),
+            Place::Nodes { gpus, memory } => (gpus, memory),
         };
         let mut manifest = Manifest {
             format: Manifest::FORMAT,
@@ -155,7 +157,7 @@ impl Request<'_> {
             planned_seeds: self.seeds,
             seeds: self.seeds,
             draws: self.draws,
-            geometry: cut(self, gpus, size.side_by_side(memory(device))),
+            geometry: cut(self, gpus, size.side_by_side(memory)),
             hypotheses: Vec::new(),
         };
         manifest.check().map_err(Error::Usage)?;

@@ -38,6 +38,9 @@ pub struct Submit {
     /// What else a task needs, as in gpu:1; with a GPU models run there, without on the CPU.
     #[arg(long, value_name = "GRES")]
     gres: Option<String>,
+    /// GiB of memory of a node's GPU, by which large models are cut: 80 for an H100.
+    #[arg(long, value_name = "GIB", value_parser = whole::<u32>(COUNT), allow_negative_numbers = true)]
+    gpu_memory: Option<u32>,
     /// A task's time limit, as Slurm writes it; a task that reaches it goes on where it stopped.
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
@@ -138,6 +141,7 @@ impl Submit {
             report_partition: self.report_partition.clone(),
             account: self.account.clone(),
             gres: self.gres.clone(),
+            gpu_memory: self.gpu_memory,
             time: self.time.clone(),
             max_running: self.max_running,
             sbatch: self.sbatch.clone(),

@@ -49,7 +49,9 @@ pub fn submit(mut submission: Submission, roots: &Roots) -> Result<Submitted> {
         true => submission.array_size.unwrap_or(1),
         false => 0,
     };
-    submission.request.place = Place::Nodes { gpus };
+    let memory = submission.profile.gpu_memory;
+    let memory = memory.map(|gibibytes| u64::from(gibibytes) << 30);
+    submission.request.place = Place::Nodes { gpus, memory };
     let mut prepared = submission.request.prepare(roots)?;
     prepared.path = absolute(&prepared.path)?;
     prepared.goes_on()?;

@@ -20,6 +20,9 @@ pub struct Profile {
     pub account: Option<String>,
     /// Generic resources of a task, as in `gpu:1`; with a GPU among them models run there.
     pub gres: Option<String>,
+    /// GiB of memory of each of those GPUs, which the login node can't see: how many members a large
+    /// model leaves room for.
+    pub gpu_memory: Option<u32>,
     /// A task's time limit, as Slurm writes it. A task that reaches it goes on where it stopped.
     pub time: Option<String>,
     /// Tasks that run at the same time at most.
@@ -66,6 +69,7 @@ impl Profile {
             report_partition: either(flags.report_partition, self.report_partition),
             account: either(flags.account, self.account),
             gres: either(flags.gres, self.gres),
+            gpu_memory: flags.gpu_memory.or(self.gpu_memory),
             time: either(flags.time, self.time),
             max_running: flags.max_running.or(self.max_running),
             modules: [self.modules, flags.modules].concat(),
