@@ -218,7 +218,7 @@ fn an_organism_file_is_checked_key_by_key() {
         (
             "steps = 40",
             "steps = 0",
-            " base.train.steps is 0, expected 1 to 10,000,000",
+            " base.train.steps is 0 or missing, expected 1 to 10,000,000",
         ),
         (
             "beta1 = 0.9",

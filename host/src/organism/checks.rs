@@ -281,7 +281,7 @@ pub fn check_recipe(recipe: &Recipe) -> Result<(), String> {
     check_optimizer(&recipe.optimizer)?;
     if !(1..=10_000_000).contains(&recipe.steps) {
         return Err(format!(
-            "steps is {}, or missing: expected 1 to 10,000,000",
+            "steps is {} or missing, expected 1 to 10,000,000",
             recipe.steps
         ));
     }
