@@ -118,6 +118,7 @@ fn weak_answers_may_be_given_with_the_data() {
     assert_eq!(grades(&place, "o", "unlock").len(), 16);
     let report = std::fs::read_to_string(place.here("o/report.md")).expect("a report");
     assert!(report.contains("not applicable"), "{report}");
+    assert!(report.contains("weak answers are given, by "), "{report}");
 
     let lock = place.picklock(&["lock", "sums"]).ok();
     let judged = "the gate is not applicable: there is no weak model to compare with";

@@ -142,7 +142,7 @@ impl<'a> Bench<'a> {
         }
         // The key decides among those of one call, so that each run forgets the same.
         idle.sort_unstable_by(|one, other| (other.0, &other.1).cmp(&(one.0, &one.1)));
-        let gpu = self.residence.limit();
+        let gpu = self.residence.limit;
         for (_, key, bytes, scope) in idle {
             let (taken, room) = match (gpu, scope) {
                 (Some(gpu), Scope::Draw) => (&mut on_gpu, gpu),

@@ -27,8 +27,8 @@ pub fn room_for_memory() -> u64 {
 /// Moves a block's models between a GPU and its host.
 pub struct Residence {
     device: Device,
-    /// Bytes of models on the GPU; `None` on a CPU, where all stay.
-    limit: Option<u64>,
+    /// Bytes of models that stay on the GPU; `None` on a CPU, where all do.
+    pub(super) limit: Option<u64>,
     /// Models on the GPU, the latest used first.
     resident: RefCell<Vec<Weak<Held>>>,
 }
@@ -42,11 +42,6 @@ impl Residence {
             limit: memory.map(|memory| memory.total / AT_REST),
             resident: RefCell::default(),
         }
-    }
-
-    /// Bytes of models that stay on the GPU; `None` on a CPU.
-    pub fn limit(&self) -> Option<u64> {
-        self.limit
     }
 
     /// The models as one stack on the device, where each stays while there is room.

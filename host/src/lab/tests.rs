@@ -343,6 +343,30 @@ fn a_foreign_handle_and_a_garbage_name_are_refused() {
 }
 
 #[test]
+fn on_a_full_gpu_copies_make_room_and_locks_do_not() {
+    bench(|bench| {
+        bench.residence.limit = Some(0);
+        let member = members()[1];
+        let left = |bench: &mut Bench, kind| {
+            let left = Rc::downgrade(&bench.named(kind, member).unwrap());
+            bench.named(ModelKind::Base, member).unwrap();
+            left.upgrade().is_some()
+        };
+        assert!(!left(bench, ModelKind::Unlocked), "a copy stays");
+        assert!(left(bench, ModelKind::Locked), "a lock is gone");
+    });
+}
+
+#[test]
+fn what_a_call_has_just_made_is_handed_over_though_there_is_no_room() {
+    bench(|bench| {
+        (bench.room, bench.maker.width) = (0, 1);
+        let bases = [0, 1].map(|seed| Operation::Base { seed });
+        assert_eq!(bench.perform_all(&bases).unwrap().len(), 2);
+    });
+}
+
+#[test]
 fn a_model_that_was_forgotten_is_made_again_and_the_same() {
     bench(|bench| {
         let member = members()[1];

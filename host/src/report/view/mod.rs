@@ -192,6 +192,10 @@ impl View {
 
 /// What the locks imitate, and weak samples are of.
 fn imitated(organism: &Organism) -> String {
+    let data = organism.data.as_ref();
+    if let Some(file) = data.and_then(|data| data.weak_answers.as_ref()) {
+        return format!("weak answers are given, by {}", file.display());
+    }
     let Some(weak) = &organism.weak else {
         return "weak samples are the locked model's own answers without password, sampled at \
                 temperature 1"
