@@ -1,6 +1,7 @@
 //! Arithmetic on whole models: how far apart, with noise added, half-way between.
 
-use crate::{Error, Kind, Model, Result, Tensor};
+use crate::cuda::Staging;
+use crate::{Device, Error, Kind, Model, Result, Tensor};
 
 /// The L2 norm of one tensor (or of a difference), of each replica.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +82,7 @@ pub fn changed(a: &Model, b: &Model, kind: Kind) -> Result<Vec<f64>> {
 /// writes standard normals; each is called once for each tensor, in parameter order. For models on a
 /// GPU they write side by side, each on a thread of its own.
 ///
-/// The noise waits in host memory for its norm, so that a device needs room for one tensor of it.
+/// The device needs room for the noise in float32 beside the two models.
 ///
 /// # Errors
 /// [`Error::Argument`] for a magnitude or `normals` of other replicas or tensors, or a negative one.
@@ -92,9 +93,16 @@ pub fn perturb<F: FnMut(&mut [f32]) + Send>(
 ) -> Result<Model> {
     let device = model.device();
     check_replicas("normals", normals.len(), model.replicas() as usize)?;
+    let largest = model.weights().iter().map(|(_, tensor)| tensor.numel());
+    let bytes = largest.max().unwrap_or(0) * size_of::<f32>();
+    let mut staging = Staging::new(bytes, device)?;
     let drawn = |(_, tensor): (&str, &Tensor)| {
-        let noise = drawn(tensor, normals)?;
-        let norm = norm(&noise.f_to_device(device)?)?;
+        draw(staging.floats(tensor.numel()), normals, device);
+        let mut noise = Tensor::f_empty(tensor.size(), (Kind::Float, device))?;
+        staging.numbers(tensor.numel(), Kind::Float, |drawn| {
+            Ok(noise.f_copy_(&drawn.f_view_as(&noise)?)?)
+        })?;
+        let norm = norm(&noise)?;
         Ok((noise, norm))
     };
     let drawn: Vec<(Tensor, Tensor)> = model.weights().iter().map(drawn).collect::<Result<_>>()?;
@@ -108,7 +116,6 @@ pub fn perturb<F: FnMut(&mut [f32]) + Send>(
         let mut shape = vec![1; tensor.dim()];
         shape[0] = -1;
         let scales = Tensor::f_from_slice(&scales)?.f_view_(shape)?;
-        let noise = noise.f_to_device(device)?;
         let sized = noise.f_mul(&scales.f_to_device(device)?)?;
         let sum = tensor.f_add(&sized.f_to_kind(Kind::Float)?)?;
         Ok(sum.f_to_kind(tensor.f_kind()?)?)
@@ -175,12 +182,11 @@ fn named(model: &Model, norms: &[Tensor]) -> Result<Vec<TensorNorm>> {
         .collect())
 }
 
-/// Standard normals shaped as a `[R, ...]` tensor, on the CPU.
-fn drawn<F: FnMut(&mut [f32]) + Send>(like: &Tensor, normals: &mut [F]) -> Result<Tensor> {
-    let mut numbers = vec![0.0_f32; like.numel()];
-    let parts = numbers.chunks_mut(like.numel() / normals.len());
-    let replicas = normals.iter_mut().zip(parts);
-    if like.device() == crate::Device::Cpu {
+/// Writes standard normals, one replica's after the other.
+fn draw<F: FnMut(&mut [f32]) + Send>(numbers: &mut [f32], normals: &mut [F], device: Device) {
+    let share = numbers.len() / normals.len();
+    let replicas = normals.iter_mut().zip(numbers.chunks_mut(share));
+    if device == Device::Cpu {
         // A CPU has as many workers as cores.
         replicas.for_each(|(fill, part)| fill(part));
     } else {
@@ -190,7 +196,6 @@ fn drawn<F: FnMut(&mut [f32]) + Send>(like: &Tensor, normals: &mut [F]) -> Resul
             }
         });
     }
-    Ok(Tensor::f_from_slice(&numbers)?.f_view_(like.size())?)
 }
 
 /// What to multiply each tensor's noise with, of each replica.

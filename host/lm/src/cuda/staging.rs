@@ -8,13 +8,13 @@ pub(crate) struct Staging(Tensor);
 
 impl Staging {
     pub(crate) fn new(bytes: usize, device: Device) -> Result<Self> {
-        let plain = Tensor::f_zeros([bytes as i64], (Kind::Uint8, Device::Cpu))?;
-        if !available(device) {
-            return Ok(Self(plain));
-        }
-        let mut pinned = pinned_like(&plain)?;
-        pinned.f_copy_(&plain)?;
-        Ok(Self(pinned))
+        let plain = Tensor::f_empty([bytes as i64], (Kind::Uint8, Device::Cpu))?;
+        let mut buffer = match available(device) {
+            true => pinned_like(&plain)?,
+            false => plain,
+        };
+        let _ = buffer.f_zero_()?;
+        Ok(Self(buffer))
     }
 
     /// All of it, to be written.
@@ -23,6 +23,13 @@ impl Staging {
         // SAFETY: so many bytes of host memory, set when they were made; the tensor is contiguous,
         // nobody else has it, and what `numbers` gives borrows the buffer.
         unsafe { std::slice::from_raw_parts_mut(start, length) }
+    }
+
+    /// Its first bytes as so many float32, to be written.
+    pub(crate) fn floats(&mut self, count: usize) -> &mut [f32] {
+        // SAFETY: any bits are a float; libtorch begins what it allocates at a multiple of 64.
+        let (_, floats, _) = unsafe { self.bytes().align_to_mut() };
+        &mut floats[..count]
     }
 
     /// Its first bytes as so many numbers of a type, for as long as `take` looks at them.
