@@ -1,8 +1,8 @@
 #!/bin/bash
 # What cutting a run into tasks costs: processor seconds of SEEDS tasks of one seed each on a real Slurm
 # (tests/slurm/cluster.sh), beside those of one process that runs the same. Processor seconds, so that Slurm's own
-# latency doesn't count; one task at a time, since two that share a core take longer each. Both run the folder that
-# `make dist` writes.
+# latency doesn't count; one task at a time, since two that share a core take longer each. The process runs meanwhile,
+# each on a core of its own, so that what else the machine does meets both. Both run the folder that `make dist` writes.
 #
 #   tests/peer/slurm_overhead.sh SEEDS [HYPOTHESIS...]     from the repository's root, as root
 set -eu
@@ -20,14 +20,14 @@ make --no-print-directory dist >/dev/null
 picklock=$(echo "$root"/dist/picklock-*/bin/picklock)
 mkdir -p "$work/config/picklock"
 cat >"$work/config/picklock/slurm.toml" <<END
-environment = ["trap 'times >$work/times-\$SLURM_ARRAY_TASK_ID' EXIT"]
+environment = ["taskset --cpu-list --pid 0 \$\$", "trap 'times >$work/times-\$SLURM_ARRAY_TASK_ID' EXIT"]
 END
 export XDG_CONFIG_HOME=$work/config
 
 cd "$work"
 PICKLOCK_CACHE=$work/cache-tasks "$picklock" submit --slurm "${run[@]}" --array-size "$seeds" --max-running 1 --out tasks
+PICKLOCK_CACHE=$work/cache-one taskset --cpu-list 1 bash -c "\"\$@\" >one.log 2>&1; times >times" bash "$picklock" run "${run[@]}" --workers 1 --out one
 until [ -e tasks/report.html ]; do sleep 2; done
-PICKLOCK_CACHE=$work/cache-one bash -c "\"\$@\" >one.log 2>&1; times >times" bash "$picklock" run "${run[@]}" --workers 1 --out one
 
 cmp tasks/outcomes.csv one/outcomes.csv
 # The last line is what all children took, user and system.
