@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RResult, RVec};
-use picklock_lm::{Device, runtime};
+use picklock_lm::{Device, Kind, runtime};
 use picklock_sdk::abi::{HypothesisApi, HypothesisApi_TO, HypothesisBox, LabBox, guarded};
 use picklock_sdk::{
     Arm, Float, LabError, LockSpec, ModelId, Noise, Precision, Questions, Recipe, Reply, Request,
@@ -384,6 +384,32 @@ fn a_model_that_was_forgotten_is_made_again_and_the_same() {
         bench.named(ModelKind::Base, member).unwrap();
         assert!(left.upgrade().is_none(), "there, without room for it");
         assert_eq!(unlocked(bench).digest().unwrap(), digest);
+    });
+}
+
+/// Weights with a master copy are kept in float32: their file doesn't say that passes round them.
+#[test]
+fn a_model_from_the_cache_computes_as_it_did_when_it_was_made() {
+    let precision = r#"precision = { weights = "bfloat16", master = true }, batch = 8"#;
+    let mixed = MICRO.replace("batch = 8", precision);
+    bench_of(&mixed, &LockCopies::default(), |bench| {
+        let made = || {
+            let maker = &bench.maker;
+            let plain = LockSpec::plain();
+            let models = [
+                maker.base(&[0]),
+                maker.weak(&[0]),
+                maker.locked(&[0], &plain, None),
+            ];
+            models.map(|models| models.unwrap().remove(0))
+        };
+        for (made, cached) in made().iter().zip(&made()) {
+            assert_eq!((made.kind(), made.compute()), (Kind::Float, Kind::BFloat16));
+            assert_eq!(
+                (cached.kind(), cached.compute()),
+                (Kind::Float, Kind::BFloat16)
+            );
+        }
     });
 }
 

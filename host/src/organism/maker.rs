@@ -62,10 +62,11 @@ impl Maker<'_> {
     pub fn base(&self, seeds: &[u32]) -> Result<Vec<Model>> {
         let base = self.organism.base()?;
         match (&base.checkpoint, &base.train) {
-            (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
-            _ => self.cached(seeds, &Kind::Base, |seeds| {
-                Ok(vec![(Kind::Base, self.train_base(seeds)?)])
+            (_, Some(recipe)) => self.cached(seeds, &Kind::Base, recipe, |seeds| {
+                Ok(vec![(Kind::Base, self.train_base(seeds, recipe)?)])
             }),
+            (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
+            (None, None) => Err(Error::Usage("base.train is missing".into())),
         }
     }
 
@@ -76,10 +77,11 @@ impl Maker<'_> {
     pub fn weak(&self, seeds: &[u32]) -> Result<Vec<Model>> {
         let weak = self.organism.weak()?;
         match (&weak.checkpoint, &weak.train) {
-            (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
-            _ => self.cached(seeds, &Kind::Weak, |seeds| {
-                Ok(vec![(Kind::Weak, self.train_weak(seeds)?)])
+            (_, Some(recipe)) => self.cached(seeds, &Kind::Weak, recipe, |seeds| {
+                Ok(vec![(Kind::Weak, self.train_weak(seeds, recipe)?)])
             }),
+            (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
+            (None, None) => Err(no_weak_model()),
         }
     }
 
@@ -93,7 +95,10 @@ impl Maker<'_> {
             return self.untrained(given, seeds);
         }
         let kind = Kind::locked(spec, after);
-        self.cached(seeds, &kind, |seeds| self.train_locked(seeds, spec, after))
+        let recipe = &self.organism.lock()?.train;
+        self.cached(seeds, &kind, recipe, |seeds| {
+            self.train_locked(seeds, spec, after)
+        })
     }
 
     /// What names the seed's models.
@@ -138,22 +143,26 @@ impl Maker<'_> {
         weak.filter(|weak| weak.is_program())?.teacher.as_ref()
     }
 
-    /// Models from the cache; those that aren't there are trained together and kept, with what else
-    /// the training gives. Of several processes that need the same ones, one trains and the others
-    /// wait.
+    /// Models from the cache; those that aren't there are trained together by this recipe and kept,
+    /// with what else the training gives. Of several processes that need the same ones, one trains and
+    /// the others wait.
     fn cached(
         &self,
         seeds: &[u32],
         kind: &Kind,
+        recipe: &Recipe,
         train: impl Fn(&[u32]) -> Result<Vec<(Kind, Model)>>,
     ) -> Result<Vec<Model>> {
         let key = |seed: u32| self.names().of(kind, seed);
+        let compute = lm_recipe(recipe).precision.weights.kind();
         let load = |seed: u32| {
             let cached = self.cache.load(&key(seed), self.device);
-            cached.unwrap_or_else(|error| {
+            let cached = cached.unwrap_or_else(|error| {
                 (self.warn)(&format!("a cached model is made again: {error}"));
                 None
-            })
+            });
+            // The file has the weights' type, which for master copies isn't the one of passes.
+            cached.map(|model| model.computing_in(compute))
         };
         let mut models: BTreeMap<u32, Model> = BTreeMap::new();
         let mut look = |seeds: &[u32]| -> Vec<u32> {
@@ -206,11 +215,8 @@ impl Maker<'_> {
         seeds.iter().enumerate().map(keep).collect()
     }
 
-    fn train_base(&self, seeds: &[u32]) -> Result<Model> {
+    fn train_base(&self, seeds: &[u32], recipe: &Recipe) -> Result<Model> {
         let base = self.organism.base()?;
-        let Some(recipe) = &base.train else {
-            return Err(Error::Usage("base.train is missing".into()));
-        };
         let start = self.start(
             base.model.as_ref(),
             base.checkpoint.as_ref(),
@@ -236,13 +242,10 @@ impl Maker<'_> {
         self.train("training the base model", &start, recipe, &mut set)
     }
 
-    fn train_weak(&self, seeds: &[u32]) -> Result<Model> {
+    fn train_weak(&self, seeds: &[u32], recipe: &Recipe) -> Result<Model> {
         let weak = self.organism.weak()?;
-        let (Some(recipe), Some(teacher), Some(samples)) =
-            (&weak.train, &weak.teacher, weak.samples)
-        else {
-            let problem = "weak.train, teacher or samples is missing: there is no weak model";
-            return Err(Error::Usage(problem.into()));
+        let (Some(teacher), Some(samples)) = (&weak.teacher, weak.samples) else {
+            return Err(no_weak_model());
         };
         let start = self.start(
             weak.model.as_ref(),
@@ -352,6 +355,11 @@ impl Maker<'_> {
         let trained = picklock_lm::train(start, &recipe, batches, &copies, &mut on_step)?;
         Ok((trained.snapshots, trained.model))
     }
+}
+
+fn no_weak_model() -> Error {
+    let problem = "weak.train, teacher or samples is missing: there is no weak model";
+    Error::Usage(problem.into())
 }
 
 /// `items` filled up with copies of the first to a multiple of `width`.
