@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use picklock_sdk::{Recipe, Split};
+use picklock_sdk::{Float, Recipe, Split};
 
 use super::plan::{Block, CohortPlan, Plan};
 use crate::error::Result;
 use crate::journal::Manifest;
-use crate::lab::{Scope, What, Work};
+use crate::lab::{Scope, What, Work, room_for_memory};
 use crate::organism::{Cache, Key, LockCopies, ModelNames, Organism, Streams};
 use crate::task::Task;
 
@@ -16,21 +16,41 @@ use crate::task::Task;
 struct Speed {
     /// Seconds that a training or decoding step costs beside its arithmetic.
     overhead: f64,
-    /// Floating-point operations a second.
+    /// Floating-point operations a second on large matrices.
     rate: f64,
+    /// Half of that is reached by models of so many weights, and less by smaller ones.
+    half: f64,
+    /// Bytes of memory a second.
+    bandwidth: f64,
+    /// Standard normals a second.
+    normals: f64,
 }
 
-/// One thread of a CPU core of 2020 or later, on matrices of some dozens of columns.
+/// One thread of a CPU core of 2020 or later.
 const CPU: Speed = Speed {
     overhead: 2.5e-3,
-    rate: 2.5e10,
+    rate: 6e10,
+    half: 8e4,
+    bandwidth: 2e10,
+    normals: 8e7,
 };
 
-/// A GPU of 2020 or later, bound by launches.
+/// A GPU of 2020 or later in float32, with tiny models bound by launches.
 const GPU: Speed = Speed {
     overhead: 7e-3,
-    rate: 1e13,
+    rate: 4e13,
+    half: 3e5,
+    bandwidth: 2.5e12,
+    // Drawn on the host, by a thread a replica.
+    normals: 6e8,
 };
+
+/// The same in bfloat16.
+const GPU_BFLOAT16: Speed = Speed { rate: 2e14, ..GPU };
+
+/// Bytes that a training step reads and writes for a weight: itself in both passes, its gradient, and
+/// the optimiser's two states and master copy.
+const TRAFFIC: f64 = 40.0;
 
 /// Bytes of a weight while it is trained: itself, its gradient, and two states of the
 /// optimiser.
@@ -142,6 +162,8 @@ impl Basis<'_> {
             },
             environment: &environment,
         };
+        // Models that no trial needs any more go where there is no room.
+        let room = room_for_memory() as f64;
         for block in &plan.blocks {
             let mut done = HashSet::new();
             let mut held = 0.0;
@@ -158,7 +180,7 @@ impl Basis<'_> {
             }
             let width = f64::from(self.manifest.geometry.width);
             let training = width * self.size.weights * TRAINED;
-            costs.memory = costs.memory.max(held + training);
+            costs.memory = costs.memory.max(held.min(room) + training);
         }
         costs
     }
@@ -187,7 +209,11 @@ impl Basis<'_> {
     fn seconds(&self, work: &Work, block: &Block, cohort: &CohortPlan, names: &ModelNames) -> f64 {
         let (organism, size) = (&self.manifest.organism, self.size);
         let (base, weak) = (organism.base.as_ref(), organism.weak.as_ref());
-        let speed = if self.cuda { GPU } else { CPU };
+        let speed = match (self.cuda, organism.unlock.precision.weights) {
+            (false, _) => CPU,
+            (true, Float::Float32) => GPU,
+            (true, Float::Bfloat16) => GPU_BFLOAT16,
+        };
         let seeds = seeds(block);
         let missing = |names: &dyn Fn(u32) -> Vec<Key>| {
             let is_there = |seed: u32| names(seed).iter().all(|key| self.cache.holds(key));
@@ -235,7 +261,7 @@ impl Basis<'_> {
                 rounds.ceil() * speed.answers(size, 16, replicas)
             }
             What::TokenLogProbs(count) => speed.training(size, 1, *count, replicas) / 3.0,
-            What::Perturb => speed.overhead * replicas,
+            What::Perturb => speed.overhead + size.weights * replicas / speed.normals,
         }
     }
 
@@ -278,13 +304,21 @@ impl Speed {
 
     fn training(&self, size: Size, steps: u32, batch: u32, replicas: f64) -> f64 {
         let tokens = f64::from(batch) * size.tokens * replicas;
-        let step = self.overhead + 6.0 * size.parameters * tokens / self.rate;
+        let traffic = TRAFFIC * size.weights * replicas / self.bandwidth;
+        let step = self.overhead + self.products(size, 3.0 * tokens) + traffic;
         f64::from(steps) * step
     }
 
     /// Greedy answers to `problems` problems.
     fn answers(&self, size: Size, problems: u32, replicas: f64) -> f64 {
         let tokens = f64::from(problems) * size.tokens * replicas;
-        self.overhead * size.answer_tokens + 2.0 * size.parameters * tokens / self.rate
+        let traffic = 4.0 * size.weights * replicas / self.bandwidth;
+        (self.overhead + traffic) * size.answer_tokens + self.products(size, tokens)
+    }
+
+    /// So many tokens through all weights.
+    fn products(&self, size: Size, tokens: f64) -> f64 {
+        let rate = self.rate * size.parameters / (size.parameters + self.half);
+        2.0 * size.parameters * tokens / rate
     }
 }

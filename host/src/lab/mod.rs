@@ -35,6 +35,7 @@ pub use operation::Scope;
 pub use record::Metric;
 pub use record::{GateRecord, LockRecord, Measure, Outcome, TrialRecord};
 pub use rehearsal::{Asked, What, Work, rehearse};
+pub use residence::room_for_memory;
 
 use serde::{Deserialize, Serialize};
 
