@@ -32,7 +32,7 @@ pub fn table(evidence: &Evidence) -> Table {
         table.row([
             arm.to_string(),
             match accuracy.as_slice() {
-                [_] => of_one_model(evidence, &arm),
+                [seed] => of_one_seed(evidence, &arm, *seed),
                 _ => numbers::percent(mean(&accuracy)),
             },
             control
@@ -49,16 +49,21 @@ pub fn table(evidence: &Evidence) -> Table {
     table
 }
 
-/// With a single seed: its first draw's accuracy, with Wilson's interval over its problems.
-fn of_one_model(evidence: &Evidence, arm: &ArmRef) -> String {
-    let mut trials = evidence.done(arm);
-    let graded = trials.next().and_then(|trial| trial.measure(HELD_OUT));
-    let Some(graded) = graded else {
-        return String::new();
+/// A single seed's accuracy, over its draws; where these all answered alike, which an arm without draws
+/// of its own does, with Wilson's interval over the problems.
+fn of_one_seed(evidence: &Evidence, arm: &ArmRef, accuracy: f64) -> String {
+    let accuracy = numbers::percent(accuracy);
+    let mut draws = evidence
+        .done(arm)
+        .filter_map(|trial| trial.measure(HELD_OUT));
+    let Some(first) = draws.next() else {
+        return accuracy;
     };
-    let (correct, problems) = (graded.count(Grade::Correct), graded.problems());
-    let accuracy = graded.accuracy().map(numbers::percent).unwrap_or_default();
-    match wilson(correct as u64, problems as u64, 0.95) {
+    if draws.any(|draw| draw.grades != first.grades) {
+        return accuracy;
+    }
+    let correct = first.count(Grade::Correct);
+    match wilson(correct as u64, first.problems() as u64, 0.95) {
         Ok(ends) => {
             let (low, high) = (numbers::percent(ends.low), numbers::percent(ends.high));
             format!("{accuracy} ({low} to {high})")
@@ -85,7 +90,8 @@ fn recovery(evidence: &Evidence, arm: &ArmRef, control: &ArmRef) -> Option<Strin
 
 pub(super) fn section(evidence: &Evidence) -> Option<Section> {
     let text = "Each arm on the held-out problems, without password unless its name says so, greedy \
-                decoding; with a single seed its first draw, with Wilson's 95% interval over its problems. \
+                decoding; with a single seed whose draws all answer alike, with Wilson's 95% interval over its \
+                problems. \
                 Effects are paired by seed, draw and problem; p is two-sided against 0 and not corrected for \
                 the number of arms. Recovery is (arm - locked) / (password - locked), of arms that start \
                 from the plain lock.";
