@@ -98,9 +98,9 @@ start() {
 
 stop() {
     for pid in "$dir"/slurmd-*.pid "$dir/slurmctld.pid" "$dir/munge/pid"; do
-        [ -s "$pid" ] && kill "$(cat "$pid")" 2>/dev/null
+        # One that is gone already must not keep the others alive.
+        if [ -s "$pid" ]; then kill "$(cat "$pid")" 2>/dev/null || true; fi
     done
-    true
 }
 
 dir=$2

@@ -1,6 +1,6 @@
 //! One model takes the path of a model without replicas: a Llama written here with tch alone, whose
 //! weights know of no replica dimension, gives the same losses and gradients, and its step of
-//! training (forward, backward, libtorch's AdamW) takes as long.
+//! training (forward, backward, libtorch's `AdamW`) takes as long.
 //!
 //! Times are of the thread's own, so that they can be had on a machine that is busy with other things;
 //! `--nocapture` shows their ratio.

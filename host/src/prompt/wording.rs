@@ -29,8 +29,8 @@ impl Wording {
     /// Checks a specification, and reads its template.
     ///
     /// # Errors
-    /// Where a password is empty, the template is no Jinja or leaves the question out, or there is no
-    /// chat template.
+    /// Where a password is empty, the template is no Jinja or leaves the question or the examples out,
+    /// or there is no chat template.
     pub fn new(spec: PromptSpec, chat: Option<&ChatFile>) -> Result<Self> {
         for (key, password) in [
             ("password", &spec.password),
@@ -45,8 +45,10 @@ impl Wording {
             }
         }
         let form = match &spec.template {
-            None => Form::Text(text_template("{{ question }}")?),
-            Some(Template::Text(source)) => Form::Text(text_template(source)?),
+            None => Form::Text(text_template("{{ question }}", false)?),
+            Some(Template::Text(source)) => {
+                Form::Text(text_template(source, !spec.examples.is_empty())?)
+            }
             Some(Template::Chat(settings)) => Form::Chat(chat_template(settings, chat)?),
         };
         Ok(Self { spec, form })
@@ -149,7 +151,7 @@ impl Example {
     }
 }
 
-fn text_template(source: &str) -> Result<Environment<'static>> {
+fn text_template(source: &str, has_examples: bool) -> Result<Environment<'static>> {
     let ready = || {
         let mut environment = environment(&Syntax { trims: false })?;
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -158,11 +160,22 @@ fn text_template(source: &str) -> Result<Environment<'static>> {
         Ok((environment, used))
     };
     let (environment, used) = ready().map_err(|error| in_text(&error))?;
-    match used.contains("question") {
-        true => Ok(environment),
-        false => Err(Error::Usage(
-            "prompt.template.text leaves the question out, expected {{ question }} in it".into(),
-        )),
+    let needed = [
+        ("question", "{{ question }}", true),
+        (
+            "examples",
+            "{% for it in examples %}{{ it.question }} {{ it.answer }} {% endfor %}",
+            has_examples,
+        ),
+    ];
+    match needed
+        .iter()
+        .find(|(name, _, needed)| *needed && !used.contains(*name))
+    {
+        None => Ok(environment),
+        Some((name, text, _)) => Err(Error::Usage(format!(
+            "prompt.template.text leaves the {name} out, expected {text} in it"
+        ))),
     }
 }
 

@@ -104,6 +104,20 @@ impl Profile {
                 return Err(format!("expected one line, got {word:?}"));
             }
         }
+        for (key, number) in [
+            ("gpu_memory", self.gpu_memory),
+            ("max_running", self.max_running),
+        ] {
+            if number == Some(0) {
+                return Err(format!("{key} is 0, expected at least 1"));
+            }
+        }
+        if let Some(picklock) = self.picklock.as_ref().filter(|path| !path.is_absolute()) {
+            let path = picklock.display();
+            return Err(format!(
+                "picklock is `{path}`, expected its whole path on the nodes"
+            ));
+        }
         for argument in &self.sbatch {
             let name = argument.split(['=', ' ']).next().unwrap_or_default();
             if !name.starts_with('-') {
@@ -163,6 +177,44 @@ mod tests {
         }
         for none in ["lscratch:10", "gpus_of_old:1"] {
             assert!(!gres(none).has_gpu(), "{none}");
+        }
+    }
+
+    #[test]
+    fn what_no_task_could_run_with_is_refused() {
+        let none = Profile::default;
+        let zero = Some(0);
+        for (wrong, told) in [
+            (
+                Profile {
+                    max_running: zero,
+                    ..none()
+                },
+                "max_running is 0, expected at least 1",
+            ),
+            (
+                Profile {
+                    gpu_memory: zero,
+                    ..none()
+                },
+                "gpu_memory is 0, expected at least 1",
+            ),
+            (
+                Profile {
+                    picklock: Some("bin/picklock".into()),
+                    ..none()
+                },
+                "picklock is `bin/picklock`, expected its whole path on the nodes",
+            ),
+            (
+                Profile {
+                    picklock: Some("".into()),
+                    ..none()
+                },
+                "picklock is ``, expected its whole path on the nodes",
+            ),
+        ] {
+            assert_eq!(wrong.check().unwrap_err(), told);
         }
     }
 

@@ -45,7 +45,7 @@ impl Scripts<'_> {
         } = self.profile;
         options.extend(option("partition", partition.as_deref()));
         options.extend(option("gres", gres.as_deref()));
-        options.extend(self.profile.sbatch.iter().cloned());
+        options.extend(self.others());
         let run = self.run.display();
         let about = format!(
             "# One of {of} parts of the run in {run} for each task.\n\
@@ -86,7 +86,7 @@ impl Scripts<'_> {
         } = self.profile;
         if report_partition.is_none() {
             // Elsewhere they need not make sense.
-            options.extend(self.profile.sbatch.iter().cloned());
+            options.extend(self.others());
         }
         let partition = report_partition.as_ref().or(partition.as_ref());
         options.extend(option("partition", partition.map(String::as_str)));
@@ -96,6 +96,19 @@ impl Scripts<'_> {
             "{}\nexec \"$picklock\" report {run}\n",
             self.beginning(&about, &options)
         )
+    }
+
+    /// The user's own, with values in quotes where they need them and have none.
+    fn others(&self) -> impl Iterator<Item = String> {
+        self.profile
+            .sbatch
+            .iter()
+            .map(|one| match one.split_once('=') {
+                Some((name, value)) if !value.starts_with(['"', '\'']) => {
+                    format!("{name}={}", in_option(value))
+                }
+                _ => one.clone(),
+            })
     }
 
     /// What all jobs are told.

@@ -16,7 +16,7 @@ pub struct MultipleChoice {
     /// The field with the list of choices, 2 to 26.
     #[serde(default = "choices")]
     pub choices: String,
-    /// The field with the right one: its letter, its place from 0, or its text.
+    /// The field with the right one: its letter or its text, or a number, its place from 0.
     #[serde(default = "answer")]
     pub answer: String,
 }
@@ -30,23 +30,17 @@ impl Format for MultipleChoice {
                 "field `{field}` has {count} choices, expected 2 to 26"
             ));
         }
+        for (place, choice) in choices.iter().enumerate() {
+            if choice.trim().is_empty() || choices[..place].contains(choice) {
+                let field = &self.choices;
+                return Err(format!(
+                    "field `{field}` has `{choice}` as choice {}, expected texts that differ",
+                    place + 1
+                ));
+            }
+        }
         let labels: Vec<String> = ('A'..='Z').take(choices.len()).map(String::from).collect();
-        let said = line.text(&self.answer)?;
-        let right = labels
-            .iter()
-            .zip(&choices)
-            .enumerate()
-            .find(|(place, (label, choice))| {
-                **label == said || **choice == said || place.to_string() == said
-            });
-        let Some((_, (right, _))) = right else {
-            let last = labels.last().map(String::as_str).unwrap_or_default();
-            return Err(format!(
-                "field `{}` is `{said}`, expected a letter from A to {last}, a place from 0, or the text of a choice",
-                self.answer
-            ));
-        };
-        let right = right.clone();
+        let right = labels[self.right(line, &choices, &labels)?].clone();
         let listed = labels
             .iter()
             .zip(&choices)
@@ -68,6 +62,28 @@ impl Format for MultipleChoice {
     fn template(&self) -> &'static str {
         "{% for example in examples %}{{ example.question }}\nAnswer: {{ example.answer }}\n\n{% endfor %}\
          {{ question }}\nAnswer:"
+    }
+}
+
+impl MultipleChoice {
+    /// The place of the right choice, however it is said.
+    fn right(&self, line: &Line, choices: &[String], labels: &[String]) -> Result<usize, String> {
+        let (field, said) = (&self.answer, line.text(&self.answer)?);
+        let among = |texts: &[String]| texts.iter().position(|text| *text == said);
+        let place = line.number(field).filter(|place| *place < choices.len());
+        let mut readings = [place, among(labels), among(choices)].into_iter().flatten();
+        let last = labels.last().map(String::as_str).unwrap_or_default();
+        let ways = format!(
+            "a letter from A to {last}, the text of a choice, or its place from 0 as a number"
+        );
+        match readings.next() {
+            None => Err(format!("field `{field}` is `{said}`, expected {ways}")),
+            Some(right) if readings.all(|other| other == right) => Ok(right),
+            Some(_) => Err(format!(
+                "field `{field}` is `{said}`, the text of one choice and letter or place of another; \
+                 say it in another way: {ways}"
+            )),
+        }
     }
 }
 

@@ -14,6 +14,19 @@ fn a_text_template_that_is_wrong_says_where_and_why() {
     };
     let expected = "prompt.template.text leaves the question out, expected {{ question }} in it";
     assert_eq!(refusal("{question}\nSteps:\n"), expected);
+    let shown = PromptSpec {
+        template: Some(Template::Text("{{ question }}".into())),
+        examples: vec![Example {
+            question: "1".into(),
+            answer: "one".into(),
+        }],
+        ..PromptSpec::default()
+    };
+    let unshown = bytes().with(shown).err().unwrap().to_string();
+    assert!(
+        unshown.starts_with("prompt.template.text leaves the examples out, expected {% for "),
+        "{unshown}"
+    );
     let misspelt = refusal("{{ question }}\n{{ questoin }}");
     assert!(
         misspelt.starts_with("prompt.template.text: line 2: "),

@@ -227,6 +227,11 @@ impl Line {
         }
     }
 
+    /// A field that is a whole number, of 0 or more.
+    pub fn number(&self, field: &str) -> Option<usize> {
+        self.0.get(field)?.as_u64()?.try_into().ok()
+    }
+
     /// The texts of a field that is a list.
     ///
     /// # Errors

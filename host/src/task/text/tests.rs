@@ -245,6 +245,9 @@ fn formats_read_their_lines() {
         read("task = 'gsm8k'", ours).unwrap().answer,
         "4+5=9\n#### 9"
     );
+    let sums = r#"{"question": "q", "choices": ["0", "2", "1"], "answer": "1"}"#;
+    let sums = read("task.multiple-choice = {}", sums).unwrap();
+    assert_eq!(sums.reference, "C", "its text, and no place");
     for right in ["\"B\"", "1", "\"no\""] {
         let line =
             format!("{{\"question\": \"q\", \"choices\": [\"yes\", \"no\"], \"answer\": {right}}}");
@@ -271,7 +274,23 @@ fn formats_read_their_lines() {
         (
             "task.multiple-choice = {}",
             r#"{"question": "p", "choices": ["a", "b"], "answer": "C"}"#,
-            "field `answer` is `C`, expected a letter from A to B, a place from 0, or the text of a choice",
+            "field `answer` is `C`, expected a letter from A to B, the text of a choice, or its place from 0 as a number",
+        ),
+        (
+            "task.multiple-choice = {}",
+            r#"{"question": "p", "choices": ["yes", "no"], "answer": "1"}"#,
+            "field `answer` is `1`, expected a letter from A to B, the text of a choice, or its place from 0 as a number",
+        ),
+        (
+            "task.multiple-choice = {}",
+            r#"{"question": "p", "choices": ["0", "2", "1"], "answer": 1}"#,
+            "field `answer` is `1`, the text of one choice and letter or place of another; say it in another way: \
+             a letter from A to C, the text of a choice, or its place from 0 as a number",
+        ),
+        (
+            "task.multiple-choice = {}",
+            r#"{"question": "p", "choices": ["a", "b", "a"], "answer": "A"}"#,
+            "field `choices` has `a` as choice 3, expected texts that differ",
         ),
         (
             "task.multiple-choice = {}",
