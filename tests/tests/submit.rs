@@ -152,6 +152,15 @@ fn its_tasks_give_the_bytes_of_one_run_and_only_what_is_missing_is_sent_again() 
         "other bytes"
     );
     assert_eq!(slurm.picklock(&["status", "o"]).code, Some(0));
+
+    place.write(
+        "here/o/slurm/report-14.log",
+        "picklock: no space left on device\n",
+    );
+    slurm.answers("squeue", "14|FAILED|None|n1\n");
+    let shown = slurm.picklock(&["status", "o"]).stdout;
+    let failed = "; job 14 didn't report: no space left on device; log o/slurm/report-14.log\n";
+    assert!(shown.contains(failed), "{shown}");
 }
 
 #[test]
@@ -173,7 +182,7 @@ fn a_dry_run_prints_the_script_and_writes_nothing() {
         "#SBATCH --array=1-2",
         "#SBATCH --requeue",
         "#SBATCH --cpus-per-task=1",
-        "#SBATCH --comment=two words",
+        "#SBATCH --comment=\"two words\"",
     ] {
         assert!(
             done.stdout.lines().any(|found| found == line),

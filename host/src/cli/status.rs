@@ -118,8 +118,12 @@ fn job_lines(job: &JobStatus) -> Vec<String> {
         (count > 0).then(|| format!("{count} {word}{reason}"))
     };
     let parts: Vec<String> = states.iter().filter_map(part).collect();
-    let report = match (job.report, job.reports) {
-        (Some(report), Some(true)) => format!("; job {report} will report"),
+    let report = match (job.report, job.reports, &job.unreported) {
+        (Some(report), Some(true), _) => format!("; job {report} will report"),
+        (Some(report), _, Some((reason, log))) => {
+            let log = log.display();
+            format!("; job {report} didn't report: {reason}; log {log}")
+        }
         _ => String::new(),
     };
     let mut lines = vec![format!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::job::Job;
+use super::job::{FOLDER, Job};
 use super::queue::{self, Entry};
 use crate::error::Result;
 use crate::journal::Manifest;
@@ -25,6 +25,8 @@ pub struct JobStatus {
     pub report: Option<u64>,
     /// Whether that one waits or runs; null where Slurm can't be asked.
     pub reports: Option<bool>,
+    /// Why that one failed, and its log, as long as Slurm knows that it did.
+    pub unreported: Option<(String, PathBuf)>,
     /// Why Slurm can't be asked, where it can't.
     pub unknown: Option<String>,
 }
@@ -114,6 +116,7 @@ pub fn jobs(
             reports: job
                 .report
                 .and_then(|report| look.is_live(&report.to_string())),
+            unreported: job.report.and_then(|report| look.unreported(report)),
             unknown: unknown.clone(),
         });
     }
@@ -161,6 +164,16 @@ impl Look<'_> {
             reason,
             log,
         }
+    }
+
+    /// Why the job that reports failed, where it did.
+    fn unreported(&self, report: u64) -> Option<(String, PathBuf)> {
+        let entry = self.queue?.get(&report.to_string())?;
+        if !entry.over() || entry.state == "COMPLETED" {
+            return None;
+        }
+        let log = self.run.join(FOLDER).join(format!("report-{report}.log"));
+        Some((self.reason(&log, Some(entry)), log))
     }
 
     /// Why a task failed: Slurm's word where that says more than that it did, and the log's last.
