@@ -42,6 +42,23 @@ impl Linear {
         &self.weight
     }
 
+    /// Two that give the first half of its outputs and the second.
+    pub(crate) fn halves(&self) -> Result<[Self; 2]> {
+        let outputs = match self.inputs {
+            Inputs::First => -1,
+            Inputs::Last => -2,
+        };
+        let weights = self.weight.f_chunk(2, outputs)?;
+        let biases = self.bias.as_ref().map(|bias| bias.f_chunk(2, -1));
+        let biases = biases.transpose()?;
+        let half = |index: usize| Self {
+            weight: weights[index].shallow_clone(),
+            bias: biases.as_ref().map(|halves| halves[index].shallow_clone()),
+            inputs: self.inputs,
+        };
+        Ok([half(0), half(1)])
+    }
+
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let stacked = self.weight.dim() == 3;
         Ok(match (stacked, self.inputs, &self.bias) {

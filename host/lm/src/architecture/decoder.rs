@@ -333,12 +333,13 @@ impl Mlp {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Gated { gate_up, down } => {
-                let both = gate_up.forward(x)?;
                 if cuda::available(x.device()) {
-                    return down.forward(&cuda::gate(&both)?);
+                    return down.forward(&cuda::gate(&gate_up.forward(x)?)?);
                 }
-                let parts = both.f_chunk(2, -1)?;
-                down.forward(&parts[0].f_silu()?.f_mul(&parts[1])?)
+                // Each half while it is in the CPU's caches.
+                let [gate, up] = gate_up.halves()?;
+                let gate = gate.forward(x)?.f_silu()?;
+                down.forward(&gate.f_mul(&up.forward(x)?)?)
             }
             Self::Plain { up, down, gelu } => {
                 let form = match gelu {
