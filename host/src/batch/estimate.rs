@@ -322,3 +322,29 @@ impl Speed {
         2.0 * size.parameters * tokens / rate
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an H100 took on `smollm2-chain`.
+    #[test]
+    fn a_large_model_on_a_gpu_is_priced_within_twice_what_it_takes() {
+        let smollm2 = Size {
+            parameters: 1.06e8,
+            weights: 1.06e8,
+            tokens: 103.0,
+            answer_tokens: 56.0,
+        };
+        let gpu = GPU_BFLOAT16;
+        let draw = gpu.overhead + smollm2.weights * 8.0 / gpu.normals;
+        for (what, said, took) in [
+            ("8 unlocks", gpu.training(smollm2, 200, 2, 8.0), 4.6),
+            ("a lock", gpu.training(smollm2, 1000, 64, 1.0), 26.0),
+            ("8 models' answers", gpu.answers(smollm2, 512, 8.0), 0.59),
+            ("noise on 8 models", draw, 1.7),
+        ] {
+            assert!((took / 2.0..took * 2.0).contains(&said), "{what}: {said} s");
+        }
+    }
+}
