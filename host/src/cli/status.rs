@@ -8,7 +8,7 @@ use super::table::table;
 use crate::batch::{AtWork, Counts, Failure, Process, Status, now};
 use crate::error::{Error, Result};
 use crate::plugins::Roots;
-use crate::slurm::{JobStatus, TaskState};
+use crate::slurm::{JobStatus, TaskState, Unreported};
 
 /// Reasons of failures that are shown.
 const REASONS: usize = 5;
@@ -120,7 +120,7 @@ fn job_lines(job: &JobStatus) -> Vec<String> {
     let parts: Vec<String> = states.iter().filter_map(part).collect();
     let report = match (job.report, job.reports, &job.unreported) {
         (Some(report), Some(true), _) => format!("; job {report} will report"),
-        (Some(report), _, Some((reason, log))) => {
+        (Some(report), _, Some(Unreported { reason, log })) => {
             let log = log.display();
             format!("; job {report} didn't report: {reason}; log {log}")
         }

@@ -44,11 +44,10 @@ impl Wording {
                 return Err(Error::Usage(problem));
             }
         }
+        let text = |source| text_template(source, !spec.examples.is_empty()).map(Form::Text);
         let form = match &spec.template {
-            None => Form::Text(text_template("{{ question }}", false)?),
-            Some(Template::Text(source)) => {
-                Form::Text(text_template(source, !spec.examples.is_empty())?)
-            }
+            None => text("{{ question }}")?,
+            Some(Template::Text(source)) => text(source)?,
             Some(Template::Chat(settings)) => Form::Chat(chat_template(settings, chat)?),
         };
         Ok(Self { spec, form })

@@ -16,4 +16,4 @@ pub use allocation::{gpus, is_task, job_here};
 pub use dispatch::{Submission, Submitted, submit};
 pub use job::{Asked, Job};
 pub use profile::Profile;
-pub use tasks::{JobStatus, TaskState, jobs};
+pub use tasks::{JobStatus, TaskState, Unreported, jobs};

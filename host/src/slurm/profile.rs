@@ -112,10 +112,12 @@ impl Profile {
                 return Err(format!("{key} is 0, expected at least 1"));
             }
         }
-        if let Some(picklock) = self.picklock.as_ref().filter(|path| !path.is_absolute()) {
+        // A name alone is looked for on the nodes' PATH, where a module may put it.
+        let found = |path: &PathBuf| path.is_absolute() || path.components().count() == 1;
+        if let Some(picklock) = self.picklock.as_ref().filter(|path| !found(path)) {
             let path = picklock.display();
             return Err(format!(
-                "picklock is `{path}`, expected its whole path on the nodes"
+                "picklock is `{path}`, expected its whole path on the nodes, or a name on their PATH"
             ));
         }
         for argument in &self.sbatch {
@@ -204,17 +206,21 @@ mod tests {
                     picklock: Some("bin/picklock".into()),
                     ..none()
                 },
-                "picklock is `bin/picklock`, expected its whole path on the nodes",
+                "picklock is `bin/picklock`, expected its whole path on the nodes, or a name on their PATH",
             ),
             (
                 Profile {
                     picklock: Some("".into()),
                     ..none()
                 },
-                "picklock is ``, expected its whole path on the nodes",
+                "picklock is ``, expected its whole path on the nodes, or a name on their PATH",
             ),
         ] {
             assert_eq!(wrong.check().unwrap_err(), told);
+        }
+        for right in ["picklock", "/software/picklock"] {
+            let picklock = Some(right.into());
+            assert!(Profile { picklock, ..none() }.check().is_ok(), "{right}");
         }
     }
 

@@ -25,10 +25,19 @@ pub struct JobStatus {
     pub report: Option<u64>,
     /// Whether that one waits or runs; null where Slurm can't be asked.
     pub reports: Option<bool>,
-    /// Why that one failed, and its log, as long as Slurm knows that it did.
-    pub unreported: Option<(String, PathBuf)>,
+    /// Where that one failed, as long as Slurm knows that it did.
+    pub unreported: Option<Unreported>,
     /// Why Slurm can't be asked, where it can't.
     pub unknown: Option<String>,
+}
+
+/// A report that a job should have written.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unreported {
+    /// Why it didn't.
+    pub reason: String,
+    /// Its log.
+    pub log: PathBuf,
 }
 
 /// A task of a job array.
@@ -167,13 +176,14 @@ impl Look<'_> {
     }
 
     /// Why the job that reports failed, where it did.
-    fn unreported(&self, report: u64) -> Option<(String, PathBuf)> {
+    fn unreported(&self, report: u64) -> Option<Unreported> {
         let entry = self.queue?.get(&report.to_string())?;
         if !entry.over() || entry.state == "COMPLETED" {
             return None;
         }
         let log = self.run.join(FOLDER).join(format!("report-{report}.log"));
-        Some((self.reason(&log, Some(entry)), log))
+        let reason = self.reason(&log, Some(entry));
+        Some(Unreported { reason, log })
     }
 
     /// Why a task failed: Slurm's word where that says more than that it did, and the log's last.
