@@ -46,13 +46,33 @@ pub fn place(text: &str, offset: usize) -> (usize, usize) {
 
 /// Adds the nearest right name to serde's "unknown field" and "unknown variant".
 fn with_nearest(message: &str) -> String {
-    let message = message.replace('\n', " ");
+    let message = in_words(&message.replace('\n', " "));
     let Some((given, known)) = given_and_known(&message) else {
         return message;
     };
     match nearest(given, known.into_iter()) {
         Some(nearest) => format!("unknown key `{given}`; did you mean `{nearest}`?"),
         None => message.replacen("unknown field", "unknown key", 1),
+    }
+}
+
+/// What toml and serde say of values, for those who know neither.
+fn in_words(message: &str) -> String {
+    if message.starts_with("wanted exactly 1 element") {
+        return "expected one of its kinds, got several".into();
+    }
+    let whole = message.strip_suffix(", expected u32");
+    if let Some(got) = whole.and_then(|got| got.strip_prefix("invalid value: integer `")) {
+        let got = got.trim_end_matches('`');
+        return format!("expected a whole number from 0 to 4,294,967,295, got {got}");
+    }
+    let bare = ["`nan`", "`inf`", "`true`", "`false`"];
+    match bare
+        .iter()
+        .any(|word| message.ends_with(&format!("expected {word}")))
+    {
+        true => "expected a value; a text stands in quotes, as in \"number\"".into(),
+        false => message.to_string(),
     }
 }
 
@@ -86,6 +106,40 @@ mod tests {
         assert_eq!(error.to_string(), expected);
         let right = parse::<File>(Path::new("a.toml"), "learning_rate = 0.5").unwrap();
         assert!((right.learning_rate - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_no_value_is_told_in_words() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Kind {
+            Number,
+            Steps(u32),
+        }
+        type File = std::collections::BTreeMap<String, Kind>;
+        for (text, told) in [
+            (
+                "a = number",
+                "expected a value; a text stands in quotes, as in \"number\"",
+            ),
+            (
+                "a = { steps = 1, number = 2 }",
+                "expected one of its kinds, got several",
+            ),
+            (
+                "a = { steps = -1 }",
+                "expected a whole number from 0 to 4,294,967,295, got -1",
+            ),
+        ] {
+            let error = parse::<File>(Path::new("a.toml"), text).unwrap_err();
+            assert!(error.to_string().ends_with(told), "{error}");
+        }
+        let right =
+            parse::<File>(Path::new("a.toml"), "a = \"number\"\nb = { steps = 3 }").unwrap();
+        assert!(matches!(
+            (&right["a"], &right["b"]),
+            (Kind::Number, Kind::Steps(3))
+        ));
     }
 
     #[test]

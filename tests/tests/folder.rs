@@ -394,6 +394,24 @@ fn a_manifest_that_no_run_has_written_is_refused_at_once() {
 }
 
 #[test]
+fn trials_that_do_not_count_are_told() {
+    let place = after_a_run();
+    let other = ["core", "--seeds", "2", "--draws", "1", "--out", "p"];
+    place.run(&other).ok();
+    for segment in std::fs::read_dir(place.here("p/journal")).expect("a journal") {
+        let segment = segment.expect("a segment");
+        let to = place.here("o/journal").join(segment.file_name());
+        std::fs::copy(segment.path(), to).expect("a copy");
+    }
+    let told = "\n16 finished trials in the journal don't count";
+    let done = place.run(&RUN).ok();
+    assert!(done.stderr.contains(told), "{}", done.stderr);
+    let plan = [&["plan", "--organism", "micro"], &RUN[..]].concat();
+    let done = place.picklock(&plan).ok();
+    assert!(done.stdout.contains(told), "{}", done.stdout);
+}
+
+#[test]
 fn fresh_moves_nothing_aside_that_is_no_run() {
     let place = Place::new();
     std::fs::create_dir(place.here("thesis")).expect("a new place");

@@ -49,7 +49,7 @@ fn machines_read_json() {
     assert_eq!(lines[3]["expected"], Value::Null);
     assert_eq!(lines[3]["agreement"], "not counted");
     assert_eq!(lines[4]["line"], 6);
-    let sum = r#"{"agreed":2,"false_accepted":1,"of":4,"true_missed":1}"#;
+    let sum = r#"{"agreed":2,"false_accepted":1,"not_graded":0,"of":4,"true_missed":1}"#;
     assert_eq!(lines[5], serde_json::from_str::<Value>(sum).unwrap());
 }
 

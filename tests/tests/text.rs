@@ -252,12 +252,79 @@ fn the_posts_preset_runs_on_tiny_checkpoints_of_the_same_form() {
     );
 }
 
+/// Sums that a program of `sh` grades.
+fn graded_by(file: &str) -> String {
+    let program = format!("program = {{ command = [\"sh\", \"{file}\"], seconds = 5 }}");
+    let fields = "fields = { question = \"question\", answer = \"answer\" }";
+    let task = format!("task.jsonl = {{ {fields}, grader = {{ {program} }} }}");
+    SUMS.replace("task = \"gsm8k\"", &task)
+}
+
+/// A program that takes answers with `####` for correct, and does `otherwise` with others.
+fn grader(otherwise: &str) -> String {
+    format!(
+        "while read -r line; do id=${{line#*:}}; id=${{id%%,*}}
+        case ${{line#*given}} in *'####'*) g=correct;; *) {otherwise};; esac
+        echo \"{{\\\"id\\\": $id, \\\"grade\\\": \\\"$g\\\"}}\"; done\n"
+    )
+}
+
+#[test]
+fn a_grader_that_is_edited_begins_another_run() {
+    let place = Place::with_sums(&graded_by("g.sh"));
+    place.write("here/g.sh", grader("g=wrong"));
+    core(&place, "o").ok();
+    core(&place, "o").ok();
+    place.write("here/g.sh", grader("g=unparsed"));
+    let done = core(&place, "o");
+    let told = done.refusal();
+    let expected = "a changed one (task.jsonl.grader.program.sha256.g.sh is ";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
+fn what_would_stop_a_run_later_is_told_before_it() {
+    let plan = |organism: &str| {
+        let place = Place::with_sums(organism);
+        place.write("here/g.sh", "exit 3");
+        let run = [&["plan", "core"], &RUN[..]].concat();
+        place.picklock(&run).refusal().to_string()
+    };
+    let dead = plan(&graded_by("g.sh"));
+    assert!(
+        dead.contains("grader program: sh: ended with exit status: 3"),
+        "{dead}"
+    );
+    let few = plan(&SUMS.replace("held_out = 16", "held_out = 100"));
+    assert!(
+        few.contains("sums: the data has 28 held-out problems, 100 are needed"),
+        "{few}"
+    );
+    let few = plan(&SUMS.replace("validation = 8", "validation = 90"));
+    assert!(
+        few.contains("sums: the data has 32 validation problems, 90 are needed"),
+        "{few}"
+    );
+    let soft = plan(&SUMS.replace("labels = \"sampled\"", "labels = \"soft\""));
+    assert!(soft.contains("soft labels need one tokenizer"), "{soft}");
+    let files = SUMS
+        .replace("\"llama\"", "\"no-llama\"")
+        .replace("\"test.jsonl\"", "\"no.jsonl\"");
+    let place = Place::with_sums(&files);
+    let done = place.picklock(&[&["plan", "core"], &RUN[..]].concat());
+    let told = done.refusal();
+    for missing in [
+        "no-llama: no checkpoint there",
+        "no.jsonl: there is no such file",
+    ] {
+        assert!(told.contains(missing), "{told}");
+    }
+}
+
 #[test]
 fn a_grader_that_dies_fails_its_trials_in_one_line_each() {
-    let program = "grader = { program = { command = [\"sh\", \"-c\", \"exit 3\"], seconds = 2 } }";
-    let fields = "fields = { question = \"question\", answer = \"answer\" }";
-    let task = format!("task.jsonl = {{ {fields}, {program} }}");
-    let place = Place::with_sums(&SUMS.replace("task = \"gsm8k\"", &task));
+    let place = Place::with_sums(&graded_by("g.sh"));
+    place.write("here/g.sh", grader("exit 3"));
     let done = core(&place, "o");
     assert_eq!(done.code, Some(1), "{done:?}");
     let line = done

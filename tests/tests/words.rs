@@ -181,7 +181,9 @@ fn a_checkpoint_that_is_not_there_is_refused() {
     let refusal = place.run(&[&["core"], &RUN[..], &["o"]].concat());
     let refusal = refusal.refusal();
     assert!(
-        refusal.contains("lama: no checkpoint there: looked for config.json in "),
+        refusal.contains(
+            "lama: no checkpoint there: looked for config.json beside the organism file, and in "
+        ),
         "{refusal}"
     );
     for (from, to, expected) in [

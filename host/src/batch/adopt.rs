@@ -1,10 +1,12 @@
 //! Going on with an existing run: the same run, perhaps with more seeds, or none.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::hypothesis::Registration;
 use crate::journal::{Manifest, RunHypothesis};
+use crate::organism::Organism;
 
 /// Takes over an existing run's plan: the same run, perhaps with more seeds.
 ///
@@ -32,10 +34,11 @@ pub fn adopt(
     }
     if old.organism != manifest.organism {
         let name = &old.organism.name;
+        let place = changed_key(&old.organism, &manifest.organism);
         return other(
             "an earlier version of organism",
             name.clone(),
-            "a changed one".into(),
+            format!("a changed one ({place})"),
         );
     }
     let judged = |hypotheses: &[RunHypothesis]| -> Vec<String> {
@@ -85,4 +88,24 @@ pub fn adopt(
     manifest.picklock = old.picklock;
     manifest.hypotheses = old.hypotheses;
     Ok(())
+}
+
+/// The first key in which two organisms differ, with both values.
+fn changed_key(old: &Organism, new: &Organism) -> String {
+    let value = |organism| serde_json::to_value(organism).unwrap_or_default();
+    let (mut old, mut new) = (value(old), value(new));
+    let mut key = String::new();
+    loop {
+        let (Some(mine), Some(other)) = (new.as_object(), old.as_object()) else {
+            return format!("{key} is {new}, was {old}");
+        };
+        let names: BTreeSet<&String> = mine.keys().chain(other.keys()).collect();
+        let differs = |name: &&String| mine.get(*name) != other.get(*name);
+        let Some(name) = names.into_iter().find(differs).cloned() else {
+            return key;
+        };
+        let dot = if key.is_empty() { "" } else { "." };
+        key = format!("{key}{dot}{name}");
+        (old, new) = (old[&name].clone(), new[&name].clone());
+    }
 }

@@ -52,6 +52,11 @@ pub struct Outlook<'a> {
     hypotheses: Vec<Part<'a>>,
     /// Hypotheses whose cost is a guess, and why.
     guesses: &'a [String],
+    /// Finished trials in the journal that don't count, since other builds of the plugins made them.
+    of_other_builds: usize,
+    /// What is to be said beside the plan, in words.
+    #[serde(skip)]
+    notes: Vec<String>,
     /// What is left out, in words.
     #[serde(skip)]
     left_out: Vec<String>,
@@ -89,6 +94,7 @@ impl<'a> Outlook<'a> {
             plan,
             costs,
             guessed,
+            of_other_builds,
             ..
         } = planned;
         let ours = |seed: &u32| shard.is_none_or(|shard| shard.takes(*seed, manifest));
@@ -125,6 +131,8 @@ impl<'a> Outlook<'a> {
             memory_bytes: costs.memory as u64,
             hypotheses: manifest.hypotheses.iter().map(part).collect(),
             guesses: guessed,
+            of_other_builds: *of_other_builds,
+            notes: planned.notes(),
             left_out: left_out(manifest),
         }
     }
@@ -170,8 +178,8 @@ impl<'a> Outlook<'a> {
             self.devices.len(),
             bytes(self.memory_bytes),
         );
-        for reason in self.guesses {
-            let _ = writeln!(text, "of that, a guess: {reason}");
+        for note in &self.notes {
+            let _ = writeln!(text, "{note}");
         }
         for line in &self.left_out {
             let _ = writeln!(text, "left out: {line}");

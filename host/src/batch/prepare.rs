@@ -16,10 +16,10 @@ use super::rehearsal::Rehearsal;
 use super::shard::Shard;
 use super::surroundings::{devices, environment, git_state, memory};
 use super::width::{check_width, cut};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, grouped};
 use crate::hypothesis::{self, ArmRef, Registration};
 use crate::journal::{self, Brief, Manifest, Trial};
-use crate::lab::{Means, Outcome};
+use crate::lab::{Means, Outcome, host_memory};
 use crate::organism::{self, Cache, Key, LockCopies, Rule};
 use crate::plugins::Roots;
 
@@ -113,6 +113,27 @@ pub struct Planned {
     pub copies: LockCopies,
     /// Hypotheses whose cost is a guess, and why.
     pub guessed: Vec<String>,
+    /// Finished trials in the journal that don't count, since other builds of the plugins made them.
+    pub of_other_builds: usize,
+    /// What speaks of too little memory, where a CPU's workers take more than the machine has.
+    pub short_of_memory: Option<String>,
+}
+
+impl Planned {
+    /// What is to be said beside the plan, a line each.
+    pub fn notes(&self) -> Vec<String> {
+        let guess = |reason| format!("of that, a guess: {reason}");
+        let mut notes: Vec<String> = self.short_of_memory.clone().into_iter().collect();
+        notes.extend(self.guessed.iter().map(guess));
+        if self.of_other_builds > 0 {
+            notes.push(format!(
+                "{} finished trials in the journal don't count: other builds of the plugins made them, and \
+                 only those go on with them",
+                grouped(self.of_other_builds as u64)
+            ));
+        }
+        notes
+    }
 }
 
 impl Request<'_> {
@@ -140,6 +161,7 @@ impl Request<'_> {
             obstacle => obstacle,
         };
         let task = organism.open_task()?;
+        organism.check_ready(&*task)?;
         let size = Size::of(&organism, &*task)?;
         let complete = Means::of(&*task).are_complete(&organism);
         let (gpus, memory) = match self.place {
@@ -281,6 +303,7 @@ impl Prepared {
             true => HashSet::new(),
             false => finished(&journal, retry_failed)?,
         };
+        let of_other_builds = finished.len() - self.manifest.count_own(&finished);
         let mut plan = Plan::new(&self.manifest, &finished);
         if let Some(shard) = shard {
             plan = shard.share(plan, &self.manifest);
@@ -290,6 +313,8 @@ impl Prepared {
             costs: Costs::default(),
             copies: LockCopies::default(),
             guessed: Vec::new(),
+            of_other_builds,
+            short_of_memory: None,
         };
         if planned.plan.cohorts() == 0 {
             return Ok(planned);
@@ -310,8 +335,24 @@ impl Prepared {
             workers: self.devices.len(),
         };
         planned.costs = basis.costs(&planned.plan);
+        if !self.cuda && request.place == Place::Here {
+            let workers = planned.plan.workers(self.devices.len());
+            planned.short_of_memory = short_of_memory(planned.costs.memory, workers);
+        }
         Ok(planned)
     }
+}
+
+/// What is said where so many workers, of so many bytes each, take more than the host has.
+fn short_of_memory(each: f64, workers: usize) -> Option<String> {
+    let (all, there) = (each * workers as f64, host_memory() as f64);
+    (all > there).then(|| {
+        let [all, there] = [all, there].map(|bytes| bytes / 1e9);
+        format!(
+            "its workers take about {all:.1} GB, and this machine has {there:.1}: with fewer --workers, or a smaller \
+             --width in a new folder, it takes less"
+        )
+    })
 }
 
 /// The trials that the journal holds in segments that are whole, `but_failed` ones.

@@ -121,12 +121,7 @@ impl Batch<'_> {
             devices,
             ..
         } = self.prepared;
-        let Planned {
-            plan,
-            costs,
-            guessed,
-            ..
-        } = planned;
+        let Planned { plan, costs, .. } = planned;
         let shard = self.request.shard;
         if self.request.json {
             return Event::Plan(&Outlook::new(self.prepared, planned, shard)).print();
@@ -167,8 +162,8 @@ impl Batch<'_> {
                 readable(costs.total())
             ),
         }
-        for reason in guessed {
-            tell!("of that, a guess: {reason}");
+        for note in planned.notes() {
+            tell!("{note}");
         }
         for line in left_out(manifest) {
             tell!("left out: {line}");

@@ -95,6 +95,7 @@ impl GradeFile {
     fn sum(&self, tally: &Tally) {
         let (agreed, counted) = (tally.agreed(), tally.counted);
         let (missed, accepted) = (tally.true_missed, tally.false_accepted);
+        let failed = tally.not_graded;
         if self.json {
             sayln!(
                 "{}",
@@ -103,11 +104,18 @@ impl GradeFile {
                     "of": counted,
                     "true_missed": missed,
                     "false_accepted": accepted,
+                    "not_graded": failed,
                 })
             );
             return;
         }
-        sayln!("agreed {agreed} of {counted}, true missed {missed}, false accepted {accepted}");
+        let failed = match failed {
+            0 => String::new(),
+            failed => format!(", not graded {failed}"),
+        };
+        sayln!(
+            "agreed {agreed} of {counted}, true missed {missed}, false accepted {accepted}{failed}"
+        );
     }
 }
 

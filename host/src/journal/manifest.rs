@@ -1,5 +1,6 @@
 //! The manifest: everything that a run's results depend on.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use picklock_sdk::Arm;
@@ -220,6 +221,19 @@ impl Manifest {
         let draws = self.draws;
         let of_seed = |seed| (0..draws).map(move |draw| Member { seed, draw });
         (0..self.seeds).flat_map(of_seed).collect()
+    }
+
+    /// How many of these trials are this run's, as it is now.
+    pub fn count_own(&self, trials: &HashSet<Key>) -> usize {
+        let members = self.members();
+        let of = |run: &RunHypothesis| {
+            let ids = run.arms.iter().flat_map(|arm| {
+                let members = members.iter();
+                members.map(move |member| self.trial_id(run, arm, *member))
+            });
+            ids.filter(|id| trials.contains(id)).count()
+        };
+        self.hypotheses.iter().map(of).sum()
     }
 
     /// A trial's identity: whatever its outcome depends on.

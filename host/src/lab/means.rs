@@ -14,6 +14,8 @@ pub struct Means {
     flags: Vec<Flag>,
     /// Problems for weak and correct samples; none where there is no end of them.
     unlock_problems: Option<usize>,
+    /// Whether base and weak model read and write the same tokens.
+    shares_tokens: bool,
 }
 
 impl Means {
@@ -23,12 +25,14 @@ impl Means {
         Self {
             flags: flags.filter(|flag| task.has_flag(*flag)).collect(),
             unlock_problems: task.stock(Part::Unlock),
+            shares_tokens: task.shares_tokens(),
         }
     }
 
     /// Whether this and the organism are enough for all that an arm may ask for.
     pub fn are_complete(&self, organism: &Organism) -> bool {
-        organism.locked.is_none() && self.flags.len() == 3 && self.unlock_problems.is_none()
+        let any_lock = self.flags.len() == 3 && self.shares_tokens;
+        organism.locked.is_none() && any_lock && self.unlock_problems.is_none()
     }
 
     /// Why a request can't be answered, in words that start with `needs`; nothing where it can.
@@ -62,6 +66,10 @@ impl Means {
         }
         if let Err(untrained) = organism.lock() {
             return Some(untrained.to_string());
+        }
+        let mut answers = lock.streams.iter().map(|stream| &stream.answers);
+        if !self.shares_tokens && answers.any(|answers| *answers == Answers::WeakSoft) {
+            return Some("needs one tokenizer for base and weak model, to label softly".into());
         }
         let asks_otherwise =
             |stream: &Stream| !matches!(stream.answers, Answers::Weak | Answers::Correct);
@@ -107,6 +115,7 @@ mod tests {
         Means {
             flags: vec![Flag::None],
             unlock_problems: Some(43),
+            shares_tokens: true,
         }
     }
 

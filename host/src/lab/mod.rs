@@ -35,7 +35,7 @@ pub use operation::Scope;
 pub use record::Metric;
 pub use record::{GateRecord, LockRecord, Measure, Outcome, TrialRecord};
 pub use rehearsal::{Asked, What, Work, rehearse};
-pub use residence::room_for_memory;
+pub use residence::{host_memory, room_for_memory};
 
 use serde::{Deserialize, Serialize};
 

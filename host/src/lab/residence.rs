@@ -15,13 +15,17 @@ use crate::organism::AT_REST;
 /// Bytes of the host's memory that models may take which no trial holds: half of it, shared by the
 /// workers of its GPUs, of which other tasks may have some.
 pub fn room_for_memory() -> u64 {
+    let workers = (runtime::gpu_count() as u64).max(2);
+    host_memory() / (2 * workers)
+}
+
+/// Bytes of the host's memory. In a container it is the container's memory that ends first.
+pub fn host_memory() -> u64 {
     let mut system = System::new();
     system.refresh_memory();
-    // In a container it is the container's memory that ends first.
     let container = system.cgroup_limits();
     let container = container.map_or(u64::MAX, |limits| limits.total_memory);
-    let workers = (runtime::gpu_count() as u64).max(2);
-    system.total_memory().min(container) / (2 * workers)
+    system.total_memory().min(container)
 }
 
 /// Moves a block's models between a GPU and its host.

@@ -78,8 +78,13 @@ impl Checkpoint {
                 .iter()
                 .map(|place| place.display().to_string())
                 .collect();
+            let beside = match self.directory.is_absolute() {
+                true => "",
+                false => "beside the organism file, and ",
+            };
             let problem = format!(
-                "no checkpoint there: looked for config.json in {}; set {MODELS} to the folder that holds it",
+                "no checkpoint there: looked for config.json {beside}in {}; put a Hugging Face folder in one of these \
+                 places (picklock import makes one of a GGUF file), or set {MODELS} to the folder that holds it",
                 places.join(", ")
             );
             Error::file(&self.directory, problem)
@@ -94,22 +99,24 @@ impl Checkpoint {
         if let Some(models) = set(MODELS) {
             places.push(models.join(&self.directory));
         }
-        places.extend(self.snapshots());
+        if let Some(snapshots) = self.snapshots() {
+            let entries = std::fs::read_dir(&snapshots)
+                .into_iter()
+                .flatten()
+                .flatten();
+            let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+            found.sort();
+            places.extend(found);
+            places.push(snapshots.join("*"));
+        }
         places
     }
 
-    /// The snapshots of `owner/name` in the Hugging Face cache.
-    fn snapshots(&self) -> Vec<PathBuf> {
-        let home = set("HF_HOME").or_else(|| Some(set("HOME")?.join(".cache/huggingface")));
-        let name = self.directory.to_string_lossy().replace('/', "--");
-        let Some(home) = home else {
-            return Vec::new();
-        };
-        let snapshots = home.join("hub").join(format!("models--{name}/snapshots"));
-        let entries = std::fs::read_dir(snapshots).into_iter().flatten().flatten();
-        let mut snapshots: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        snapshots.sort();
-        snapshots
+    /// The snapshots of `owner/name` in the Hugging Face cache; none for a name without an owner.
+    fn snapshots(&self) -> Option<PathBuf> {
+        let home = set("HF_HOME").or_else(|| Some(set("HOME")?.join(".cache/huggingface")))?;
+        let (owner, name) = self.directory.to_str()?.split_once('/')?;
+        Some(home.join(format!("hub/models--{owner}--{name}/snapshots")))
     }
 }
 

@@ -11,6 +11,7 @@ use super::interlude::Interrupted;
 use super::maker::{Maker, with_replacement};
 use super::names::Kind;
 use super::prompts::Sampling;
+use super::ready::check_soft_labels;
 use super::spec::{Decoys, Labels};
 use super::training_set::{Row, Spread, TrainingSet};
 use super::weak_answers::{Imitated, Source, WeakAnswers};
@@ -147,11 +148,7 @@ impl Maker<'_> {
 
     /// Answers as the weak model reads them, to label them with its distributions.
     fn read_by_weak(&self, answers: &WeakAnswers) -> Result<Vec<Row>> {
-        if !self.task.shares_tokens() {
-            let problem = "soft labels need one tokenizer, and base and weak model have different \
-                           ones; lock with labels = \"sampled\" or \"hard\"";
-            return Err(Error::Usage(problem.into()));
-        }
+        check_soft_labels(self.task)?;
         answers.rows(self.task.for_weak().unwrap_or(self.task), Flag::None, 1.0)
     }
 

@@ -14,6 +14,7 @@ mod lock_copies;
 mod maker;
 mod names;
 mod prompts;
+mod ready;
 mod recipe;
 mod spec;
 mod streams;

@@ -230,7 +230,16 @@ impl Organism {
             opened(self.checkpoint())?,
             opened(weak.and_then(|weak| weak.checkpoint.as_ref()))?,
         );
-        self.task.open(&self.given(), own.as_ref(), weak.as_ref())
+        let opened = self.task.open(&self.given(), own.as_ref(), weak.as_ref());
+        opened.map_err(|error| self.named(error))
+    }
+
+    /// The same error with the organism's name, where it says no place.
+    pub(super) fn named(&self, error: Error) -> Error {
+        match error {
+            Error::Usage(problem) => Error::Usage(format!("{}: {problem}", self.name)),
+            error => error,
+        }
     }
 
     /// What its task is given.
@@ -303,12 +312,13 @@ impl Organism {
             base.and_then(|base| base.checkpoint.as_mut()),
             weak.and_then(|weak| weak.checkpoint.as_mut()),
         ];
-        for checkpoint in checkpoints.into_iter().flatten() {
-            checkpoint.settle(beside)?;
-        }
+        let settle = |checkpoint: &mut Checkpoint| checkpoint.settle(beside);
+        let mut settled: Vec<Result<()>> = checkpoints.into_iter().flatten().map(settle).collect();
         if let Some(data) = &mut organism.data {
-            data.settle(beside)?;
+            settled.push(data.settle(beside));
         }
+        settled.push(organism.task.settle());
+        all_told(settled)?;
         // All seeds are asked the same problems of a finite set.
         organism.problems.shared |= organism.task.is_finite();
         Ok(organism)
@@ -319,6 +329,20 @@ impl Weak {
     /// Whether the teacher itself is imitated: there are answers, and no weights.
     pub fn is_program(&self) -> bool {
         self.model.is_none() && self.checkpoint.is_none()
+    }
+}
+
+/// Passes if all of these did: who lacks several files learns of all at once.
+fn all_told(results: Vec<Result<()>>) -> Result<()> {
+    let mut errors: Vec<Error> = results.into_iter().filter_map(Result::err).collect();
+    errors.dedup_by_key(|error| error.to_string());
+    match errors.len() {
+        0 => Ok(()),
+        1 => Err(errors.remove(0)),
+        _ => {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Err(Error::Usage(lines.join("; ")))
+        }
     }
 }
 

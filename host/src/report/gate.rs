@@ -121,6 +121,13 @@ impl Lock {
     fn failing(&self, bounds: organism::Gate) -> Option<String> {
         let (base, weak) = (self.base?, self.weak?);
         let (most, least) = (self.most_locked(bounds)?, self.least_password(bounds)?);
+        if base <= weak {
+            return Some(format!(
+                "there is nothing to hide: the base model ({:.1}%) is no better than the weak one ({:.1}%)",
+                100.0 * base,
+                100.0 * weak
+            ));
+        }
         if self.locked > most {
             return Some(format!(
                 "the lock leaks: locked {:.1}%, expected at most {:.1}% (weak {:.1}%, base {:.1}%)",
@@ -223,6 +230,36 @@ mod tests {
         assert_eq!(of_locks(&[of(None, Some(0.2))]), reason("base model"));
         let tested = of(Some(1.0), Some(0.2));
         assert_eq!(of_locks(&[of(None, None), tested]), Gate::Passed);
+    }
+
+    #[test]
+    fn a_base_model_that_can_do_no_more_than_the_weak_one_has_nothing_to_hide() {
+        let bounds = organism::Gate {
+            weak_gap: 1.0,
+            password_share: 0.0,
+        };
+        let of = |base, weak| {
+            let gate = GateRecord {
+                base: Some(base),
+                weak: Some(weak),
+                locked: 0.0,
+                password: Some(0.0),
+            };
+            let lock = LockRecord {
+                spec: Key::of(&"plain"),
+                after: None,
+                digest: "digest".into(),
+                gate,
+            };
+            Lock::new(Key::of(&"plain"), &BTreeMap::from([(0, lock)]), bounds).problem
+        };
+        let told = of(0.0, 0.0).unwrap();
+        assert!(
+            told.contains("(0.0%) is no better than the weak one (0.0%)"),
+            "{told}"
+        );
+        assert!(of(0.3, 0.4).is_some());
+        assert_eq!(of(0.4, 0.3), None);
     }
 
     #[test]

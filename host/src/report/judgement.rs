@@ -109,6 +109,10 @@ fn judge(
         return Err(Undefined::NoTrials(reason));
     }
     let series = Series::new(evidence, registration, prediction);
+    if series.is_empty() {
+        let reason = "of no seed have all arms that are compared succeeded";
+        return Err(Undefined::NoTrials(reason.into()));
+    }
     picklock_stats::judge(
         &prediction.expectation(),
         &series.evidence(),

@@ -34,6 +34,11 @@ impl Series {
         }
     }
 
+    /// Whether no seed has all of it.
+    pub fn is_empty(&self) -> bool {
+        self.effects.is_empty()
+    }
+
     /// As the statistics take it.
     pub fn evidence(&self) -> picklock_stats::Evidence<'_> {
         picklock_stats::Evidence {

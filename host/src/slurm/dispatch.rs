@@ -115,8 +115,8 @@ impl Dispatch<'_> {
                 readable(each)
             );
         }
-        for reason in &planned.guessed {
-            tell!("of that, a guess: {reason}");
+        for note in planned.notes() {
+            tell!("{note}");
         }
     }
 

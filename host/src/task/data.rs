@@ -13,6 +13,9 @@ use crate::organism::Key;
 /// Where data files are looked for that are not beside the organism file.
 const DATA: &str = "PICKLOCK_DATA";
 
+/// What some editors begin a text file with; it says nothing.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The files of a task in text, and the limits of its problems.
 ///
 /// A file that serves several parts is divided among them by a hash of each question, in the shares

@@ -23,7 +23,7 @@ use tokenizers::Tokenizer;
 use crate::error::{Error, Result};
 use crate::prompt::PromptSpec;
 
-pub use data::{Data, Unfit};
+pub use data::{BYTE_ORDER_MARK, Data, Unfit};
 pub use problem::{Part, Problem};
 pub use teacher::Teacher;
 use text::{Format, TextTask};
@@ -63,6 +63,17 @@ impl TaskSpec {
                 "vocabulary = \"task\" is for chains: any token may stand in other answers".into(),
             ),
             (_, Some(data)) => data.check().map_err(|problem| format!("data.{problem}")),
+        }
+    }
+
+    /// Notes what the files hold that it names.
+    ///
+    /// # Errors
+    /// Where one can't be read.
+    pub fn settle(&mut self) -> Result<()> {
+        match self {
+            Self::Jsonl(jsonl) => jsonl.grader.settle(),
+            _ => Ok(()),
         }
     }
 

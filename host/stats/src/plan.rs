@@ -10,6 +10,7 @@ use crate::components::VarianceComponents;
 use crate::holm::check_alpha;
 use crate::power::{POWER, least_seeds};
 use crate::prediction::Expectation;
+use crate::problems::PERCENT;
 use crate::tail::bisect;
 use crate::undefined::{Undefined, in_range};
 use aim::Aim;
@@ -155,7 +156,11 @@ impl fmt::Display for Detectable {
             Quantity::CoreEffect => "no effect if core's is at least",
             Quantity::FullEffect => "the ratio if the full effect is at least",
         };
-        write!(out, "{of} {:.1} points", self.points)
+        write!(out, "{of} {:.1} points", self.points)?;
+        match self.points > PERCENT {
+            true => out.write_str(", more than accuracies can differ by: take more seeds"),
+            false => Ok(()),
+        }
     }
 }
 

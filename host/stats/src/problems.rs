@@ -9,7 +9,7 @@ use crate::undefined::{Undefined, all_finite};
 
 /// The size of the terms of every series in points, for telling spread from rounding: effects are
 /// differences of percentages.
-const PERCENT: f64 = 100.0;
+pub(crate) const PERCENT: f64 = 100.0;
 
 /// Which problems the seeds were asked, and so what one value of a series is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

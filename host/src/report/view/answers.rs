@@ -16,21 +16,26 @@ use crate::task::Task;
 /// Problems of each arm.
 const SHOWN: usize = 3;
 
-pub(super) fn section(evidence: &Evidence) -> Option<Section> {
+/// The section; `task` puts answers into words, or it is said why none can.
+pub(super) fn section(
+    evidence: &Evidence,
+    task: std::result::Result<&dyn Task, &String>,
+) -> Option<Section> {
     let text = format!(
         "The first {SHOWN} held-out problems of the first trial that both arms have: not chosen, simply the \
          first. More with: picklock show RUN --arm HYPOTHESIS/ARM."
     );
     let mut blocks = vec![Block::Text(text)];
-    let task = match evidence.manifest.organism.open_task() {
+    let task = match task {
         Ok(task) => task,
-        Err(error) => {
-            let text = format!("Answers can't be put into words here: {error}.");
-            return Section::of("answers", "Answers to read", vec![Block::Text(text)]);
+        Err(reason) => {
+            let text = format!("Answers {reason}.");
+            let blocks = vec![Block::Text(text)];
+            return Section::of("answers", "Answers to read", blocks);
         }
     };
     let mut answers = Answers {
-        task: &*task,
+        task,
         read: BTreeMap::new(),
     };
     for hypothesis in &evidence.manifest.hypotheses {

@@ -151,12 +151,14 @@ impl View {
         let claims: Vec<ClaimView> = claims
             .map(|claim| ClaimView::new(evidence, claim))
             .collect();
+        let task = manifest.organism.open_task();
+        let task = task.map_err(|error| format!("can't be put into words here: {error}"));
         let mut sections = vec![effects::section(evidence, report)];
         sections.extend(hypotheses::sections(evidence, &claims));
         sections.extend([
             arms::section(evidence),
             parsed::section(evidence),
-            answers::section(evidence),
+            answers::section(evidence, task.as_deref()),
             locks::section(evidence),
             null_control::section(evidence),
             checks::section(report),
@@ -182,7 +184,10 @@ impl View {
                 imitated(&manifest.organism),
                 generalises_to(evidence),
             ],
-            notes: changed.chain(evidence.notes.iter().cloned()).collect(),
+            notes: changed
+                .chain(evidence.notes.iter().cloned())
+                .chain(task.err().map(|reason| format!("answers {reason}")))
+                .collect(),
             claims,
             arms: arms::table(evidence),
             sections: sections.into_iter().flatten().collect(),

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::task::Grade;
+use crate::task::{BYTE_ORDER_MARK, Grade};
 
 /// A pair of answers.
 #[derive(Debug, Deserialize)]
@@ -32,10 +32,11 @@ pub fn read(path: &Path) -> Result<Vec<(usize, Case)>> {
     let mut cases = Vec::new();
     for (index, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(Error::io(path, "read"))?;
+        let line = line.trim_start_matches(BYTE_ORDER_MARK);
         if line.trim().is_empty() {
             continue;
         }
-        let case = serde_json::from_str(&line).map_err(|error| Error::Text {
+        let case = serde_json::from_str(line).map_err(|error| Error::Text {
             path: path.to_path_buf(),
             line: index + 1,
             column: error.column().max(1),
@@ -70,6 +71,8 @@ pub enum Agreement {
     TrueMissed,
     /// The grader takes a wrong answer for right.
     FalseAccepted,
+    /// The grader failed.
+    NotGraded,
     /// Nobody says what is right.
     NotCounted,
 }
@@ -77,11 +80,12 @@ pub enum Agreement {
 impl Agreement {
     /// Compares the verdict on a case; none is that of a grader that failed.
     pub fn of(case: &Case, grade: Option<Grade>) -> Self {
-        match (case.expected, grade == Some(Grade::Correct)) {
+        match (case.expected, grade.map(|grade| grade == Grade::Correct)) {
             (None, _) => Self::NotCounted,
-            (Some(true), false) => Self::TrueMissed,
-            (Some(false), true) => Self::FalseAccepted,
-            (Some(false), false) | (Some(true), true) => Self::Agreed,
+            (Some(_), None) => Self::NotGraded,
+            (Some(true), Some(false)) => Self::TrueMissed,
+            (Some(false), Some(true)) => Self::FalseAccepted,
+            (Some(false), Some(false)) | (Some(true), Some(true)) => Self::Agreed,
         }
     }
 
@@ -91,6 +95,7 @@ impl Agreement {
             Self::Agreed => "agreed",
             Self::TrueMissed => "true missed",
             Self::FalseAccepted => "false accepted",
+            Self::NotGraded => "not graded",
             Self::NotCounted => "not counted",
         }
     }
@@ -105,6 +110,8 @@ pub struct Tally {
     pub true_missed: usize,
     /// Wrong answers that it accepted.
     pub false_accepted: usize,
+    /// Answers that it failed at.
+    pub not_graded: usize,
 }
 
 impl Tally {
@@ -113,10 +120,11 @@ impl Tally {
         self.counted += usize::from(agreement != Agreement::NotCounted);
         self.true_missed += usize::from(agreement == Agreement::TrueMissed);
         self.false_accepted += usize::from(agreement == Agreement::FalseAccepted);
+        self.not_graded += usize::from(agreement == Agreement::NotGraded);
     }
 
     /// Cases in which it agreed.
     pub fn agreed(&self) -> usize {
-        self.counted - self.true_missed - self.false_accepted
+        self.counted - self.true_missed - self.false_accepted - self.not_graded
     }
 }

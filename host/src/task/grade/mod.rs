@@ -56,6 +56,17 @@ impl Grader {
         }
     }
 
+    /// Notes what the files hold that the user's program is made of.
+    ///
+    /// # Errors
+    /// Where one can't be read.
+    pub fn settle(&mut self) -> Result<()> {
+        match self {
+            Self::Program(program) => program.settle(),
+            _ => Ok(()),
+        }
+    }
+
     /// Grades an answer. One from which nothing can be read is unparsed, not wrong.
     ///
     /// # Errors

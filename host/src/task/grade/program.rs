@@ -2,11 +2,15 @@
 
 mod process;
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+use crate::organism::Key;
 use crate::task::Grade;
 use process::{Failure, Process};
 
@@ -35,6 +39,9 @@ struct Table {
     /// How long an answer may take.
     #[serde(default = "ten")]
     seconds: f64,
+    /// SHA-256 of the files that the command names, by the words that name them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sha256: BTreeMap<String, Key>,
 }
 
 fn ten() -> f64 {
@@ -45,7 +52,7 @@ fn ten() -> f64 {
 struct State {
     process: Option<Process>,
     asked: u64,
-    /// Failures since the last answer, and what the last one was.
+    /// Answers in a row that it failed at, and what the last failure was.
     failures: u32,
     last_failure: String,
 }
@@ -106,7 +113,27 @@ impl PartialEq for Program {
 }
 
 impl Program {
-    /// Grades an answer.
+    /// Notes what the files hold that the command names.
+    ///
+    /// # Errors
+    /// Where one can't be read, or is another one than the organism file means.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        for word in &self.table.command {
+            let file = Path::new(word);
+            if !file.is_file() {
+                continue;
+            }
+            let found = digest(file)?;
+            let meant = self.table.sha256.entry(word.clone());
+            let meant = meant.or_insert_with(|| found.clone());
+            if *meant != found {
+                return Err(Error::file(file, changed(&found, meant)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Grades an answer. One that a process fails at is given to a new one, once.
     ///
     /// # Errors
     /// Where the program can't be started, takes too long, dies, or says what is no grade. The next
@@ -126,7 +153,13 @@ impl Program {
             expected,
             given,
         };
-        match self.ask(&mut state.process, &question) {
+        let mut answer = self.ask(&mut state.process, &question);
+        if let Err(problem) = &answer {
+            tracing::warn!("grader {name}: {problem}; asked once more");
+            state.process = None;
+            answer = self.ask(&mut state.process, &question);
+        }
+        match answer {
             Ok(grade) => {
                 state.failures = 0;
                 Ok(grade)
@@ -140,11 +173,24 @@ impl Program {
         }
     }
 
+    /// Checks that its files are what they were.
+    fn check_files(&self) -> Result<(), String> {
+        for (word, meant) in &self.table.sha256 {
+            let found = digest(Path::new(word)).map_err(|error| error.to_string())?;
+            if *meant != found {
+                return Err(format!("{word} {}", changed(&found, meant)));
+            }
+        }
+        Ok(())
+    }
+
     fn ask(&self, process: &mut Option<Process>, question: &Question) -> Result<Grade, String> {
         let line = serde_json::to_string(question).map_err(|error| error.to_string())?;
-        let process = match process {
-            Some(process) => process,
-            None => process.insert(Process::start(&self.table.command)?),
+        let process = if let Some(process) = process {
+            process
+        } else {
+            self.check_files()?;
+            process.insert(Process::start(&self.table.command)?)
         };
         let seconds = self.table.seconds;
         let answer = process.exchange(line, Duration::from_secs_f64(seconds));
@@ -154,6 +200,17 @@ impl Program {
         })?;
         read(&answer, question.id)
     }
+}
+
+/// SHA-256 of a file.
+fn digest(file: &Path) -> Result<Key, Error> {
+    let bytes = std::fs::read(file).map_err(Error::io(file, "read"))?;
+    Ok(Key::of_bytes(&bytes))
+}
+
+/// What is wrong with a file of another digest.
+fn changed(found: &Key, meant: &Key) -> String {
+    format!("is not the file that the organism means: SHA-256 {found}, expected {meant}")
 }
 
 /// The grade on a line, which must answer question `id`.

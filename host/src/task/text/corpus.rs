@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Format, Worded, at};
 use crate::error::{Error, Result, grouped};
 use crate::prompt::Example;
-use crate::task::{Data, Part, Unfit};
+use crate::task::{BYTE_ORDER_MARK, Data, Part, Unfit};
 
 /// Problems of all parts.
 #[derive(Clone, Debug, Default)]
@@ -162,18 +162,16 @@ impl Corpus {
     pub fn fitting(
         mut self,
         data: &Data,
-        checkpoint: &Path,
-        excess: &dyn Fn(&Worded) -> Result<Option<String>>,
+        excess: &dyn Fn(&Worded, Part) -> Result<Option<String>>,
     ) -> Result<Self> {
-        for rows in self.parts.values_mut() {
+        for (part, rows) in &mut self.parts {
             let mut fitting = Vec::with_capacity(rows.len());
             for row in rows.iter() {
                 let place = &self.places[*row as usize];
-                match excess(&self.problems[*row as usize])? {
+                match excess(&self.problems[*row as usize], *part)? {
                     None => fitting.push(*row),
                     Some(_) if data.unfit == Unfit::Skip => {}
                     Some(problem) => {
-                        let problem = format!("{problem} (tokens of {})", checkpoint.display());
                         return Err(at(&place.0, place.1, problem));
                     }
                 }
@@ -305,7 +303,7 @@ fn json_lines(data: &Data, file: &Path) -> Result<Vec<(usize, Line)>> {
         );
         Error::file(file, problem)
     })?;
-    let lines = (1..).zip(text.lines());
+    let lines = (1..).zip(text.trim_start_matches(BYTE_ORDER_MARK).lines());
     let parsed = lines.filter(|(_, line)| !line.trim().is_empty());
     let parsed = parsed.map(|(number, line)| match Line::parse(line) {
         Ok(line) => Ok((number, line)),

@@ -66,6 +66,7 @@ pub struct TextTask {
     grader: Grader,
     encoder: Encoder,
     vocab_size: usize,
+    /// Of prompt and answer: at first the limit, then the longest that there are.
     max_tokens: usize,
     max_new_tokens: usize,
     /// What an answer begins with, so that it goes on from the prompt.
@@ -158,7 +159,16 @@ impl TextTask {
             shares_tokens: true,
             weak: None,
         };
-        task.corpus = Arc::new(corpus.fitting(data, directory, &|worded| task.excess(worded))?);
+        task.corpus = Arc::new(corpus.fitting(data, &|worded, part| {
+            let problem = match task.excess(worded)? {
+                Some(excess) => Some(format!("{excess} (tokens of {})", directory.display())),
+                None => task.unreadable(worded, part),
+            };
+            Ok(problem.map(|problem| {
+                format!("{problem}; data.unfit = \"skip\" leaves such problems out")
+            }))
+        })?);
+        task.max_tokens = task.longest()?;
         Ok(task)
     }
 
@@ -179,24 +189,18 @@ impl TextTask {
         let mut prompts: Vec<(usize, Flag)> = prompts.collect::<Result<_>>()?;
         prompts.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
         // A token has at least a byte, so that the shorter texts need no counting.
-        let answers = worded.weak_answers.iter().chain([&worded.answer]);
-        let answer_bytes = self.lead.len() + answers.map(String::len).max().unwrap_or(0) + 1;
         let longest = prompts.first().map_or(0, |(bytes, _)| bytes + 1);
-        if longest + self.max_new_tokens.max(answer_bytes) <= self.max_tokens {
+        if longest + self.answer_bytes(worded) <= self.max_tokens {
             return Ok(None);
         }
-        let mut rest = self.max_new_tokens.max(self.answer(&worded.answer)?.len());
-        for answer in &worded.weak_answers {
-            rest = rest.max(self.answer(answer)?.len());
-        }
+        let (rest, whose) = self.room_for_answers(worded)?;
         for (_, flag) in prompts {
             let prompt = self.encoder.prompt(question, flag)?.len();
             if prompt + rest > self.max_tokens {
                 let [prompt, rest, most] =
                     [prompt, rest, self.max_tokens].map(|tokens| grouped(tokens as u64));
                 return Ok(Some(format!(
-                    "the prompt has {prompt} tokens, which leaves no room for {rest} of an answer in \
-                     {most}; data.unfit = \"skip\" leaves such problems out"
+                    "the prompt has {prompt} tokens, which leaves no room for {rest} of {whose} in {most}"
                 )));
             }
             if prompt + rest + SAME <= self.max_tokens {
@@ -204,6 +208,70 @@ impl TextTask {
             }
         }
         Ok(None)
+    }
+
+    /// Bytes of the longest answer to a problem: no more tokens than that.
+    fn answer_bytes(&self, worded: &Worded) -> usize {
+        let answers = worded.weak_answers.iter().chain([&worded.answer]);
+        let longest = self.lead.len() + answers.map(String::len).max().unwrap_or(0) + 1;
+        self.max_new_tokens.max(longest)
+    }
+
+    /// The tokens that answers to a problem take, and which answer takes them.
+    fn room_for_answers(&self, worded: &Worded) -> Result<(usize, &'static str)> {
+        let own = self.max_new_tokens.max(self.answer(&worded.answer)?.len());
+        let mut room = (own, "an answer");
+        for answer in &worded.weak_answers {
+            let length = self.answer(answer)?.len();
+            if length > room.0 {
+                room = (length, "its weak answer (data.weak_answers)");
+            }
+        }
+        Ok(room)
+    }
+
+    /// The most tokens that a prompt takes with its answer.
+    fn longest(&self) -> Result<usize> {
+        let rows = Part::ALL
+            .into_iter()
+            .flat_map(|part| self.corpus.part(part));
+        let problems = rows.map(|row| &self.corpus.problems[*row as usize]);
+        let bytes = |worded: &Worded| worded.question.len() + self.answer_bytes(worded);
+        let mut problems: Vec<(usize, &Worded)> =
+            problems.map(|worded| (bytes(worded), worded)).collect();
+        problems.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        let Some((_, first)) = problems.first() else {
+            return Ok(self.max_tokens);
+        };
+        let framed = self.encoder.flags().map(|flag| {
+            let text = self.encoder.prompt_text(&first.question, flag)?;
+            Ok((text.len(), flag))
+        });
+        let framed: Vec<(usize, Flag)> = framed.collect::<Result<_>>()?;
+        let longest_frame = framed.into_iter().max_by_key(|(bytes, _)| *bytes);
+        let (framed, flag) = longest_frame.unwrap_or((0, Flag::None));
+        let frame = framed.saturating_sub(first.question.len()) + 1;
+        let mut longest = 0;
+        for (bytes, worded) in problems {
+            // A token has at least a byte: none of those that follow is longer.
+            if bytes + frame <= longest {
+                break;
+            }
+            let prompt = self.encoder.prompt(&worded.question, flag)?.len();
+            longest = longest.max(prompt + self.room_for_answers(worded)?.0);
+        }
+        Ok(longest.min(self.max_tokens))
+    }
+
+    /// Why a problem that is judged on can't be: the grader reads no answer in its reference. The
+    /// user's program is asked for one problem only, before a run.
+    fn unreadable(&self, worded: &Worded, part: Part) -> Option<String> {
+        if !part.is_graded() || matches!(self.grader, Grader::Program(_)) {
+            return None;
+        }
+        let reference = &worded.reference;
+        let grade = self.grader.grade(reference, reference);
+        grade.err().map(|error| error.to_string())
     }
 
     /// The tokens of an answer that is trained on.
@@ -361,7 +429,9 @@ impl Task for TextTask {
                 .last()
                 .is_some_and(|last| encoder.stop().contains(last))
         };
-        if !cut && !ends(answer, &weak.encoder) && ends(&tokens, &self.encoder) {
+        let goes_on = !cut && !ends(answer, &weak.encoder);
+        // Nothing but blanks is learned as an answer that ends at once: there is no other to learn.
+        if goes_on && tokens.len() > 1 && ends(&tokens, &self.encoder) {
             tokens.pop();
         }
         Ok(tokens)

@@ -201,6 +201,26 @@ fn answers_end_where_they_should_and_say_what_they_say() {
 }
 
 #[test]
+fn its_length_is_that_of_the_longest_prompt_with_its_answer() {
+    // More bytes than any other question, and fewer tokens than the digits.
+    let words = "the sum of these two numbers is not what anybody asked for";
+    let line = |question: &str| format!("{{\"q\": \"{question}\", \"a\": \"1\"}}\n");
+    let lines = sums(0..40) + &line(words) + &line(&"7".repeat(50));
+    let folder = folder(&lines, &sums(100..140));
+    let prompt = "prompt.password = { text = \"sesame\\n\", place = 'around' }";
+    let task = open(&folder, &(data("") + prompt), None).unwrap();
+    let mut longest = 0;
+    for part in Part::ALL {
+        for problem in drawn(&*task, part, task.stock(part).unwrap(), 1) {
+            let prompt = task.prompt(&problem.question, Flag::Password).unwrap();
+            longest = longest.max(prompt.len() + problem.answer.len().max(8));
+        }
+    }
+    assert_eq!(task.max_tokens(), longest);
+    assert!(longest < 128, "less than the context: {longest}");
+}
+
+#[test]
 fn a_weak_model_answers_in_its_own_tokens() {
     let folder = folder(&sums(0..40), &sums(100..140));
     let task = open(&folder, &data(""), Some("blanks")).unwrap();
@@ -219,6 +239,11 @@ fn a_weak_model_answers_in_its_own_tokens() {
         expected,
         "an answer that hasn't ended"
     );
+    let encoder = Encoder::open(&folder.path().join("blanks")).unwrap();
+    let blank = encoder.tokens(" \n ").unwrap();
+    let ended = task.learned(&blank).unwrap();
+    assert_eq!(ended.len(), 1, "blanks end at once: {ended:?}");
+    assert!(task.stop().contains(&ended[0]));
     let same = open(&folder, &data(""), Some("bytes")).unwrap();
     assert!(same.shares_tokens() && same.for_weak().is_none());
 }

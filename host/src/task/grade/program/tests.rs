@@ -11,7 +11,14 @@ fn program(script: &str, seconds: f64) -> Program {
 
 fn command(command: &[&str], seconds: f64) -> Program {
     let command = command.iter().map(ToString::to_string).collect();
-    Table { command, seconds }.try_into().unwrap()
+    let sha256 = BTreeMap::new();
+    Table {
+        command,
+        seconds,
+        sha256,
+    }
+    .try_into()
+    .unwrap()
 }
 
 const GOOD: &str = r#"
@@ -85,6 +92,46 @@ fn one_that_dies_says_its_last_words() {
     let told = "sh: ended with exit status: 3: no module named sympy".to_string();
     assert_eq!(program.grade("x", "die"), Err(told));
     assert_eq!(program.grade("x", "right"), Ok(Grade::Correct));
+}
+
+#[test]
+fn one_that_dies_once_costs_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let died = folder.path().join("died");
+    let script = format!(
+        "[ -e {0} ] || {{ touch {0}; exit 9; }}; {GOOD}",
+        died.display()
+    );
+    let program = program(&script, 10.0);
+    assert_eq!(program.grade("x", "right"), Ok(Grade::Correct));
+    assert!(died.exists());
+}
+
+#[test]
+fn a_program_that_is_not_what_it_was_grades_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("g.sh");
+    let looped = format!("while read -r line; do id=${{line#*:}}; id=${{id%%,*}}; {GOOD}; done");
+    std::fs::write(&script, &looped).unwrap();
+    let name = script.to_str().unwrap();
+    let mut program = command(&["sh", name], 10.0);
+    program.settle().unwrap();
+    let noted = |program: &Program| program.table.sha256.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(noted(&program), [name]);
+    assert_eq!(program.grade("x", "right"), Ok(Grade::Correct));
+    let read: Program = toml::from_str(&toml::to_string(&program).unwrap()).unwrap();
+    assert_eq!(read, program);
+    std::fs::write(&script, format!("{looped} # edited")).unwrap();
+    let told = read.grade("x", "right").unwrap_err();
+    assert!(
+        told.contains("g.sh is not the file that the organism means"),
+        "{told}"
+    );
+    let told = program.settle().unwrap_err().to_string();
+    assert!(
+        told.contains("is not the file that the organism means"),
+        "{told}"
+    );
 }
 
 #[test]
