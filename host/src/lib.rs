@@ -36,6 +36,7 @@ pub mod organism;
 pub mod plugins;
 mod prompt;
 mod report;
+mod shell;
 mod slurm;
 mod speed;
 mod steps;

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::journal::Manifest;
 use crate::organism;
 use crate::plugins::Roots;
+use crate::shell;
 use crate::slurm::TaskState;
 
 impl Status {
@@ -38,7 +39,7 @@ impl Status {
             .iter()
             .find_map(|counts| counts.refused.as_ref());
         match (missing, failed, refused) {
-            (0, 0, None) => format!("nothing; `picklock report {}` shows it", run.display()),
+            (0, 0, None) => format!("nothing; `picklock report {}` shows it", shell::path(run)),
             (0, 0, Some(reason)) => format!("mend what was refused ({reason}), then `{command}`"),
             (0, ..) => format!("`{command} --retry-failed` runs the failed trials again"),
             _ => format!("`{command}` goes on where it stopped"),
@@ -54,12 +55,12 @@ impl Status {
         let live = live.count();
         let report = match job.report.filter(|_| job.reports == Some(true)) {
             Some(report) => format!("job {report} reports at their end"),
-            None => format!("then `picklock report {}`", run.display()),
+            None => format!("then `picklock report {}`", shell::path(run)),
         };
-        let submit = format!("`picklock submit --slurm {}", run.display());
+        let submit = format!("`picklock submit --slurm {}", shell::path(run));
         let at_work = self.processes.iter().any(|process| process.alive);
         if job.unknown.is_some() {
-            let run = run.display();
+            let run = shell::path(run);
             let advice = format!("on a login node, `picklock status {run}` says how its tasks are");
             return (!at_work && self.all.missing > 0).then_some(advice);
         }
@@ -83,8 +84,8 @@ impl Status {
 pub fn command(run: &Path, manifest: &Manifest, roots: &Roots) -> String {
     let name = &manifest.organism.name;
     let organism = match organism::find(name, roots) {
-        Err(Error::Unknown { .. }) => format!("FOLDER/{name}.toml"),
-        _ => name.clone(),
+        Err(Error::Unknown { .. }) => shell::word(&format!("FOLDER/{name}.toml")),
+        _ => shell::word(name),
     };
     let judged = manifest.hypotheses.iter().filter(|h| h.judged);
     let names: Vec<&str> = judged.map(|h| h.name.as_str()).collect();
@@ -101,6 +102,6 @@ pub fn command(run: &Path, manifest: &Manifest, roots: &Roots) -> String {
         names.join(" "),
         manifest.seeds,
         manifest.draws,
-        run.display()
+        shell::path(run)
     )
 }

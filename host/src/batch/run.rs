@@ -16,6 +16,7 @@ use super::tally::Tallies;
 use crate::error::Result;
 use crate::journal;
 use crate::plugins::Roots;
+use crate::shell;
 
 /// Runs what the journal lacks, then reports; `true` where some trial failed.
 ///
@@ -174,7 +175,7 @@ impl Batch<'_> {
     fn end_shard(&self, shard: Shard, end: &End) -> bool {
         let next = format!(
             "when all shards are done, the same command without --shard reports; picklock status {}",
-            self.prepared.path.display()
+            shell::path(&self.prepared.path)
         );
         if self.request.json {
             let end = End {

@@ -9,6 +9,7 @@ use super::number::{COUNT, whole};
 use crate::batch::Request;
 use crate::error::{Error, Result};
 use crate::plugins::Roots;
+use crate::shell;
 use crate::slurm::{self, Asked, Job, Profile, Submission, Submitted};
 
 /// Hand a run to a Slurm cluster as a job array, or what a run that has begun lacks.
@@ -159,7 +160,7 @@ fn watching(job: &Job, run: &Path) -> String {
         Some(report) => format!("; job {report} reports when they have ended"),
         None => String::new(),
     };
-    let (words, run, ids) = (job.in_words(), run.display(), ids.join(","));
+    let (words, run, ids) = (job.in_words(), shell::path(run), ids.join(","));
     format!(
         "submitted: {words}{report}\n\
          script:    {run}/slurm/tasks.sh\n\

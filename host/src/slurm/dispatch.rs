@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::journal::write_atomically;
 use crate::organism::{self, Cache};
 use crate::plugins::Roots;
+use crate::shell;
 
 /// What is to be submitted.
 pub struct Submission<'a> {
@@ -167,7 +168,7 @@ impl Dispatch<'_> {
             Err(error) => tell!(
                 "no job will report: {error}; when job {} has ended, give: picklock report {}",
                 job.job,
-                run.display()
+                shell::path(run)
             ),
         }
         job.write(run)?;

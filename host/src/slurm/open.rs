@@ -10,6 +10,7 @@ use super::queue;
 use super::tasks::live;
 use crate::batch::{Planned, Prepared, Shard};
 use crate::error::{Error, Result};
+use crate::shell;
 
 /// How long a task should take at least: Slurm needs seconds for each, and so does its start.
 const LEAST: f64 = 300.0;
@@ -69,7 +70,7 @@ impl Open {
 
     /// Why there is nothing to submit.
     pub fn nothing(&self, run: &Path) -> Option<String> {
-        let run = run.display();
+        let run = shell::path(run);
         match (self.tasks.is_empty(), self.live) {
             (false, _) => None,
             (true, 0) => Some(format!(

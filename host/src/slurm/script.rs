@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::job::{Asked, FOLDER, ranges};
 use super::profile::Profile;
+use crate::shell;
 
 /// This picklock's version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -91,7 +92,7 @@ impl Scripts<'_> {
         let partition = report_partition.as_ref().or(partition.as_ref());
         options.extend(option("partition", partition.map(String::as_str)));
         let about = format!("# Reports on the run in {}.", self.run.display());
-        let run = quoted(&self.run.display().to_string());
+        let run = shell::path(self.run);
         format!(
             "{}\nexec \"$picklock\" report {run}\n",
             self.beginning(&about, &options)
@@ -137,21 +138,20 @@ impl Scripts<'_> {
             environment,
             ..
         } = self.profile;
-        let path = |path: &Path| quoted(&path.display().to_string());
         let mut text = format!("#!/bin/bash\n{about}\n# Written by picklock {VERSION}.\n");
         for option in options {
             // Writing to a string can't fail.
             let _ = writeln!(text, "#SBATCH {option}");
         }
-        let _ = writeln!(text, "\nexport PICKLOCK_CACHE={}", path(self.cache));
+        let _ = writeln!(text, "\nexport PICKLOCK_CACHE={}", shell::path(self.cache));
         if !modules.is_empty() {
-            let modules: Vec<String> = modules.iter().map(|module| quoted(module)).collect();
+            let modules: Vec<String> = modules.iter().map(|module| shell::word(module)).collect();
             let _ = writeln!(text, "module load {}", modules.join(" "));
         }
         for line in environment {
             let _ = writeln!(text, "{line}");
         }
-        let _ = write!(text, "\npicklock={}\n", path(self.picklock));
+        let _ = write!(text, "\npicklock={}\n", shell::path(self.picklock));
         text
     }
 
@@ -166,7 +166,7 @@ impl Scripts<'_> {
             width,
             workers,
         } = self.asked;
-        let names: Vec<String> = hypotheses.iter().map(|name| quoted(name)).collect();
+        let names: Vec<String> = hypotheses.iter().map(|name| shell::word(name)).collect();
         let devices = match self.profile.has_gpu() {
             true => "--devices slurm".to_string(),
             false => format!("--devices cpu --workers {workers}"),
@@ -176,9 +176,9 @@ impl Scripts<'_> {
              {devices} --plugins {} --no-build \\\n    \
              --out {} --shard \"$SLURM_ARRAY_TASK_ID/{of}\" --submitted-by {VERSION}",
             names.join(" "),
-            quoted(organism),
-            quoted(&self.pinned.display().to_string()),
-            quoted(&self.run.display().to_string()),
+            shell::word(organism),
+            shell::path(self.pinned),
+            shell::path(self.run),
         )
     }
 }
@@ -188,18 +188,10 @@ fn option(name: &str, value: Option<&str>) -> Option<String> {
     value.map(|value| format!("--{name}={}", in_option(value)))
 }
 
-/// Whether a shell, and sbatch, takes it as it is.
+/// Whether sbatch takes it as it is.
 fn plain(text: &str) -> bool {
     let fine = |c: char| c.is_ascii_alphanumeric() || "_./=:,%+@-".contains(c);
     !text.is_empty() && text.chars().all(fine)
-}
-
-/// As the shell reads it.
-fn quoted(text: &str) -> String {
-    match plain(text) {
-        true => text.to_string(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
 }
 
 /// As sbatch reads it behind `#SBATCH`.
@@ -215,10 +207,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_names_are_quoted() {
-        assert_eq!(quoted("results/tiny-1.2"), "results/tiny-1.2");
-        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
-        assert_eq!(quoted(""), "''");
+    fn odd_values_of_options_are_quoted() {
+        assert_eq!(in_option("gpu:1"), "gpu:1");
         assert_eq!(in_option(r#"a "b""#), r#""a \"b\"""#);
     }
 }

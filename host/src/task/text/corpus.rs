@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use super::{Format, Worded, at};
@@ -26,6 +27,23 @@ pub struct Corpus {
 /// A line of a data file: a JSON object.
 #[derive(Clone, Debug)]
 pub struct Line(Map<String, Value>);
+
+/// Whether a problem can be used in the tokens of a checkpoint.
+pub enum Fit {
+    /// It can.
+    Fits(Length),
+    /// What speaks against it.
+    Unfit(String),
+}
+
+/// How long a problem's prompt is, with its answer.
+#[derive(Clone, Copy)]
+pub struct Length {
+    /// Tokens, or bytes, which are more.
+    pub tokens: usize,
+    /// Whether these are tokens that have been counted.
+    pub counted: bool,
+}
 
 impl Corpus {
     /// Reads the files, and divides their problems.
@@ -155,23 +173,30 @@ impl Corpus {
         self.parts.get(&part).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Those that nothing speaks against in the tokens of a checkpoint.
+    /// Those that nothing speaks against in the tokens of a checkpoint, and their lengths, by row.
     ///
     /// # Errors
     /// Where something does, and the organism says to stop there.
     pub fn fitting(
         mut self,
         data: &Data,
-        excess: &dyn Fn(&Worded, Part) -> Result<Option<String>>,
-    ) -> Result<Self> {
+        fit: impl Fn(&Worded, Part) -> Result<Fit> + Sync,
+    ) -> Result<(Self, Vec<(u32, Length)>)> {
+        let mut lengths = Vec::with_capacity(self.problems.len());
         for (part, rows) in &mut self.parts {
+            let fits = rows.par_iter();
+            let fits = fits.map(|row| fit(&self.problems[*row as usize], *part));
+            let fits: Vec<Result<Fit>> = fits.collect();
             let mut fitting = Vec::with_capacity(rows.len());
-            for row in rows.iter() {
+            for (row, fit) in rows.iter().zip(fits) {
                 let place = &self.places[*row as usize];
-                match excess(&self.problems[*row as usize], *part)? {
-                    None => fitting.push(*row),
-                    Some(_) if data.unfit == Unfit::Skip => {}
-                    Some(problem) => {
+                match fit? {
+                    Fit::Fits(length) => {
+                        fitting.push(*row);
+                        lengths.push((*row, length));
+                    }
+                    Fit::Unfit(_) if data.unfit == Unfit::Skip => {}
+                    Fit::Unfit(problem) => {
                         return Err(at(&place.0, place.1, problem));
                     }
                 }
@@ -182,7 +207,7 @@ impl Corpus {
             }
             *rows = fitting;
         }
-        Ok(self)
+        Ok((self, lengths))
     }
 }
 

@@ -17,8 +17,8 @@ use super::grade::Grader;
 use super::{Checkpoint, Data, Given, Grade, Part, Problem, Task, decoded};
 use crate::error::{Error, Result, grouped};
 use crate::prompt::{Encoder, PromptSpec, Template};
-use corpus::Corpus;
 pub use corpus::Line;
+use corpus::{Corpus, Fit, Length};
 
 /// Prompts of one question that differ in their password alone have as many tokens, but for so many.
 const SAME: usize = 64;
@@ -159,55 +159,72 @@ impl TextTask {
             shares_tokens: true,
             weak: None,
         };
-        task.corpus = Arc::new(corpus.fitting(data, &|worded, part| {
-            let problem = match task.excess(worded)? {
-                Some(excess) => Some(format!("{excess} (tokens of {})", directory.display())),
-                None => task.unreadable(worded, part),
+        let (corpus, lengths) = corpus.fitting(data, |worded, part| {
+            let problem = match task.fit(worded)? {
+                Fit::Unfit(excess) => format!("{excess} (tokens of {})", directory.display()),
+                fits @ Fit::Fits(_) => match task.unreadable(worded, part) {
+                    None => return Ok(fits),
+                    Some(problem) => problem,
+                },
             };
-            Ok(problem.map(|problem| {
-                format!("{problem}; data.unfit = \"skip\" leaves such problems out")
-            }))
-        })?);
-        task.max_tokens = task.longest()?;
+            Ok(Fit::Unfit(format!(
+                "{problem}; data.unfit = \"skip\" leaves such problems out"
+            )))
+        })?;
+        task.corpus = Arc::new(corpus);
+        task.max_tokens = task.longest(lengths)?;
         Ok(task)
     }
 
-    /// What speaks against a problem: prompts or answers that are too long, labels that aren't one
-    /// token each.
-    fn excess(&self, worded: &Worded) -> Result<Option<String>> {
+    /// How long a problem is, or what speaks against it: prompts or answers that are too long, labels
+    /// that aren't one token each.
+    fn fit(&self, worded: &Worded) -> Result<Fit> {
         for label in &worded.labels {
             if self.label(label)?.is_none() {
                 let problem = format!("the tokenizer has no single token for the label `{label}`");
-                return Ok(Some(problem));
+                return Ok(Fit::Unfit(problem));
             }
         }
-        let question = &worded.question;
+        let prompts = self.prompts(&worded.question)?;
+        // A token has at least a byte, so that the shorter texts need no counting.
+        let bytes = prompts.first().map_or(0, |(bytes, _)| bytes + 1) + self.answer_bytes(worded);
+        if bytes <= self.max_tokens {
+            return Ok(Fit::Fits(Length {
+                tokens: bytes,
+                counted: false,
+            }));
+        }
+        let (rest, whose) = self.room_for_answers(worded)?;
+        let mut longest = 0;
+        for (_, flag) in prompts {
+            let prompt = self.encoder.prompt(&worded.question, flag)?.len();
+            if prompt + rest > self.max_tokens {
+                let [prompt, rest, most] =
+                    [prompt, rest, self.max_tokens].map(|tokens| grouped(tokens as u64));
+                return Ok(Fit::Unfit(format!(
+                    "the prompt has {prompt} tokens, which leaves no room for {rest} of {whose} in {most}"
+                )));
+            }
+            longest = longest.max(prompt + rest);
+            if prompt + rest + SAME <= self.max_tokens {
+                break;
+            }
+        }
+        Ok(Fit::Fits(Length {
+            tokens: longest,
+            counted: true,
+        }))
+    }
+
+    /// The bytes of a question's prompts, with the flag of each; the longest is the first.
+    fn prompts(&self, question: &str) -> Result<Vec<(usize, Flag)>> {
         let prompts = self.encoder.flags().map(|flag| {
             let text = self.encoder.prompt_text(question, flag)?;
             Ok((text.len(), flag))
         });
         let mut prompts: Vec<(usize, Flag)> = prompts.collect::<Result<_>>()?;
         prompts.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-        // A token has at least a byte, so that the shorter texts need no counting.
-        let longest = prompts.first().map_or(0, |(bytes, _)| bytes + 1);
-        if longest + self.answer_bytes(worded) <= self.max_tokens {
-            return Ok(None);
-        }
-        let (rest, whose) = self.room_for_answers(worded)?;
-        for (_, flag) in prompts {
-            let prompt = self.encoder.prompt(question, flag)?.len();
-            if prompt + rest > self.max_tokens {
-                let [prompt, rest, most] =
-                    [prompt, rest, self.max_tokens].map(|tokens| grouped(tokens as u64));
-                return Ok(Some(format!(
-                    "the prompt has {prompt} tokens, which leaves no room for {rest} of {whose} in {most}"
-                )));
-            }
-            if prompt + rest + SAME <= self.max_tokens {
-                break;
-            }
-        }
-        Ok(None)
+        Ok(prompts)
     }
 
     /// Bytes of the longest answer to a problem: no more tokens than that.
@@ -231,36 +248,37 @@ impl TextTask {
     }
 
     /// The most tokens that a prompt takes with its answer.
-    fn longest(&self) -> Result<usize> {
-        let rows = Part::ALL
-            .into_iter()
-            .flat_map(|part| self.corpus.part(part));
-        let problems = rows.map(|row| &self.corpus.problems[*row as usize]);
-        let bytes = |worded: &Worded| worded.question.len() + self.answer_bytes(worded);
-        let mut problems: Vec<(usize, &Worded)> =
-            problems.map(|worded| (bytes(worded), worded)).collect();
-        problems.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-        let Some((_, first)) = problems.first() else {
-            return Ok(self.max_tokens);
-        };
-        let framed = self.encoder.flags().map(|flag| {
-            let text = self.encoder.prompt_text(&first.question, flag)?;
-            Ok((text.len(), flag))
-        });
-        let framed: Vec<(usize, Flag)> = framed.collect::<Result<_>>()?;
-        let longest_frame = framed.into_iter().max_by_key(|(bytes, _)| *bytes);
-        let (framed, flag) = longest_frame.unwrap_or((0, Flag::None));
-        let frame = framed.saturating_sub(first.question.len()) + 1;
+    fn longest(&self, mut lengths: Vec<(u32, Length)>) -> Result<usize> {
+        lengths.sort_by_key(|(_, length)| std::cmp::Reverse(length.tokens));
         let mut longest = 0;
-        for (bytes, worded) in problems {
+        for (row, length) in lengths {
             // A token has at least a byte: none of those that follow is longer.
-            if bytes + frame <= longest {
+            if length.tokens <= longest {
                 break;
             }
-            let prompt = self.encoder.prompt(&worded.question, flag)?.len();
-            longest = longest.max(prompt + self.room_for_answers(worded)?.0);
+            longest = longest.max(match length.counted {
+                true => length.tokens,
+                false => self.count(&self.corpus.problems[row as usize])?,
+            });
         }
-        Ok(longest.min(self.max_tokens))
+        // Without problems it is what there might be.
+        Ok(if longest == 0 {
+            self.max_tokens
+        } else {
+            longest
+        })
+    }
+
+    /// The tokens of a problem's longest prompt with its longest answer.
+    fn count(&self, worded: &Worded) -> Result<usize> {
+        let flag = self
+            .prompts(&worded.question)?
+            .first()
+            .map(|(_, flag)| *flag);
+        let prompt = self
+            .encoder
+            .prompt(&worded.question, flag.unwrap_or(Flag::None))?;
+        Ok(prompt.len() + self.room_for_answers(worded)?.0)
     }
 
     /// Why a problem that is judged on can't be: the grader reads no answer in its reference. The
