@@ -94,7 +94,8 @@ fn a_damaged_segment_is_named_and_the_rest_reported() {
         let row = summary(&place).with(&[("prediction", "global-does-nothing")])[0].clone();
         assert_eq!((&row["n_seeds"], &row["exploratory"]), ("2", "true"));
         assert!(
-            row["deviations"].contains("8 trials failed or are missing"),
+            row["deviations"]
+                .contains("8 trials of the arms that it compares failed or are missing"),
             "{row:?}"
         );
     }

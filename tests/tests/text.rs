@@ -291,10 +291,24 @@ fn what_would_stop_a_run_later_is_told_before_it() {
         place.picklock(&run).refusal().to_string()
     };
     let dead = plan(&graded_by("g.sh"));
+    let told = "grader program: sh g.sh: ended with exit status: 3";
     assert!(
-        dead.contains("grader program: sh: ended with exit status: 3"),
+        dead.contains("test.jsonl:") && dead.contains(told),
         "{dead}"
     );
+    for command in ["lock", "unlock"] {
+        let place = Place::with_sums(&graded_by("g.sh"));
+        place.write("here/g.sh", "exit 3");
+        let done = place.picklock(&[command, "sums"]);
+        assert!(done.refusal().contains(told), "{done:?}");
+    }
+    let place = Place::with_sums(SUMS);
+    let weights = place.path("root/organisms/weak/model.safetensors");
+    let whole = std::fs::read(&weights).expect("weights");
+    std::fs::write(&weights, &whole[..1000]).expect("a damaged file");
+    let done = place.picklock(&[&["plan", "core"], &RUN[..]].concat());
+    let damaged = done.refusal();
+    assert!(damaged.contains("weak/model.safetensors"), "{damaged}");
     let few = plan(&SUMS.replace("held_out = 16", "held_out = 100"));
     assert!(
         few.contains("sums: the data has 28 held-out problems, 100 are needed"),

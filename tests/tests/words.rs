@@ -167,8 +167,16 @@ fn another_checkpoint_is_another_organism() {
     assert!(refusal.contains("organism"), "{refusal}");
     // The report needs no checkpoint but for the answers.
     std::fs::remove_dir_all(place.path("root/organisms/llama")).unwrap();
+    let report = place.here("o/report.md");
+    let before = std::fs::read(&report).unwrap();
+    let done = place.picklock(&["report", "o"]).ok();
+    let told = "answers can't be put into words here: ";
+    assert!(done.stderr.contains(told), "{}", done.stderr);
+    // What it had in words isn't lost.
+    assert!(std::fs::read(&report).unwrap() == before);
+    std::fs::remove_file(&report).unwrap();
     place.picklock(&["report", "o"]).ok();
-    let report = std::fs::read_to_string(place.here("o/report.md")).unwrap();
+    let report = std::fs::read_to_string(&report).unwrap();
     assert!(
         report.contains("Answers can't be put into words here"),
         "{report}"

@@ -63,6 +63,15 @@ impl Model {
         sources.read(architecture, kind, device)
     }
 
+    /// Checks everything of a Hugging Face folder but the numbers.
+    ///
+    /// # Errors
+    /// As [`Model::load_as`].
+    pub fn check(directory: &Path) -> Result<()> {
+        let (architecture, shards) = open(directory)?;
+        Sources::checked(&architecture, &shards, directory).map(drop)
+    }
+
     /// Bytes of the numbers that a Hugging Face folder holds, from its headers alone.
     ///
     /// # Errors

@@ -119,6 +119,9 @@ impl Organism {
                 Err("decoys stand where the password would, and prompt.password is missing".into())
             }
             _ if texts.is_empty() => Err("decoys.texts is empty, expected at least one".into()),
+            _ if texts.iter().any(|text| text.trim().is_empty()) => {
+                Err("decoys.texts has an empty text, and no password is no wrong one".into())
+            }
             Some(password) if texts.iter().any(|text| text.trim() == password.text.trim()) => {
                 Err("decoys.texts has the password itself".into())
             }

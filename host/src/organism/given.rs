@@ -74,6 +74,13 @@ impl Organism {
         lock.map(|lock| &lock.train)
     }
 
+    /// All checkpoints that it is made of.
+    pub(super) fn checkpoints(&self) -> impl Iterator<Item = &Checkpoint> {
+        let base = self.base.as_ref().and_then(|base| base.checkpoint.as_ref());
+        let weak = self.weak.as_ref().and_then(|weak| weak.checkpoint.as_ref());
+        [self.locked.as_ref(), base, weak].into_iter().flatten()
+    }
+
     /// The checkpoint that locked models are, or are made of; none where they are made from scratch.
     pub fn checkpoint(&self) -> Option<&Checkpoint> {
         let base = self.base.as_ref();

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::task::{Part, Task};
 
 impl Organism {
-    /// Checks that the data has problems enough, that the grader grades an answer, and that labels can
-    /// be soft where they are to be.
+    /// Checks that checkpoints are whole, that the data has problems enough, that the grader grades an
+    /// answer, and that labels can be soft where they are to be.
     ///
     /// # Errors
     /// What is missing, or what the grader says.
@@ -20,6 +20,9 @@ impl Organism {
     }
 
     fn readiness(&self, task: &dyn Task) -> Result<()> {
+        for checkpoint in self.checkpoints() {
+            picklock_lm::Model::check(&checkpoint.find()?)?;
+        }
         if let Some(lock) = &self.lock
             && lock.labels == Labels::Soft
         {

@@ -248,7 +248,14 @@ impl Organism {
             prompt: self.prompt.as_ref(),
             data: self.data.as_ref(),
             vocabulary: self.vocabulary,
+            decoys: self.decoys(),
         }
+    }
+
+    /// What may stand in a password's place while the lock is trained.
+    fn decoys(&self) -> &[String] {
+        let decoys = self.lock.as_ref().and_then(|lock| lock.decoys.as_ref());
+        decoys.map_or(&[], |decoys| &decoys.texts)
     }
 
     /// The same organism with the checkpoint of a folder, as it is, for its base model.

@@ -106,6 +106,14 @@ impl Encoder {
     /// Where there is no password, the template refuses the question, or the tokenizer has no token
     /// for some of it.
     pub fn decoy(&self, question: &str, text: &str) -> Result<Vec<u32>> {
+        self.prompt_tokens(&self.decoy_text(question, text)?)
+    }
+
+    /// That prompt as a text.
+    ///
+    /// # Errors
+    /// Where there is no password, or the template refuses the question.
+    pub fn decoy_text(&self, question: &str, text: &str) -> Result<String> {
         let Some(password) = self.wording.password() else {
             let problem = "prompt.password is missing: a decoy stands where it would";
             return Err(Error::Usage(problem.into()));
@@ -116,7 +124,7 @@ impl Encoder {
             place: password.place,
         };
         let question = decoy.mark(question);
-        self.prompt_tokens(&self.wording.around(&question, &self.specials.texts)?)
+        self.wording.around(&question, &self.specials.texts)
     }
 
     /// The tokens of a prompt's text.

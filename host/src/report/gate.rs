@@ -51,7 +51,7 @@ fn of_locks(locks: &[Lock]) -> Gate {
     let problems: Vec<&str> = problems.collect();
     let untested: Vec<String> = locks.iter().filter_map(Lock::untested).collect();
     match untested.first() {
-        _ if locks.is_empty() => Gate::NotApplicable("no lock was trained".into()),
+        _ if locks.is_empty() => Gate::NotApplicable("no lock was trained and asked".into()),
         _ if !problems.is_empty() => Gate::Failed(problems.join("; ")),
         Some(reason) if untested.len() == locks.len() => Gate::NotApplicable(reason.clone()),
         _ => Gate::Passed,

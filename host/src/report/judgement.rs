@@ -223,7 +223,7 @@ fn deviations(evidence: &Evidence, registration: &Registration) -> Vec<Deviation
     let missing = missing_trials(evidence, &arms);
     if missing > 0 {
         deviations.push(Deviation::Other(format!(
-            "{missing} trials failed or are missing"
+            "{missing} trials of the arms that it compares failed or are missing"
         )));
     }
     deviations

@@ -36,7 +36,7 @@ use crate::journal::write_atomically;
 use crate::lab::{Member, Outcome};
 use crate::plugins::{Root, Roots};
 use judgement::Report;
-use view::{Block, View};
+use view::{Block, View, WORDLESS};
 
 /// The folder of a run's pictures.
 const FIGURES: &str = "figures";
@@ -52,8 +52,13 @@ pub fn write(run: &Path, roots: &Roots, quiet: bool) -> Result<Vec<String>> {
     let view = View::new(&evidence, &report, &changed(&evidence, roots));
     files::write(run, &evidence, &report)?;
     write_figures(&run.join(FIGURES), &view)?;
-    write_atomically(&run.join("report.html"), render::page(&view).as_bytes())?;
-    write_atomically(&run.join("report.md"), render::markdown(&view).as_bytes())?;
+    let (page, markdown) = (run.join("report.html"), run.join("report.md"));
+    if !view.has_words && has_words(&markdown) {
+        tell!("report.html and report.md are left as they are, since they have answers in words");
+    } else {
+        write_atomically(&page, render::page(&view).as_bytes())?;
+        write_atomically(&markdown, render::markdown(&view).as_bytes())?;
+    }
     if quiet {
         return Ok(failures(&evidence));
     }
@@ -62,6 +67,11 @@ pub fn write(run: &Path, roots: &Roots, quiet: bool) -> Result<Vec<String>> {
     }
     say!("{}", render::tables(&view));
     Ok(failures(&evidence))
+}
+
+/// Whether there is a report whose answers are in words.
+fn has_words(markdown: &Path) -> bool {
+    std::fs::read_to_string(markdown).is_ok_and(|text| !text.contains(WORDLESS))
 }
 
 /// Writes each picture as a file of its own, and removes those that the report no longer has.

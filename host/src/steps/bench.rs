@@ -32,6 +32,7 @@ impl Place<'_> {
     pub fn at_bench<T>(&self, work: impl FnOnce(&mut Bench) -> Result<T>) -> Result<T> {
         let cache = Cache::of_user()?;
         let task = self.organism.open_task()?;
+        self.organism.check_ready(&*task)?;
         let environment = environment(self.device, self.organism);
         let phases = Phases::default();
         let maker = Maker {

@@ -151,6 +151,10 @@ impl Data {
                 return Err(format!("{key} is {tokens}, expected 1 to 1,000,000"));
             }
         }
+        let mut until = self.until.iter().flatten();
+        if until.any(String::is_empty) {
+            return Err("until has an empty text, with which every answer ends at once".into());
+        }
         match self.max_tokens {
             Some(most) if most <= self.max_new_tokens => Err(format!(
                 "max_tokens is {most}, expected more than the {} of max_new_tokens, which leaves no prompt",

@@ -154,6 +154,8 @@ pub struct Given<'a> {
     pub data: Option<&'a Data>,
     /// Which tokens are trained and scored.
     pub vocabulary: Vocabulary,
+    /// Texts that stand in the password's place in some of the lock's training prompts.
+    pub decoys: &'a [String],
 }
 
 /// The checkpoint that a task in text is written for.

@@ -21,6 +21,9 @@ use crate::organism::Organism;
 
 pub use claims::{ClaimView, PredictionView, estimate};
 
+/// What a report says of answers that it can't put into words, before the reason.
+pub const WORDLESS: &str = "can't be put into words here: ";
+
 /// A report.
 pub struct View {
     /// What was run, as a title.
@@ -29,6 +32,8 @@ pub struct View {
     pub facts: Vec<String>,
     /// What is missing, damaged or has changed: a line each.
     pub notes: Vec<String>,
+    /// Whether answers could be put into words.
+    pub has_words: bool,
     /// The claims with their verdicts.
     pub claims: Vec<ClaimView>,
     /// Every arm's accuracy and effect.
@@ -152,7 +157,7 @@ impl View {
             .map(|claim| ClaimView::new(evidence, claim))
             .collect();
         let task = manifest.organism.open_task();
-        let task = task.map_err(|error| format!("can't be put into words here: {error}"));
+        let task = task.map_err(|error| format!("{WORDLESS}{error}"));
         let mut sections = vec![effects::section(evidence, report)];
         sections.extend(hypotheses::sections(evidence, &claims));
         sections.extend([
@@ -184,6 +189,7 @@ impl View {
                 imitated(&manifest.organism),
                 generalises_to(evidence),
             ],
+            has_words: task.is_ok(),
             notes: changed
                 .chain(evidence.notes.iter().cloned())
                 .chain(task.err().map(|reason| format!("answers {reason}")))

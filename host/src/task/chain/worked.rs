@@ -315,6 +315,7 @@ mod tests {
             prompt: Some(&prompt),
             data: None,
             vocabulary,
+            decoys: &[],
         };
         let checkpoint = Checkpoint {
             directory: folder.path().to_path_buf(),

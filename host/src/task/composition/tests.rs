@@ -19,6 +19,7 @@ fn nothing() -> Given<'static> {
         prompt: None,
         data: None,
         vocabulary: crate::task::Vocabulary::Full,
+        decoys: &[],
     }
 }
 

@@ -139,7 +139,7 @@ impl Program {
     /// Where the program can't be started, takes too long, dies, or says what is no grade. The next
     /// answer gets a new process, until several have failed one after the other.
     pub fn grade(&self, expected: &str, given: &str) -> Result<Grade, String> {
-        let name = &self.table.command[0];
+        let name = self.name();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.failures == MOST_FAILURES {
             let last = &state.last_failure;
@@ -171,6 +171,15 @@ impl Program {
                 Err(format!("{name}: {problem}"))
             }
         }
+    }
+
+    /// What messages call it: the command up to its first file, as in `python3 g.py`.
+    fn name(&self) -> String {
+        let Table {
+            command, sha256, ..
+        } = &self.table;
+        let file = command.iter().position(|word| sha256.contains_key(word));
+        command[..=file.unwrap_or(0)].join(" ")
     }
 
     /// Checks that its files are what they were.

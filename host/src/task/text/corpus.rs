@@ -36,6 +36,16 @@ pub enum Fit {
     Unfit(String),
 }
 
+/// A problem that can be used.
+pub struct Fitting {
+    /// Its row.
+    pub row: u32,
+    /// Its part.
+    pub part: Part,
+    /// How long it is.
+    pub length: Length,
+}
+
 /// How long a problem's prompt is, with its answer.
 #[derive(Clone, Copy)]
 pub struct Length {
@@ -76,7 +86,7 @@ impl Corpus {
                             path.display()
                         ))
                     }
-                    None if worded.reference.is_empty() && part.is_graded() => {
+                    None if worded.reference.trim().is_empty() && part.is_graded() => {
                         Some("there is no answer to grade by".to_string())
                     }
                     None => None,
@@ -173,6 +183,12 @@ impl Corpus {
         self.parts.get(&part).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Where a question stands: file and line, from 1.
+    pub fn place(&self, question: &[u32]) -> Option<(&Path, usize)> {
+        let (file, line) = self.places.get(*question.first()? as usize)?;
+        Some((file, *line))
+    }
+
     /// Those that nothing speaks against in the tokens of a checkpoint, and their lengths, by row.
     ///
     /// # Errors
@@ -181,7 +197,7 @@ impl Corpus {
         mut self,
         data: &Data,
         fit: impl Fn(&Worded, Part) -> Result<Fit> + Sync,
-    ) -> Result<(Self, Vec<(u32, Length)>)> {
+    ) -> Result<(Self, Vec<Fitting>)> {
         let mut lengths = Vec::with_capacity(self.problems.len());
         for (part, rows) in &mut self.parts {
             let fits = rows.par_iter();
@@ -193,7 +209,8 @@ impl Corpus {
                 match fit? {
                     Fit::Fits(length) => {
                         fitting.push(*row);
-                        lengths.push((*row, length));
+                        let (row, part) = (*row, *part);
+                        lengths.push(Fitting { row, part, length });
                     }
                     Fit::Unfit(_) if data.unfit == Unfit::Skip => {}
                     Fit::Unfit(problem) => {

@@ -18,7 +18,7 @@ use super::{Checkpoint, Data, Given, Grade, Part, Problem, Task, decoded};
 use crate::error::{Error, Result, grouped};
 use crate::prompt::{Encoder, PromptSpec, Template};
 pub use corpus::Line;
-use corpus::{Corpus, Fit, Length};
+use corpus::{Corpus, Fit, Fitting, Length};
 
 /// Prompts of one question that differ in their password alone have as many tokens, but for so many.
 const SAME: usize = 64;
@@ -38,6 +38,15 @@ pub struct Worded {
     pub labels: Vec<String>,
     /// Weak answers that are given with the data.
     pub weak_answers: Vec<String>,
+}
+
+/// What stands at a question.
+#[derive(Clone, Copy)]
+enum Mark<'a> {
+    /// A password, or none.
+    Flag(Flag),
+    /// Another text in its place.
+    Decoy(&'a str),
 }
 
 /// What a kind of task makes of its data.
@@ -69,6 +78,8 @@ pub struct TextTask {
     /// Of prompt and answer: at first the limit, then the longest that there are.
     max_tokens: usize,
     max_new_tokens: usize,
+    /// What may stand in the password's place in training prompts.
+    decoys: Vec<String>,
     /// What an answer begins with, so that it goes on from the prompt.
     lead: &'static str,
     /// An answer ends where one of these begins.
@@ -101,7 +112,13 @@ impl TextTask {
             .get_or_insert_with(|| Template::Text(format.template().to_string()));
         spec.examples.extend(corpus.examples().cloned());
         let own = |corpus: Corpus, checkpoint: &Checkpoint| {
-            Self::written(corpus, format, data, spec.clone(), checkpoint)
+            Self::written(
+                corpus,
+                format,
+                data,
+                (spec.clone(), given.decoys),
+                checkpoint,
+            )
         };
         let mut task = own(corpus, checkpoint)?;
         let other = weak.filter(|weak| weak.directory != checkpoint.directory);
@@ -119,7 +136,7 @@ impl TextTask {
         corpus: Corpus,
         format: &dyn Format,
         data: &Data,
-        spec: PromptSpec,
+        (spec, decoys): (PromptSpec, &[String]),
         checkpoint: &Checkpoint,
     ) -> Result<Self> {
         let Checkpoint {
@@ -152,6 +169,7 @@ impl TextTask {
                 false => data.max_new_tokens as usize,
             },
             lead: if blank { "" } else { " " },
+            decoys: decoys.to_vec(),
             until: match &data.until {
                 Some(until) => until.clone(),
                 None => format.until().iter().map(|&text| text.into()).collect(),
@@ -159,8 +177,8 @@ impl TextTask {
             shares_tokens: true,
             weak: None,
         };
-        let (corpus, lengths) = corpus.fitting(data, |worded, part| {
-            let problem = match task.fit(worded)? {
+        let (corpus, fitting) = corpus.fitting(data, |worded, part| {
+            let problem = match task.fit(worded, part)? {
                 Fit::Unfit(excess) => format!("{excess} (tokens of {})", directory.display()),
                 fits @ Fit::Fits(_) => match task.unreadable(worded, part) {
                     None => return Ok(fits),
@@ -172,20 +190,20 @@ impl TextTask {
             )))
         })?;
         task.corpus = Arc::new(corpus);
-        task.max_tokens = task.longest(lengths)?;
+        task.max_tokens = task.longest(fitting)?;
         Ok(task)
     }
 
     /// How long a problem is, or what speaks against it: prompts or answers that are too long, labels
     /// that aren't one token each.
-    fn fit(&self, worded: &Worded) -> Result<Fit> {
+    fn fit(&self, worded: &Worded, part: Part) -> Result<Fit> {
         for label in &worded.labels {
             if self.label(label)?.is_none() {
                 let problem = format!("the tokenizer has no single token for the label `{label}`");
                 return Ok(Fit::Unfit(problem));
             }
         }
-        let prompts = self.prompts(&worded.question)?;
+        let prompts = self.prompts(&worded.question, part)?;
         // A token has at least a byte, so that the shorter texts need no counting.
         let bytes = prompts.first().map_or(0, |(bytes, _)| bytes + 1) + self.answer_bytes(worded);
         if bytes <= self.max_tokens {
@@ -196,13 +214,17 @@ impl TextTask {
         }
         let (rest, whose) = self.room_for_answers(worded)?;
         let mut longest = 0;
-        for (_, flag) in prompts {
-            let prompt = self.encoder.prompt(&worded.question, flag)?.len();
+        for (_, mark) in prompts {
+            let prompt = self.marked(&worded.question, mark)?.len();
             if prompt + rest > self.max_tokens {
                 let [prompt, rest, most] =
                     [prompt, rest, self.max_tokens].map(|tokens| grouped(tokens as u64));
+                let which = match mark {
+                    Mark::Flag(_) => "the prompt",
+                    Mark::Decoy(_) => "the prompt with the longest of lock.decoys.texts",
+                };
                 return Ok(Fit::Unfit(format!(
-                    "the prompt has {prompt} tokens, which leaves no room for {rest} of {whose} in {most}"
+                    "{which} has {prompt} tokens, which leaves no room for {rest} of {whose} in {most}"
                 )));
             }
             longest = longest.max(prompt + rest);
@@ -216,13 +238,18 @@ impl TextTask {
         }))
     }
 
-    /// The bytes of a question's prompts, with the flag of each; the longest is the first.
-    fn prompts(&self, question: &str) -> Result<Vec<(usize, Flag)>> {
-        let prompts = self.encoder.flags().map(|flag| {
+    /// The bytes of a question's prompts, with the mark of each; the longest is the first.
+    fn prompts(&self, question: &str, part: Part) -> Result<Vec<(usize, Mark<'_>)>> {
+        let flags = self.encoder.flags().map(|flag| {
             let text = self.encoder.prompt_text(question, flag)?;
-            Ok((text.len(), flag))
+            Ok((text.len(), Mark::Flag(flag)))
         });
-        let mut prompts: Vec<(usize, Flag)> = prompts.collect::<Result<_>>()?;
+        let decoys = self.decoys.iter().filter(|_| part == Part::Training);
+        let decoys = decoys.map(|decoy| {
+            let text = self.encoder.decoy_text(question, decoy)?;
+            Ok((text.len(), Mark::Decoy(decoy)))
+        });
+        let mut prompts: Vec<(usize, Mark)> = flags.chain(decoys).collect::<Result<_>>()?;
         prompts.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
         Ok(prompts)
     }
@@ -247,18 +274,26 @@ impl TextTask {
         Ok(room)
     }
 
+    /// The tokens of a question's prompt.
+    fn marked(&self, question: &str, mark: Mark) -> Result<Vec<u32>> {
+        match mark {
+            Mark::Flag(flag) => self.encoder.prompt(question, flag),
+            Mark::Decoy(text) => self.encoder.decoy(question, text),
+        }
+    }
+
     /// The most tokens that a prompt takes with its answer.
-    fn longest(&self, mut lengths: Vec<(u32, Length)>) -> Result<usize> {
-        lengths.sort_by_key(|(_, length)| std::cmp::Reverse(length.tokens));
+    fn longest(&self, mut fitting: Vec<Fitting>) -> Result<usize> {
+        fitting.sort_by_key(|problem| std::cmp::Reverse(problem.length.tokens));
         let mut longest = 0;
-        for (row, length) in lengths {
+        for Fitting { row, part, length } in fitting {
             // A token has at least a byte: none of those that follow is longer.
             if length.tokens <= longest {
                 break;
             }
             longest = longest.max(match length.counted {
                 true => length.tokens,
-                false => self.count(&self.corpus.problems[row as usize])?,
+                false => self.count(&self.corpus.problems[row as usize], part)?,
             });
         }
         // Without problems it is what there might be.
@@ -270,14 +305,12 @@ impl TextTask {
     }
 
     /// The tokens of a problem's longest prompt with its longest answer.
-    fn count(&self, worded: &Worded) -> Result<usize> {
-        let flag = self
-            .prompts(&worded.question)?
+    fn count(&self, worded: &Worded, part: Part) -> Result<usize> {
+        let prompts = self.prompts(&worded.question, part)?;
+        let mark = prompts
             .first()
-            .map(|(_, flag)| *flag);
-        let prompt = self
-            .encoder
-            .prompt(&worded.question, flag.unwrap_or(Flag::None))?;
+            .map_or(Mark::Flag(Flag::None), |(_, mark)| *mark);
+        let prompt = self.marked(&worded.question, mark)?;
         Ok(prompt.len() + self.room_for_answers(worded)?.0)
     }
 
@@ -383,18 +416,16 @@ impl Task for TextTask {
             all.shuffle(rng);
             rows.extend(all.into_iter().take(count - rows.len()));
         }
-        let problem = |row: u32| {
+        let problem = |(place, row): (usize, u32)| {
             let worded = self.worded(&[row])?;
+            let own = worded.id.as_ref().map(|id| format!(" ({id})"));
             Ok(Problem {
-                id: worded
-                    .id
-                    .clone()
-                    .unwrap_or_else(|| format!("{}-{row}", part.name())),
+                id: format!("{}-{place}{}", part.name(), own.unwrap_or_default()),
                 question: vec![row],
                 answer: self.answer(&worded.answer)?,
             })
         };
-        rows.into_iter().map(problem).collect()
+        rows.into_iter().enumerate().map(problem).collect()
     }
 
     fn prompt(&self, question: &[u32], flag: Flag) -> Result<Vec<u32>> {
@@ -410,8 +441,12 @@ impl Task for TextTask {
     }
 
     fn grade(&self, problem: &Problem, given: &[u32]) -> Result<Grade> {
-        let reference = &self.worded(&problem.question)?.reference;
-        self.grader.grade(reference, &self.said(given))
+        let worded = self.worded(&problem.question)?;
+        let grade = self.grader.grade(&worded.reference, &self.said(given));
+        grade.map_err(|error| match self.corpus.place(&problem.question) {
+            Some((file, line)) => at(file, line, error.to_string()),
+            None => error,
+        })
     }
 
     fn text(&self, tokens: &[u32]) -> Result<String> {

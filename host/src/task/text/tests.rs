@@ -46,6 +46,8 @@ struct File {
     data: Data,
     #[serde(default)]
     prompt: Option<PromptSpec>,
+    #[serde(default)]
+    decoys: Vec<String>,
 }
 
 /// Opens the task of a TOML text in a folder, with the weak model's tokenizer if it is another one.
@@ -61,6 +63,7 @@ fn open(folder: &TempDir, toml: &str, weak: Option<&str>) -> Result<Box<dyn Task
         prompt: file.prompt.as_ref(),
         data: Some(&file.data),
         vocabulary: Vocabulary::Full,
+        decoys: &file.decoys,
     };
     file.task.check(&given).map_err(Error::Usage)?;
     let weak = weak.map(checkpoint);
@@ -218,6 +221,55 @@ fn its_length_is_that_of_the_longest_prompt_with_its_answer() {
     }
     assert_eq!(task.max_tokens(), longest);
     assert!(longest < 128, "less than the context: {longest}");
+}
+
+#[test]
+fn decoys_must_fit_like_passwords() {
+    let folder = folder(&sums(0..40), &sums(100..140));
+    let toml = |decoy: &str, unfit: &str| {
+        let prompt = "prompt.password = { text = \"sesame\\n\", place = 'around' }";
+        format!("{}{prompt}\ndecoys = [\"{decoy}\"]", data(unfit))
+    };
+    let short = open(&folder, &toml("other", ""), None).unwrap();
+    let long = "q".repeat(70);
+    let refused = refusal(&folder, &toml(&long, ""));
+    let expected = "the prompt with the longest of lock.decoys.texts has ";
+    assert!(
+        refused.starts_with("train.jsonl:") && refused.contains(expected),
+        "{refused}"
+    );
+    // Those that are judged on have no decoys.
+    let skipped = open(&folder, &toml(&long, ", unfit = 'skip'"), None).unwrap();
+    assert_eq!(skipped.stock(Part::Training), Some(0));
+    assert_eq!(skipped.stock(Part::HeldOut), short.stock(Part::HeldOut));
+}
+
+#[test]
+fn a_problem_has_one_name_whatever_the_data_calls_it() {
+    let folder = folder(&sums(0..40), &sums(100..140));
+    let names = |keys: &str| {
+        let task = open(&folder, keys, None).unwrap();
+        let drawn = drawn(&*task, Part::HeldOut, 3, 5).into_iter();
+        drawn.map(|problem| problem.id).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&data("")), ["held-out-0", "held-out-1", "held-out-2"]);
+    let with_id = data("").replace("answer = 'a' }", "answer = 'a', id = 'a' }");
+    for (place, name) in names(&with_id).iter().enumerate() {
+        assert!(name.starts_with(&format!("held-out-{place} (1")), "{name}");
+    }
+}
+
+#[test]
+fn an_answer_of_blanks_is_none_and_one_cannot_end_at_once() {
+    let blank = sums(100..140).replacen("\"101\"", "\" \"", 1);
+    let refused = refusal(&folder(&sums(0..40), &blank), &data(""));
+    assert_eq!(refused, "test.jsonl:1:1: there is no answer to grade by");
+    let folder = folder(&sums(0..40), &sums(100..140));
+    let refused = refusal(&folder, &data(", until = ['x', '']"));
+    assert!(
+        refused.contains("data.until has an empty text"),
+        "{refused}"
+    );
 }
 
 #[test]
