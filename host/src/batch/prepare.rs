@@ -303,8 +303,9 @@ impl Prepared {
             true => HashSet::new(),
             false => finished(&journal, retry_failed)?,
         };
-        let of_other_builds = finished.len() - self.manifest.count_own(&finished);
         let mut plan = Plan::new(&self.manifest, &finished);
+        let own = plan.done + self.manifest.count_refused(&finished);
+        let of_other_builds = finished.len().saturating_sub(own);
         if let Some(shard) = shard {
             plan = shard.share(plan, &self.manifest);
         }

@@ -223,8 +223,8 @@ impl Manifest {
         (0..self.seeds).flat_map(of_seed).collect()
     }
 
-    /// How many of these trials are this run's, as it is now.
-    pub fn count_own(&self, trials: &HashSet<Key>) -> usize {
+    /// How many of these trials are of hypotheses whose plugin is refused now.
+    pub fn count_refused(&self, trials: &HashSet<Key>) -> usize {
         let members = self.members();
         let of = |run: &RunHypothesis| {
             let ids = run.arms.iter().flat_map(|arm| {
@@ -233,7 +233,8 @@ impl Manifest {
             });
             ids.filter(|id| trials.contains(id)).count()
         };
-        self.hypotheses.iter().map(of).sum()
+        let refused = |run: &&RunHypothesis| run.refused.is_some();
+        self.hypotheses.iter().filter(refused).map(of).sum()
     }
 
     /// A trial's identity: whatever its outcome depends on.

@@ -112,11 +112,11 @@ impl Checkpoint {
         places
     }
 
-    /// The snapshots of `owner/name` in the Hugging Face cache; none for a name without an owner.
+    /// The snapshots of `owner/name`, or of a model without an owner, in the Hugging Face cache.
     fn snapshots(&self) -> Option<PathBuf> {
         let home = set("HF_HOME").or_else(|| Some(set("HOME")?.join(".cache/huggingface")))?;
-        let (owner, name) = self.directory.to_str()?.split_once('/')?;
-        Some(home.join(format!("hub/models--{owner}--{name}/snapshots")))
+        let name = self.directory.to_str()?.replace('/', "--");
+        Some(home.join(format!("hub/models--{name}/snapshots")))
     }
 }
 

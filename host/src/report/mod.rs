@@ -52,13 +52,11 @@ pub fn write(run: &Path, roots: &Roots, quiet: bool) -> Result<Vec<String>> {
     let view = View::new(&evidence, &report, &changed(&evidence, roots));
     files::write(run, &evidence, &report)?;
     write_figures(&run.join(FIGURES), &view)?;
-    let (page, markdown) = (run.join("report.html"), run.join("report.md"));
-    if !view.has_words && has_words(&markdown) {
-        tell!("report.html and report.md are left as they are, since they have answers in words");
-    } else {
-        write_atomically(&page, render::page(&view).as_bytes())?;
-        write_atomically(&markdown, render::markdown(&view).as_bytes())?;
+    if !view.has_words {
+        keep_words(run)?;
     }
+    write_atomically(&run.join("report.html"), render::page(&view).as_bytes())?;
+    write_atomically(&run.join("report.md"), render::markdown(&view).as_bytes())?;
     if quiet {
         return Ok(failures(&evidence));
     }
@@ -69,9 +67,23 @@ pub fn write(run: &Path, roots: &Roots, quiet: bool) -> Result<Vec<String>> {
     Ok(failures(&evidence))
 }
 
-/// Whether there is a report whose answers are in words.
-fn has_words(markdown: &Path) -> bool {
-    std::fs::read_to_string(markdown).is_ok_and(|text| !text.contains(WORDLESS))
+/// Puts a report that has answers in words aside, before one without takes its place.
+fn keep_words(run: &Path) -> Result<()> {
+    let markdown = std::fs::read_to_string(run.join("report.md"));
+    if markdown.map_or(true, |text| text.contains(WORDLESS)) {
+        return Ok(());
+    }
+    for kind in ["html", "md"] {
+        let (from, to) = (
+            run.join(format!("report.{kind}")),
+            run.join(format!("report-with-answers.{kind}")),
+        );
+        if from.exists() {
+            std::fs::rename(&from, &to).map_err(Error::io(&from, "rename"))?;
+        }
+    }
+    tell!("the report that had answers in words is kept as report-with-answers.html and .md");
+    Ok(())
 }
 
 /// Writes each picture as a file of its own, and removes those that the report no longer has.
