@@ -347,6 +347,8 @@ fn a_grader_that_dies_fails_its_trials_in_one_line_each() {
         .find(|line| line.starts_with("failed: core/base "));
     let line = line.unwrap_or_else(|| panic!("{}", done.stderr));
     assert!(line.contains("grader program: "), "{line}");
+    let told = "of no seed have all arms that are compared succeeded";
+    assert!(done.stdout.contains(told), "{}", done.stdout);
     assert!(
         done.stderr.contains("--retry-failed runs them again"),
         "{}",

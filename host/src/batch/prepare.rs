@@ -382,3 +382,21 @@ fn default_folder(organism: &str, chosen: &[Registration], all: &[Registration])
     };
     Path::new("results").join(folder)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_that_take_more_than_the_host_has_are_told() {
+        let host = host_memory() as f64;
+        assert_eq!(short_of_memory(host / 4.0, 2), None);
+        let told = short_of_memory(host, 2).unwrap();
+        let all = format!(
+            "about {:.1} GB, and this machine has {:.1}",
+            host / 5e8,
+            host / 1e9
+        );
+        assert!(told.contains(&all), "{told}");
+    }
+}

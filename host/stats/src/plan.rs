@@ -198,6 +198,13 @@ mod tests {
     ];
 
     #[test]
+    fn what_no_accuracy_can_differ_by_is_called_so() {
+        let told = |seeds| detectable(Plan { seeds, ..PLAN }, Expectation::Greater).to_string();
+        assert!(told(2).ends_with("points, more than accuracies can differ by: take more seeds"));
+        assert!(told(8).ends_with(" points"));
+    }
+
+    #[test]
     fn the_seeds_for_what_a_plan_detects_are_its_own() {
         for shared in [false, true] {
             for kind in KINDS {

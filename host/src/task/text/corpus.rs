@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
+use super::length::{Fit, Fitting};
 use super::{Format, Worded, at};
 use crate::error::{Error, Result, grouped};
 use crate::prompt::Example;
@@ -27,33 +28,6 @@ pub struct Corpus {
 /// A line of a data file: a JSON object.
 #[derive(Clone, Debug)]
 pub struct Line(Map<String, Value>);
-
-/// Whether a problem can be used in the tokens of a checkpoint.
-pub enum Fit {
-    /// It can.
-    Fits(Length),
-    /// What speaks against it.
-    Unfit(String),
-}
-
-/// A problem that can be used.
-pub struct Fitting {
-    /// Its row.
-    pub row: u32,
-    /// Its part.
-    pub part: Part,
-    /// How long it is.
-    pub length: Length,
-}
-
-/// How long a problem's prompt is, with its answer.
-#[derive(Clone, Copy)]
-pub struct Length {
-    /// Tokens, or bytes, which are more.
-    pub tokens: usize,
-    /// Whether these are tokens that have been counted.
-    pub counted: bool,
-}
 
 impl Corpus {
     /// Reads the files, and divides their problems.

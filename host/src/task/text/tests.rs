@@ -260,11 +260,20 @@ fn a_problem_has_one_name_whatever_the_data_calls_it() {
 }
 
 #[test]
-fn an_answer_of_blanks_is_none_and_one_cannot_end_at_once() {
+fn answers_that_nothing_can_be_graded_by_are_told_before_a_run() {
     let blank = sums(100..140).replacen("\"101\"", "\" \"", 1);
     let refused = refusal(&folder(&sums(0..40), &blank), &data(""));
     assert_eq!(refused, "test.jsonl:1:1: there is no answer to grade by");
-    let folder = folder(&sums(0..40), &sums(100..140));
+    let worded = sums(100..140).replacen("\"101\"", "\"one\"", 1);
+    let refused = refusal(&folder(&sums(0..40), &worded), &data(""));
+    let expected = "test.jsonl:1:1: grader number: the expected answer `one` has no number; ";
+    assert!(refused.starts_with(expected), "{refused}");
+    let marked = format!("\u{feff}{}", sums(100..140));
+    let folder = folder(&sums(0..40), &marked);
+    assert!(
+        open(&folder, &data(""), None).is_ok(),
+        "a byte order mark says nothing"
+    );
     let refused = refusal(&folder, &data(", until = ['x', '']"));
     assert!(
         refused.contains("data.until has an empty text"),
