@@ -73,18 +73,19 @@ fn loading_takes_little_more_than_the_model() {
         Model::load_as(small.path(), kind, Device::Cpu).unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
-    for (dtype, bytes, kind) in [
-        ("BF16", 2, Kind::BFloat16),
-        ("BF16", 2, Kind::Float),
-        ("F32", 4, Kind::Float),
-    ] {
+    // Whether freed memory fits what comes next depends on where the heap ends, so it is moved on,
+    // a step of malloc's at a time, over the 64 bytes that libtorch aligns to.
+    let moved = [("BF16", 2, Kind::BFloat16); 4];
+    let others = [("BF16", 2, Kind::Float), ("F32", 4, Kind::Float)];
+    for (dtype, bytes, kind) in moved.into_iter().chain(others) {
+        std::mem::forget(Box::new([0_u8; 16]));
         let numbers = zeros(folder.path(), &architecture, dtype, bytes);
         let before = peak();
         let model = Model::load_as(folder.path(), kind, Device::Cpu).unwrap();
         let taken = (peak() - before) as f64 / model.bytes() as f64;
         assert_eq!(model.parameter_count(), numbers as i64);
         assert!(
-            (0.9..1.2).contains(&taken),
+            (0.9..1.15).contains(&taken),
             "{dtype} as {kind:?}: {taken} times the model"
         );
         std::mem::forget(model); // so that the next model's memory is not this one's

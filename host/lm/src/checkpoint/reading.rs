@@ -78,7 +78,9 @@ impl<'a> Reading<'a> {
             buffer.numbers(piece.count, piece.kind, |numbers| {
                 Ok(target.f_copy_(&numbers.f_to_device(device)?)?)
             })?;
-            sums.push((index, target.f_sum(Kind::Float)?));
+            // In the target's own type: for another the piece would be copied, into memory that
+            // the sums kept here can tear into holes too small for the next copy.
+            sums.push((index, target.f_sum(target.kind())?));
             Ok(())
         })?;
         sums.sort_unstable_by_key(|(index, _)| *index);
@@ -91,7 +93,8 @@ impl<'a> Reading<'a> {
             return Ok(());
         }
         let sums = Tensor::f_stack(sums, 0)?.f_to_device(Device::Cpu)?;
-        for (index, sum) in Vec::<f32>::try_from(sums)?.into_iter().enumerate() {
+        let sums = Vec::<f32>::try_from(sums.f_to_kind(Kind::Float)?)?;
+        for (index, sum) in sums.into_iter().enumerate() {
             // Finite numbers may have a sum that isn't.
             if !sum.is_finite()
                 && let Some(got) = not_finite(&self.targets[index])?
