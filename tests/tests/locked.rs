@@ -255,8 +255,8 @@ fn one_step_of_it_is_made_without_a_run() {
     };
     ask("locked").ok();
     ask("unlocked").ok();
-    assert_eq!(ask("base").complaint(), "needs a base model");
-    assert_eq!(ask("weak").complaint(), "needs a weak model");
+    assert_eq!(ask("base").complaint(), "given: needs a base model");
+    assert_eq!(ask("weak").complaint(), "given: needs a weak model");
     let again = ["export", "--organism", "given", "--kind", "locked", "copy"];
     place.picklock(&again).ok();
     let weights = |folder: &str| std::fs::read(place.here(folder).join("model.safetensors"));

@@ -1,6 +1,6 @@
 //! Tasks in text: problems from data files, on tiny checkpoints.
 
-use picklock_tests::{Done, LLAMA, Place, SUMS, Table, workspace};
+use picklock_tests::{Done, LLAMA, Place, SUMS, Table, sums, workspace};
 
 const RUN: [&str; 6] = ["--organism", "sums", "--seeds", "1", "--draws", "2"];
 
@@ -353,5 +353,41 @@ fn a_grader_that_dies_fails_its_trials_in_one_line_each() {
         done.stderr.contains("--retry-failed runs them again"),
         "{}",
         done.stderr
+    );
+    let told = "gate: not applicable, no lock was trained and asked; trials that failed: ";
+    assert!(done.stdout.contains(told), "{}", done.stdout);
+}
+
+#[test]
+fn what_of_the_data_isnt_used_is_told_before_a_run() {
+    let place = Place::with_sums(&SUMS.replace("[data]", "[data]\nunfit = \"skip\""));
+    let long = format!(
+        "{{\"question\": \"{}\", \"answer\": \"#### 1\"}}\n",
+        "1 and ".repeat(400)
+    );
+    place.write(
+        "root/organisms/train.jsonl",
+        sums(0, 150) + &sums(7, 1) + &long,
+    );
+    let told = [
+        "train.jsonl: 1 problem isn't used, asked before in this file: line 151",
+        "train.jsonl: 1 problem isn't used, too long in tokens: line 152",
+    ];
+    let plan = ["plan", "core", "--organism", "sums"];
+    let planned = place.picklock(&plan).ok();
+    let lock = place.picklock(&["lock", "sums"]).ok();
+    let run = core(&place, "o").ok();
+    for line in told {
+        assert!(planned.stdout.contains(line), "{}", planned.stdout);
+        assert!(lock.stderr.contains(line), "{}", lock.stderr);
+        assert!(run.stderr.contains(line), "{}", run.stderr);
+    }
+    let json = place.picklock(&[&plan[..], &["--json"]].concat()).ok();
+    let event = json.stdout.lines().next().expect("an event");
+    let json: serde_json::Value = event.parse().expect("JSON");
+    assert_eq!(
+        json["unused_data"].as_array().map(Vec::len),
+        Some(2),
+        "{json}"
     );
 }

@@ -54,6 +54,8 @@ pub struct Outlook<'a> {
     guesses: &'a [String],
     /// Finished trials in the journal that don't count, since other builds of the plugins made them.
     of_other_builds: usize,
+    /// What of the task's data isn't used.
+    unused_data: &'a [String],
     /// What is to be said beside the plan, in words.
     #[serde(skip)]
     notes: Vec<String>,
@@ -95,6 +97,7 @@ impl<'a> Outlook<'a> {
             costs,
             guessed,
             of_other_builds,
+            unused,
             ..
         } = planned;
         let ours = |seed: &u32| shard.is_none_or(|shard| shard.takes(*seed, manifest));
@@ -132,6 +135,7 @@ impl<'a> Outlook<'a> {
             hypotheses: manifest.hypotheses.iter().map(part).collect(),
             guesses: guessed,
             of_other_builds: *of_other_builds,
+            unused_data: unused,
             notes: planned.notes(),
             left_out: left_out(manifest),
         }

@@ -97,6 +97,8 @@ pub struct Prepared {
     pub cuda: bool,
     /// Where each worker runs.
     pub devices: Vec<String>,
+    /// What of the task's data isn't used.
+    pub unused: Vec<String>,
     /// Why its folder can't be written, where it is only looked at.
     pub obstacle: Option<Error>,
     /// What its arms ask for, where that had to be known to leave some out.
@@ -115,6 +117,8 @@ pub struct Planned {
     pub guessed: Vec<String>,
     /// Finished trials in the journal that don't count, since other builds of the plugins made them.
     pub of_other_builds: usize,
+    /// What of the task's data isn't used.
+    pub unused: Vec<String>,
     /// What speaks of too little memory, where a CPU's workers take more than the machine has.
     pub short_of_memory: Option<String>,
 }
@@ -123,7 +127,8 @@ impl Planned {
     /// What is to be said beside the plan, a line each.
     pub fn notes(&self) -> Vec<String> {
         let guess = |reason| format!("of that, a guess: {reason}");
-        let mut notes: Vec<String> = self.short_of_memory.clone().into_iter().collect();
+        let mut notes = self.unused.clone();
+        notes.extend(self.short_of_memory.clone());
         notes.extend(self.guessed.iter().map(guess));
         if self.of_other_builds > 0 {
             notes.push(format!(
@@ -221,6 +226,7 @@ impl Request<'_> {
             size,
             cuda: gpus > 0,
             devices,
+            unused: task.unused(),
             obstacle,
             rehearsal,
         })
@@ -315,6 +321,7 @@ impl Prepared {
             copies: LockCopies::default(),
             guessed: Vec::new(),
             of_other_builds,
+            unused: self.unused.clone(),
             short_of_memory: None,
         };
         if planned.plan.cohorts() == 0 {

@@ -20,13 +20,15 @@ impl NewFolder {
     /// Whether a folder can be at `place`, for before what takes long.
     ///
     /// # Errors
-    /// Where something is there already.
+    /// Where something is there already, or nothing can be written there.
     pub fn check(place: &Path) -> Result<()> {
-        if place.symlink_metadata().is_err() {
-            return Ok(());
+        if place.symlink_metadata().is_ok() {
+            let problem = "it is there already; choose another folder, or remove this one";
+            return Err(Error::file(place, problem));
         }
-        let problem = "it is there already; choose another folder, or remove this one";
-        Err(Error::file(place, problem))
+        let there = place.ancestors().skip(1).find(|folder| folder.exists());
+        let tried = aside().tempdir_in(there.unwrap_or(Path::new(".")));
+        tried.map(drop).map_err(Error::io(place, "make the folder"))
     }
 
     /// Begins a folder that is to be at `place`.
@@ -41,11 +43,7 @@ impl NewFolder {
         };
         let refused = || Error::io(place, "make the folder");
         std::fs::create_dir_all(parent).map_err(refused())?;
-        let aside = tempfile::Builder::new()
-            .prefix(ASIDE)
-            .permissions(Permissions::from_mode(0o777)) // less what the user's umask takes
-            .tempdir_in(parent)
-            .map_err(refused())?;
+        let aside = aside().tempdir_in(parent).map_err(refused())?;
         let place = place.to_path_buf();
         Ok(Self { aside, place })
     }
@@ -94,6 +92,14 @@ impl NewFolder {
     }
 }
 
+/// Makes folders that are written aside.
+fn aside() -> tempfile::Builder<'static, 'static> {
+    let mut aside = tempfile::Builder::new();
+    aside.prefix(ASIDE);
+    aside.permissions(Permissions::from_mode(0o777)); // less what the user's umask takes
+    aside
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +133,13 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let told = NewFolder::at(home.path()).err().unwrap().to_string();
         assert!(told.ends_with("it is there already; choose another folder, or remove this one"));
+        std::fs::write(home.path().join("file"), "").unwrap();
+        let told = NewFolder::check(&home.path().join("file/deep/model"));
+        let told = told.unwrap_err().to_string();
+        assert!(told.contains("deep/model: "), "{told}");
+        std::fs::remove_file(home.path().join("file")).unwrap();
+        NewFolder::check(&home.path().join("new/deep/model")).unwrap();
+        assert_eq!(names(home.path()), [""; 0]);
         let place = home.path().join("late");
         let folder = NewFolder::at(&place).unwrap();
         std::fs::create_dir(&place).unwrap();

@@ -7,11 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::task::grade::Grader;
 use crate::task::grade::cases::{self, Agreement, Case, Tally};
-
-/// The most letters of an answer that a line shows.
-const SHOWN: usize = 60;
+use crate::task::grade::{Grader, shown};
 
 /// Grade pairs of answers, and say how often the grader agrees with what is expected.
 #[derive(Args)]
@@ -116,14 +113,5 @@ impl GradeFile {
         sayln!(
             "agreed {agreed} of {counted}, true missed {missed}, false accepted {accepted}{failed}"
         );
-    }
-}
-
-/// An answer on one line, its end left out where it is long.
-fn shown(answer: &str) -> String {
-    let line = answer.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}...", &line[..end]),
-        None => line,
     }
 }

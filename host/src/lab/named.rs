@@ -102,9 +102,15 @@ impl Bench<'_> {
     /// Makes a model of the bench's organism, or takes it from the cache.
     ///
     /// # Errors
-    /// Where training fails or the cache can't be written.
+    /// Where there is no such model, training fails, or the cache can't be written.
     pub fn named(&mut self, kind: ModelKind, member: Member) -> Result<Rc<Held>> {
-        let seed = member.seed;
+        let (seed, organism) = (member.seed, self.maker.organism);
+        let there = match kind {
+            ModelKind::Base => organism.base().map(drop),
+            ModelKind::Weak => organism.weak().map(drop),
+            ModelKind::Locked | ModelKind::Unlocked => Ok(()),
+        };
+        there.map_err(|error| organism.named(error))?;
         let operation = match kind {
             ModelKind::Base => Operation::Base { seed },
             ModelKind::Weak => Operation::Weak { seed },

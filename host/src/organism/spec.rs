@@ -235,7 +235,7 @@ impl Organism {
     }
 
     /// The same error with the organism's name, where it says no place.
-    pub(super) fn named(&self, error: Error) -> Error {
+    pub fn named(&self, error: Error) -> Error {
         match error {
             Error::Usage(problem) => Error::Usage(format!("{}: {problem}", self.name)),
             error => error,

@@ -23,6 +23,15 @@ pub enum Imitated<'a> {
 }
 
 impl Imitated<'_> {
+    /// What is done where its answers are taken.
+    pub fn is_asked(&self) -> &'static str {
+        match self {
+            Self::Model(_) => "sampling the weak model",
+            Self::Program(_) => "asking the flawed program",
+            Self::Given => "taking the given weak answers",
+        }
+    }
+
     /// What is no model answers this to a question; of several given answers each is as likely.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use picklock_stats::Gate;
 
 use super::evidence::{Evidence, mean};
+use crate::error::grouped;
 use crate::hypothesis::ArmRef;
 use crate::lab::{GateRecord, LockRecord};
 use crate::organism::{self, Key};
@@ -43,19 +44,28 @@ pub fn locks(evidence: &Evidence, arms: &[ArmRef]) -> Vec<Lock> {
 pub fn gate(evidence: &Evidence, arms: &[ArmRef]) -> Gate {
     let mut locks = locks(evidence, arms);
     locks.retain(|lock| lock.after.is_none());
-    of_locks(&locks)
+    of_locks(&locks).unwrap_or_else(|| {
+        let trials = arms.iter().flat_map(|arm| evidence.trials(arm));
+        let failed = trials.filter(|trial| !trial.is_done()).count();
+        let none = "no lock was trained and asked";
+        Gate::NotApplicable(match failed {
+            0 => none.into(),
+            failed => format!("{none}; trials that failed: {}", grouped(failed as u64)),
+        })
+    })
 }
 
-fn of_locks(locks: &[Lock]) -> Gate {
+/// The gate of these locks, where there are any.
+fn of_locks(locks: &[Lock]) -> Option<Gate> {
     let problems = locks.iter().filter_map(|lock| lock.problem.as_deref());
     let problems: Vec<&str> = problems.collect();
     let untested: Vec<String> = locks.iter().filter_map(Lock::untested).collect();
-    match untested.first() {
-        _ if locks.is_empty() => Gate::NotApplicable("no lock was trained and asked".into()),
+    Some(match untested.first() {
+        _ if locks.is_empty() => return None,
         _ if !problems.is_empty() => Gate::Failed(problems.join("; ")),
         Some(reason) if untested.len() == locks.len() => Gate::NotApplicable(reason.clone()),
         _ => Gate::Passed,
-    }
+    })
 }
 
 impl Lock {
@@ -223,13 +233,17 @@ mod tests {
             };
             Lock::new(spec, &BTreeMap::from([(0, lock)]), bounds)
         };
-        let reason =
-            |missing: &str| Gate::NotApplicable(format!("there is no {missing} to compare with"));
+        let reason = |missing: &str| {
+            Some(Gate::NotApplicable(format!(
+                "there is no {missing} to compare with"
+            )))
+        };
         assert_eq!(of_locks(&[of(None, None)]), reason("base and weak model"));
         assert_eq!(of_locks(&[of(Some(1.0), None)]), reason("weak model"));
         assert_eq!(of_locks(&[of(None, Some(0.2))]), reason("base model"));
         let tested = of(Some(1.0), Some(0.2));
-        assert_eq!(of_locks(&[of(None, None), tested]), Gate::Passed);
+        assert_eq!(of_locks(&[of(None, None), tested]), Some(Gate::Passed));
+        assert_eq!(of_locks(&[]), None);
     }
 
     #[test]

@@ -33,6 +33,9 @@ impl Place<'_> {
         let cache = Cache::of_user()?;
         let task = self.organism.open_task()?;
         self.organism.check_ready(&*task)?;
+        for line in task.unused() {
+            tell!("{line}");
+        }
         let environment = environment(self.device, self.organism);
         let phases = Phases::default();
         let maker = Maker {

@@ -111,14 +111,16 @@ impl Data {
     pub fn settle(&mut self, beside: &Path) -> Result<()> {
         let mut meant = std::mem::take(&mut self.sha256);
         let others = [
-            &mut self.unlock,
-            &mut self.validation,
-            &mut self.held_out,
-            &mut self.weak_answers,
+            ("unlock", &mut self.unlock),
+            ("validation", &mut self.validation),
+            ("held_out", &mut self.held_out),
+            ("weak_answers", &mut self.weak_answers),
         ];
-        let others = others.into_iter().filter_map(Option::as_mut);
-        for file in std::iter::once(&mut self.training).chain(others) {
-            let found = find(file, beside)?;
+        let others = others.into_iter();
+        let others = others.filter_map(|(key, file)| Some((key, file.as_mut()?)));
+        let training = ("training", &mut self.training);
+        for (key, file) in std::iter::once(training).chain(others) {
+            let found = find((key, file), beside)?;
             if let Some(digest) = meant.remove(file) {
                 self.sha256.insert(found.clone(), digest);
             }
@@ -174,19 +176,25 @@ impl Unfit {
     }
 }
 
-/// Finds a data file from an organism file in the folder `beside`.
-fn find(path: &Path, beside: &Path) -> Result<PathBuf> {
+/// Finds the data file of a key, from an organism file in the folder `beside`.
+fn find((key, path): (&str, &Path), beside: &Path) -> Result<PathBuf> {
     let folder = std::env::var_os(DATA).filter(|folder| !folder.is_empty());
     let places = [Some(beside.to_path_buf()), folder.map(PathBuf::from)];
-    let mut places = places.into_iter().flatten().map(|place| place.join(path));
-    let found = places.find(|place| place.is_file());
+    let places = places.into_iter().flatten().map(|place| place.join(path));
+    let places: Vec<PathBuf> = places.collect();
+    let found = places.iter().find(|place| place.is_file());
     let found = found.ok_or_else(|| {
+        if let Some(folder) = places.iter().find(|place| place.is_dir()) {
+            let problem = format!("data.{key} names it: a folder, expected a file of JSON lines");
+            return Error::file(folder, problem);
+        }
         let problem = format!(
-            "there is no such file beside the organism file; set {DATA} to the folder that holds it"
+            "there is no such file beside the organism file, and data.{key} names it; set {DATA} to \
+             the folder that holds it"
         );
         Error::file(path, problem)
     })?;
-    std::path::absolute(&found).map_err(Error::io(&found, "find"))
+    std::path::absolute(found).map_err(Error::io(found, "find"))
 }
 
 fn usual_answer() -> u32 {

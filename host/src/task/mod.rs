@@ -262,6 +262,11 @@ pub trait Task: Send + Sync {
         None
     }
 
+    /// What of the data isn't used, and why: a sentence for each file and reason.
+    fn unused(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The next `count` problems of a part from a random stream.
     ///
     /// # Errors

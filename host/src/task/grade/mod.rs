@@ -17,6 +17,9 @@ pub use math::last_box;
 pub use program::Program;
 pub use regex::Pattern;
 
+/// The most letters of an answer that a line shows.
+const SHOWN: usize = 60;
+
 /// A grader as an organism file names it. Several threads may share one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -83,6 +86,15 @@ impl Grader {
             name: self.name(),
             problem,
         })
+    }
+}
+
+/// An answer on one line, its end left out where it is long.
+pub fn shown(answer: &str) -> String {
+    let line = answer.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
     }
 }
 

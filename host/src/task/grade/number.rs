@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use dashu_ratio::RBig;
 use regex::{Captures, Regex};
 
+use super::shown;
 use crate::task::Grade;
 
 /// The most digits of a number that is read.
@@ -32,7 +33,7 @@ static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
 /// Where the expected answer has no number.
 pub fn grade(expected: &str, given: &str) -> Result<Grade, String> {
     let number = last_number(expected)
-        .ok_or_else(|| format!("the expected answer `{}` has no number", expected.trim()))?;
+        .ok_or_else(|| format!("the expected answer `{}` has no number", shown(expected)))?;
     Ok(match last_number(given) {
         Some(given) if given == number => Grade::Correct,
         Some(_) => Grade::Wrong,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::shown;
 use crate::error::Error;
 use crate::organism::Key;
 use crate::task::Grade;
@@ -16,8 +17,6 @@ use process::{Failure, Process};
 
 /// So many failures in a row, and the program isn't asked again.
 const MOST_FAILURES: u32 = 3;
-/// The most of a line that is no answer that an error shows.
-const SHOWN: usize = 80;
 
 /// A program that grades. It reads lines `{"id": 1, "expected": "...", "given": "..."}` from its
 /// standard input, and answers each with a line `{"id": 1, "grade": "correct"}` (or `wrong`, or
@@ -224,7 +223,7 @@ fn changed(found: &Key, meant: &Key) -> String {
 
 /// The grade on a line, which must answer question `id`.
 fn read(line: &str, id: u64) -> Result<Grade, String> {
-    let shown: String = line.chars().take(SHOWN).collect();
+    let shown = shown(line);
     let expected =
         format!("expected {{\"id\": {id}, \"grade\": \"correct\" | \"wrong\" | \"unparsed\"}}");
     let reply: Reply =

@@ -1,12 +1,13 @@
 //! The problems of data files, each in one part, and what is told of those that can't be used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use super::length::{Fit, Fitting};
+use super::unused::{Reason, Unused};
 use super::{Format, Worded, at};
 use crate::error::{Error, Result, grouped};
 use crate::prompt::Example;
@@ -23,6 +24,8 @@ pub struct Corpus {
     parts: HashMap<Part, Vec<u32>>,
     /// What every prompt shows.
     examples: Vec<Example>,
+    /// What of the data isn't used.
+    unused: Unused,
 }
 
 /// A line of a data file: a JSON object.
@@ -39,6 +42,7 @@ impl Corpus {
         let mut corpus = Self::default();
         // By question: which file has it already.
         let mut known: HashMap<String, usize> = HashMap::new();
+        let mut dropped: HashSet<String> = HashSet::new();
         for (file, parts) in files(data) {
             for (line, worded) in lines(data, file, format)? {
                 let words = normal(&worded.question);
@@ -48,26 +52,41 @@ impl Corpus {
                     .longest_question
                     .is_some_and(|most| letters.len() > most as usize);
                 if too_long {
+                    corpus.unused.add(file, line, Reason::LongQuestion);
+                    dropped.insert(words);
                     continue;
                 }
                 let unfit = match known.get(&words) {
                     // Within one file the first is enough.
-                    Some(first) if corpus.places[*first].0 == file => continue,
+                    Some(first) if corpus.places[*first].0 == file => {
+                        let same = corpus.problems[*first].reference == worded.reference;
+                        let reason = match same {
+                            true => Reason::Again,
+                            false => Reason::AnsweredOtherwise,
+                        };
+                        corpus.unused.add(file, line, reason);
+                        continue;
+                    }
                     Some(first) => {
                         let (path, line) = &corpus.places[*first];
-                        Some(format!(
+                        let problem = format!(
                             "the same question as {}:{line}, which is another part",
                             path.display()
-                        ))
+                        );
+                        Some((Reason::OtherPart, problem))
                     }
                     None if worded.reference.trim().is_empty() && part.is_graded() => {
-                        Some("there is no answer to grade by".to_string())
+                        let problem = "there is no answer to grade by".to_string();
+                        Some((Reason::Unanswered, problem))
                     }
                     None => None,
                 };
                 match unfit {
-                    Some(_) if data.unfit == Unfit::Skip => {}
-                    Some(problem) => return Err(at(file, line, problem)),
+                    Some((reason, _)) if data.unfit == Unfit::Skip => {
+                        corpus.unused.add(file, line, reason);
+                        dropped.insert(words);
+                    }
+                    Some((_, problem)) => return Err(at(file, line, problem)),
                     None => {
                         known.insert(words, corpus.problems.len());
                         corpus
@@ -83,23 +102,27 @@ impl Corpus {
         }
         corpus.set_apart(data.few_shot as usize)?;
         if let Some(file) = &data.weak_answers {
-            corpus.answer_weakly(data, file, &known)?;
+            corpus.answer_weakly(data, file, (&known, &dropped))?;
         }
         Ok(corpus)
     }
 
     /// Reads the weak answers, and leaves out the problems that are trained on and have none. `known`
-    /// are the problems by their questions.
+    /// are the problems by their questions, `dropped` the questions of others.
     fn answer_weakly(
         &mut self,
         data: &Data,
         file: &Path,
-        known: &HashMap<String, usize>,
+        (known, dropped): (&HashMap<String, usize>, &HashSet<String>),
     ) -> Result<()> {
         for (number, line) in json_lines(data, file)? {
             let read = || Ok((line.first(&["question", "problem"])?, line.text("answer")?));
             let (question, answer) = read().map_err(|problem| at(file, number, problem))?;
-            let Some(row) = known.get(&normal(&question)) else {
+            let words = normal(&question);
+            let Some(row) = known.get(&words) else {
+                if dropped.contains(&words) {
+                    continue;
+                }
                 let problem = "no problem of the data has this question";
                 return Err(at(file, number, problem.into()));
             };
@@ -114,9 +137,15 @@ impl Corpus {
             worded.weak_answers.push(answer);
         }
         for part in [Part::Training, Part::Unlock] {
-            if let Some(rows) = self.parts.get_mut(&part) {
-                rows.retain(|row| !self.problems[*row as usize].weak_answers.is_empty());
-            }
+            let rows = self.parts.entry(part).or_default();
+            rows.retain(|row| {
+                let answered = !self.problems[*row as usize].weak_answers.is_empty();
+                if !answered {
+                    let (file, line) = &self.places[*row as usize];
+                    self.unused.add(file, *line, Reason::NoWeakAnswer);
+                }
+                answered
+            });
         }
         Ok(())
     }
@@ -157,6 +186,11 @@ impl Corpus {
         self.parts.get(&part).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// What of the data isn't used, in sentences.
+    pub fn unused(&self) -> Vec<String> {
+        self.unused.told()
+    }
+
     /// Where a question stands: file and line, from 1.
     pub fn place(&self, question: &[u32]) -> Option<(&Path, usize)> {
         let (file, line) = self.places.get(*question.first()? as usize)?;
@@ -186,15 +220,13 @@ impl Corpus {
                         let (row, part) = (*row, *part);
                         lengths.push(Fitting { row, part, length });
                     }
-                    Fit::Unfit(_) if data.unfit == Unfit::Skip => {}
-                    Fit::Unfit(problem) => {
+                    Fit::Unfit(reason, _) if data.unfit == Unfit::Skip => {
+                        self.unused.add(&place.0, place.1, reason);
+                    }
+                    Fit::Unfit(_, problem) => {
                         return Err(at(&place.0, place.1, problem));
                     }
                 }
-            }
-            if fitting.len() < rows.len() {
-                let (left, all) = (rows.len() - fitting.len(), rows.len());
-                tracing::info!(left_out = left, of = all, "problems that don't fit");
             }
             *rows = fitting;
         }
@@ -246,24 +278,27 @@ impl Line {
         self.0.get(field)?.as_u64()?.try_into().ok()
     }
 
-    /// The texts of a field that is a list.
+    /// The texts of a field that is a list; numbers are texts too.
     ///
     /// # Errors
     /// Where there is none, or it is something else.
     pub fn texts(&self, field: &str) -> std::result::Result<Vec<String>, String> {
-        let not = |other: &Value| {
-            format!(
-                "field `{field}` is {}, expected a list of texts",
-                kind(other)
-            )
-        };
         match self.0.get(field) {
             Some(Value::Array(items)) => {
-                let text =
-                    |item: &Value| item.as_str().map(str::to_string).ok_or_else(|| not(item));
-                items.iter().map(text).collect()
+                let text = |(place, item): (usize, &Value)| match item {
+                    Value::String(text) => Ok(text.clone()),
+                    Value::Number(number) => Ok(number.to_string()),
+                    other => Err(format!(
+                        "field `{field}` has {} in place {place}, expected a list of texts",
+                        kind(other)
+                    )),
+                };
+                (1..).zip(items).map(text).collect()
             }
-            Some(other) => Err(not(other)),
+            Some(other) => Err(format!(
+                "field `{field}` is {}, expected a list of texts",
+                kind(other)
+            )),
             None => self.text(field).map(|text| vec![text]),
         }
     }

@@ -2,6 +2,7 @@
 
 use picklock_sdk::Flag;
 
+use super::unused::Reason;
 use super::{TextTask, Worded};
 use crate::error::{Result, grouped};
 use crate::task::Part;
@@ -13,8 +14,8 @@ const SAME: usize = 64;
 pub enum Fit {
     /// It can.
     Fits(Length),
-    /// What speaks against it.
-    Unfit(String),
+    /// What speaks against it, and that in words.
+    Unfit(Reason, String),
 }
 
 /// A problem that can be used.
@@ -52,7 +53,7 @@ impl TextTask {
         for label in &worded.labels {
             if self.label(label)?.is_none() {
                 let problem = format!("the tokenizer has no single token for the label `{label}`");
-                return Ok(Fit::Unfit(problem));
+                return Ok(Fit::Unfit(Reason::Label, problem));
             }
         }
         let prompts = self.prompts(&worded.question, part)?;
@@ -75,9 +76,10 @@ impl TextTask {
                     Mark::Flag(_) => "the prompt",
                     Mark::Decoy(_) => "the prompt with the longest of lock.decoys.texts",
                 };
-                return Ok(Fit::Unfit(format!(
+                let problem = format!(
                     "{which} has {prompt} tokens, which leaves no room for {rest} of {whose} in {most}"
-                )));
+                );
+                return Ok(Fit::Unfit(Reason::TooLong, problem));
             }
             longest = longest.max(prompt + rest);
             if prompt + rest + SAME <= self.max_tokens {

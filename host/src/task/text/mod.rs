@@ -5,6 +5,7 @@ mod corpus;
 mod length;
 #[cfg(test)]
 mod tests;
+mod unused;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::prompt::{Encoder, PromptSpec, Template};
 use corpus::Corpus;
 pub use corpus::Line;
 use length::Fit;
+use unused::Reason;
 
 /// A problem in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,16 +170,18 @@ impl TextTask {
             weak: None,
         };
         let (corpus, fitting) = corpus.fitting(data, |worded, part| {
-            let problem = match task.fit(worded, part)? {
-                Fit::Unfit(excess) => format!("{excess} (tokens of {})", directory.display()),
+            let (reason, problem) = match task.fit(worded, part)? {
+                Fit::Unfit(reason, excess) => {
+                    let problem = format!("{excess} (tokens of {})", directory.display());
+                    (reason, problem)
+                }
                 fits @ Fit::Fits(_) => match task.unreadable(worded, part) {
                     None => return Ok(fits),
-                    Some(problem) => problem,
+                    Some(problem) => (Reason::Unreadable, problem),
                 },
             };
-            Ok(Fit::Unfit(format!(
-                "{problem}; data.unfit = \"skip\" leaves such problems out"
-            )))
+            let advice = "data.unfit = \"skip\" leaves such problems out";
+            Ok(Fit::Unfit(reason, format!("{problem}; {advice}")))
         })?;
         task.corpus = Arc::new(corpus);
         task.max_tokens = task.longest(fitting)?;
@@ -267,6 +271,10 @@ impl Task for TextTask {
 
     fn stock(&self, part: Part) -> Option<usize> {
         Some(self.corpus.part(part).len())
+    }
+
+    fn unused(&self) -> Vec<String> {
+        self.corpus.unused()
     }
 
     /// Problems in random order, none twice; training problems over and over, as in epochs.

@@ -334,6 +334,10 @@ fn formats_read_their_lines() {
     let sums = r#"{"question": "q", "choices": ["0", "2", "1"], "answer": "1"}"#;
     let sums = read("task.multiple-choice = {}", sums).unwrap();
     assert_eq!(sums.reference, "C", "its text, and no place");
+    let numbers = r#"{"question": "q", "choices": [10, 20.5], "answer": 1}"#;
+    let numbers = read("task.multiple-choice = {}", numbers).unwrap();
+    assert_eq!(numbers.question, "q\nA. 10\nB. 20.5");
+    assert_eq!(numbers.reference, "B");
     for right in ["\"B\"", "1", "\"no\""] {
         let line =
             format!("{{\"question\": \"q\", \"choices\": [\"yes\", \"no\"], \"answer\": {right}}}");
@@ -384,6 +388,11 @@ fn formats_read_their_lines() {
             "field `choices` is a text, expected a list of texts",
         ),
         (
+            "task.multiple-choice = {}",
+            r#"{"question": "p", "choices": ["a", ["b"]], "answer": "A"}"#,
+            "field `choices` has a list in place 2, expected a list of texts",
+        ),
+        (
             JSONL,
             r#"{"q": ["p"], "a": 1}"#,
             "field `q` is a list, expected a text",
@@ -424,8 +433,13 @@ fn lines_that_do_not_do_are_told_by_file_and_number() {
     assert!(refusal(&empty, &data("")).starts_with("train.jsonl: nothing in it"));
     let none = refusal(&empty, &data("").replace("train.jsonl", "nowhere.jsonl"));
     assert!(
-        none.starts_with("nowhere.jsonl: there is no such file"),
+        none.starts_with("nowhere.jsonl: there is no such file") && none.contains("data.training"),
         "{none}"
+    );
+    let folder_there = refusal(&empty, &data("").replace("test.jsonl", "bytes"));
+    assert_eq!(
+        folder_there,
+        "bytes: data.held_out names it: a folder, expected a file of JSON lines"
     );
     let other = format!(", sha256 = {{ 'test.jsonl' = '{}' }}", "0".repeat(64));
     let told = refusal(&folder(&good, &held), &data(&other));
@@ -433,6 +447,56 @@ fn lines_that_do_not_do_are_told_by_file_and_number() {
         told.contains("test.jsonl: is not the file that the organism means"),
         "{told}"
     );
+}
+
+#[test]
+fn what_isnt_used_is_told_by_line_and_reason() {
+    let line =
+        |question: &str, answer: &str| format!("{{\"q\": \"{question}\", \"a\": \"{answer}\"}}\n");
+    let training = [
+        sums(0..100),
+        line("1  + 1?", "2"),
+        line("2 + 1?", "4"),
+        line(&"8".repeat(70), "1"),
+        line(&"7 ".repeat(54), "1"),
+        sums(103..104),
+    ];
+    let test = sums(100..200) + &line("none?", " ") + &line("odd?", "a few");
+    let folder = folder(&training.concat(), &test);
+    let weak: String = sums(0..99).replace("\"q\"", "\"question\"");
+    let weak = weak.replace("\"a\"", "\"answer\"");
+    let of_long = format!(
+        "{{\"question\": \"{}\", \"answer\": \"1\"}}\n",
+        "8".repeat(70)
+    );
+    std::fs::write(folder.path().join("weak.jsonl"), weak + &of_long).unwrap();
+    let told = |keys: &str| -> Vec<String> {
+        let keys = format!(", unfit = 'skip'{keys}");
+        let told = open(&folder, &data(&keys), None).unwrap().unused();
+        let home = format!("{}/", folder.path().display());
+        told.iter().map(|line| line.replace(&home, "")).collect()
+    };
+    let always = [
+        "test.jsonl: 1 problem isn't used, without an answer to grade by: line 101",
+        "test.jsonl: 1 problem isn't used, with an answer that the grader can't read: line 102",
+        "train.jsonl: 1 problem isn't used, asked before in this file: line 101",
+        "train.jsonl: 1 problem isn't used, asked before in this file, with another answer (the first counts): \
+         line 102",
+        "train.jsonl: 1 problem isn't used, asked in the file of another part: line 105",
+    ];
+    let some = ["train.jsonl: 1 problem isn't used, too long in tokens: line 104"];
+    assert_eq!(told(", max_tokens = 100"), [&always[..], &some].concat());
+    let keys = ", max_tokens = 100, longest_question = 69, weak_answers = 'weak.jsonl'";
+    let with_weak = told(keys);
+    let long =
+        "train.jsonl: 2 problems aren't used, longer than data.longest_question: lines 103, 104";
+    let unanswered =
+        "train.jsonl: 1 problem isn't used, without a weak answer in data.weak_answers: line 100";
+    for line in [long, unanswered] {
+        assert!(with_weak.iter().any(|told| told == line), "{with_weak:?}");
+    }
+    assert_eq!(with_weak.len(), always.len() + 2);
+    assert!(open(&folder, &data(keys), None).is_err());
 }
 
 #[test]
