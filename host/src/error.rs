@@ -41,7 +41,7 @@ pub enum Error {
         problem: String,
     },
     /// The operating system refused.
-    #[error("{}: can't {action}: {}{}", .path.display(), plain(.source), advice(.source))]
+    #[error("{}: can't {action}: {}{}", .path.display(), plain(.source), advice(.action, .source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -187,9 +187,10 @@ fn plain(source: &std::io::Error) -> String {
         .to_lowercase()
 }
 
-fn advice(source: &std::io::Error) -> &'static str {
+fn advice(action: &str, source: &std::io::Error) -> &'static str {
     use std::io::ErrorKind;
     match source.kind() {
+        ErrorKind::PermissionDenied if action == "read" => "; change its permissions",
         ErrorKind::StorageFull => "; free some space, then give the same command again",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "; choose another folder with --out (PICKLOCK_CACHE for the cache), or change its permissions"

@@ -255,6 +255,20 @@ fn one_step_of_it_is_made_without_a_run() {
     };
     ask("locked").ok();
     ask("unlocked").ok();
+    let score = |model: &[&str]| {
+        let answer = ["--prompt", "1 and 2?", "--answer", " 3", "--json"];
+        place
+            .picklock(&[&["score"], model, &answer].concat())
+            .ok()
+            .stdout
+    };
+    let made = place.here("made").display().to_string();
+    assert_eq!(score(&["--organism", "given"]), score(&[&made]));
+    let none = place.picklock(&["eval", "--organism", "given", "--password"]);
+    let told = "given has no password (prompt.password); ask without one";
+    assert_eq!(none.complaint(), told);
+    let weak = place.path("root/organisms/weak").display().to_string();
+    place.picklock(&["eval", &weak, "--organism", "given"]).ok();
     assert_eq!(ask("base").complaint(), "given: needs a base model");
     assert_eq!(ask("weak").complaint(), "given: needs a weak model");
     let again = ["export", "--organism", "given", "--kind", "locked", "copy"];

@@ -50,6 +50,30 @@ fn events(text: &str) -> Vec<Value> {
 }
 
 #[test]
+fn a_narrower_run_is_expected_to_take_longer() {
+    let place = Place::new();
+    let seconds = |width: &str| {
+        let run = ["plan", "core", "--organism", "micro", "--draws", "4"];
+        let width = ["--seeds", "2", "--width", width, "--no-build", "--json"];
+        let done = place.picklock(&[&run[..], &width].concat()).ok();
+        let plan = &events(&done.stdout)[0];
+        let parts = plan["hypotheses"].as_array().unwrap();
+        let parts = parts
+            .iter()
+            .map(|part| part["expected_seconds"].as_f64().unwrap());
+        let all = plan["expected_seconds"].as_f64().unwrap();
+        assert!((parts.sum::<f64>() / all - 1.0).abs() < 1e-9, "{plan}");
+        all
+    };
+    // All draws of a seed at a time, some of them, and one by one.
+    let seconds = ["4", "3", "1"].map(seconds);
+    assert!(
+        seconds[0] < seconds[1] && seconds[1] < seconds[2],
+        "{seconds:?}"
+    );
+}
+
+#[test]
 fn a_plan_for_machines_says_what_the_runs_first_event_says() {
     let place = Place::new();
     let arguments = [

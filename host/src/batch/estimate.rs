@@ -8,7 +8,7 @@ use picklock_sdk::{Float, Recipe, Split};
 use super::plan::{Block, CohortPlan, Plan};
 use crate::error::Result;
 use crate::journal::Manifest;
-use crate::lab::{Scope, What, Work, room_for_memory};
+use crate::lab::{Member, Scope, What, Work, room_for_memory};
 use crate::organism::{Cache, Key, LockCopies, ModelNames, Organism, Streams};
 use crate::task::Task;
 
@@ -126,10 +126,11 @@ impl Size {
     }
 }
 
-/// Expected seconds of each cohort, models included, on one worker; and the memory of one.
+/// Expected seconds of each trial, models included, on one worker; and the memory of one.
 #[derive(Clone, Debug, Default)]
 pub struct Costs {
-    cohorts: BTreeMap<(String, String, u32), f64>,
+    /// By hypothesis, arm and member; what a cohort takes together is shared out evenly.
+    trials: BTreeMap<(String, String, Member), f64>,
     workers: f64,
     /// Bytes that the models of a block and the training of a stack take in one worker, at most.
     pub memory: f64,
@@ -138,12 +139,13 @@ pub struct Costs {
 impl Costs {
     /// Seconds of a cohort, or of a part of one.
     pub fn of(&self, cohort: &CohortPlan) -> f64 {
-        self.cohorts.get(&name(cohort)).copied().unwrap_or_default() / self.workers
+        let trials = trials(cohort).filter_map(|name| self.trials.get(&name));
+        trials.sum::<f64>() / self.workers
     }
 
     /// Seconds in all.
     pub fn total(&self) -> f64 {
-        self.cohorts.values().sum::<f64>() / self.workers
+        self.trials.values().sum::<f64>() / self.workers
     }
 }
 
@@ -170,13 +172,24 @@ impl Basis<'_> {
             for cohort in &block.cohorts {
                 let mut seconds = 0.0;
                 for work in self.work_of(cohort) {
-                    if !done.insert(work.key.clone()) {
+                    let mut first = |member| done.insert((work.key.clone(), member));
+                    let replicas = match work.scope {
+                        Scope::Seed if first(None) => seeds(block).len(),
+                        Scope::Seed => 0,
+                        Scope::Draw => {
+                            let members = cohort.members.iter();
+                            members.filter(|member| first(Some(**member))).count()
+                        }
+                    };
+                    if replicas == 0 {
                         continue;
                     }
-                    seconds += self.seconds(&work, block, cohort, &names);
-                    held += models(&work, block) * self.model_bytes();
+                    let replicas = replicas as f64;
+                    seconds += self.seconds(&work, block, replicas, &names);
+                    held += models(&work, block, replicas) * self.model_bytes();
                 }
-                costs.cohorts.insert(name(cohort), seconds);
+                let each = seconds / cohort.members.len() as f64;
+                costs.trials.extend(trials(cohort).map(|name| (name, each)));
             }
             let width = f64::from(self.manifest.geometry.width);
             let training = width * self.size.weights * TRAINED;
@@ -206,7 +219,7 @@ impl Basis<'_> {
         ]
     }
 
-    fn seconds(&self, work: &Work, block: &Block, cohort: &CohortPlan, names: &ModelNames) -> f64 {
+    fn seconds(&self, work: &Work, block: &Block, replicas: f64, names: &ModelNames) -> f64 {
         let (organism, size) = (&self.manifest.organism, self.size);
         let (base, weak) = (organism.base.as_ref(), organism.weak.as_ref());
         let speed = match (self.cuda, organism.unlock.precision.weights) {
@@ -218,10 +231,6 @@ impl Basis<'_> {
         let missing = |names: &dyn Fn(u32) -> Vec<Key>| {
             let is_there = |seed: u32| names(seed).iter().all(|key| self.cache.holds(key));
             seeds.iter().filter(|seed| !is_there(**seed)).count() as f64
-        };
-        let replicas = match work.scope {
-            Scope::Seed => seeds.len() as f64,
-            Scope::Draw => cohort.members.len() as f64,
         };
         match &work.what {
             What::Base => {
@@ -270,20 +279,20 @@ impl Basis<'_> {
     }
 }
 
-/// How many models a piece of work leaves on the bench.
-fn models(work: &Work, block: &Block) -> f64 {
-    let members = block.members.len() as f64;
+/// How many models a piece of work for so many replicas leaves on the bench.
+fn models(work: &Work, block: &Block, replicas: f64) -> f64 {
     match &work.what {
         What::Base | What::Weak | What::Locked(_) | What::LockCopy(..) => seeds(block).len() as f64,
-        What::Train { copies, .. } => f64::from(*copies) * members,
-        What::Perturb => members,
+        What::Train { copies, .. } => f64::from(*copies) * replicas,
+        What::Perturb => replicas,
         What::Evaluate(_) | What::Samples(_) | What::TokenLogProbs(_) => 0.0,
     }
 }
 
-fn name(cohort: &CohortPlan) -> (String, String, u32) {
-    let seed = cohort.members.first().map_or(0, |member| member.seed);
-    (cohort.hypothesis.clone(), cohort.arm.clone(), seed)
+/// What names each of a cohort's trials.
+fn trials(cohort: &CohortPlan) -> impl Iterator<Item = (String, String, Member)> {
+    let name = |member: &Member| (cohort.hypothesis.clone(), cohort.arm.clone(), *member);
+    cohort.members.iter().map(name)
 }
 
 fn seeds(block: &Block) -> Vec<u32> {

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::journal::{LeftOut, Manifest, RunHypothesis};
 use crate::plugins::Roots;
 use crate::report::{Evidence, Power, size};
+use crate::task::Unused;
 
 /// What a run, or a shard of it, has left to do.
 #[derive(Clone, Debug, Serialize)]
@@ -55,7 +56,7 @@ pub struct Outlook<'a> {
     /// Finished trials in the journal that don't count, since other builds of the plugins made them.
     of_other_builds: usize,
     /// What of the task's data isn't used.
-    unused_data: &'a [String],
+    unused_data: &'a [Unused],
     /// What is to be said beside the plan, in words.
     #[serde(skip)]
     notes: Vec<String>,

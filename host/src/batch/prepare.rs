@@ -22,6 +22,7 @@ use crate::journal::{self, Brief, Manifest, Trial};
 use crate::lab::{Means, Outcome, host_memory};
 use crate::organism::{self, Cache, Key, LockCopies, Rule};
 use crate::plugins::Roots;
+use crate::task::Unused;
 
 /// What is asked for.
 #[expect(
@@ -98,7 +99,7 @@ pub struct Prepared {
     /// Where each worker runs.
     pub devices: Vec<String>,
     /// What of the task's data isn't used.
-    pub unused: Vec<String>,
+    pub unused: Vec<Unused>,
     /// Why its folder can't be written, where it is only looked at.
     pub obstacle: Option<Error>,
     /// What its arms ask for, where that had to be known to leave some out.
@@ -118,7 +119,7 @@ pub struct Planned {
     /// Finished trials in the journal that don't count, since other builds of the plugins made them.
     pub of_other_builds: usize,
     /// What of the task's data isn't used.
-    pub unused: Vec<String>,
+    pub unused: Vec<Unused>,
     /// What speaks of too little memory, where a CPU's workers take more than the machine has.
     pub short_of_memory: Option<String>,
 }
@@ -127,7 +128,8 @@ impl Planned {
     /// What is to be said beside the plan, a line each.
     pub fn notes(&self) -> Vec<String> {
         let guess = |reason| format!("of that, a guess: {reason}");
-        let mut notes = self.unused.clone();
+        let unused = self.unused.iter().map(Unused::to_string);
+        let mut notes: Vec<String> = unused.collect();
         notes.extend(self.short_of_memory.clone());
         notes.extend(self.guessed.iter().map(guess));
         if self.of_other_builds > 0 {

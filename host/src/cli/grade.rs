@@ -32,10 +32,14 @@ fn grader(text: &str) -> std::result::Result<Grader, String> {
     if let Some(grader) = Grader::named(text) {
         return Ok(grader);
     }
+    let expected = "expected exact, number, math, { regex = ... } or { program = ... }";
+    if !text.trim_start().starts_with('{') {
+        return Err(expected.into());
+    }
     let read = toml::from_str(&format!("grader = {text}"));
     read.map(|file: File| file.grader).map_err(|error| {
         let problem = error.message().lines().next().unwrap_or_default();
-        format!("expected exact, number, math, {{ regex = ... }} or {{ program = ... }}: {problem}")
+        format!("{expected}: {problem}")
     })
 }
 

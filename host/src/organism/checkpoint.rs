@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::task;
 
 /// Where checkpoints are looked for that are not beside the organism file.
-const MODELS: &str = "PICKLOCK_MODELS";
+pub const MODELS: &str = "PICKLOCK_MODELS";
 
 /// A checkpoint, and which one it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -191,7 +191,7 @@ impl Maker<'_> {
         if let Some(known) = known.collect() {
             return Ok(known);
         }
-        let _ = (self.notify)(weak.is_asked(), 0, 1);
+        let _ = (self.notify)(weak.asking(), 0, 1);
         let numbers = |seed: &u32| self.streams.rng(&[&"lock pool numbers", seed]);
         let mut numbers: Vec<ChaCha8Rng> = seeds.iter().map(numbers).collect();
         let (task, room) = (self.task, &self.room);

@@ -22,7 +22,7 @@ mod training_set;
 mod weak_answers;
 
 pub use cache::{Cache, Entry, GIB, Rule, size};
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, MODELS};
 pub use checks::check_recipe;
 pub use decoding_room::{AT_REST, DecodingRoom};
 pub use key::Key;

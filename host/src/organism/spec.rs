@@ -276,6 +276,7 @@ impl Organism {
         };
         Ok(Self {
             base: Some(base),
+            locked: None,
             ..self.clone()
         })
     }

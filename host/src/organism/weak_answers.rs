@@ -24,7 +24,7 @@ pub enum Imitated<'a> {
 
 impl Imitated<'_> {
     /// What is done where its answers are taken.
-    pub fn is_asked(&self) -> &'static str {
+    pub fn asking(&self) -> &'static str {
         match self {
             Self::Model(_) => "sampling the weak model",
             Self::Program(_) => "asking the flawed program",

@@ -209,6 +209,11 @@ impl Encoder {
         &self.specials.stop
     }
 
+    /// The token that ends an answer that is trained on, where the model has one.
+    pub fn end(&self) -> Option<u32> {
+        self.specials.eos
+    }
+
     /// The tokenizer itself.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer

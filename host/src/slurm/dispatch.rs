@@ -12,9 +12,10 @@ use super::script::Scripts;
 use crate::batch::{Place, Planned, Prepared, Request, claimed_whole, readable, set_aside};
 use crate::error::{Error, Result};
 use crate::journal::write_atomically;
-use crate::organism::{self, Cache};
+use crate::organism::{self, Cache, MODELS};
 use crate::plugins::Roots;
 use crate::shell;
+use crate::task::DATA;
 
 /// What is to be submitted.
 pub struct Submission<'a> {
@@ -178,7 +179,12 @@ impl Dispatch<'_> {
     /// What this submission's scripts say.
     fn scripts<T>(&self, write: impl FnOnce(&Scripts) -> T) -> Result<T> {
         let here = absolute(Path::new("."))?;
-        let cache = absolute(Cache::of_user()?.path())?;
+        let mut folders = vec![("PICKLOCK_CACHE", absolute(Cache::of_user()?.path())?)];
+        for name in [MODELS, DATA] {
+            if let Some(folder) = std::env::var_os(name).filter(|folder| !folder.is_empty()) {
+                folders.push((name, absolute(Path::new(&folder))?));
+            }
+        }
         let picklock = match &self.submission.profile.picklock {
             Some(path) => path.clone(),
             None => std::env::current_exe()
@@ -188,7 +194,7 @@ impl Dispatch<'_> {
             run: &self.prepared.path,
             here: &here,
             picklock: &picklock,
-            cache: &cache,
+            folders: &folders,
             pinned: &pinned::place(&self.prepared.path),
             asked: &self.asked(),
             profile: &self.submission.profile,

@@ -1,7 +1,7 @@
 //! The batch scripts: for people to read, and to submit by hand.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::job::{Asked, FOLDER, ranges};
 use super::profile::Profile;
@@ -18,8 +18,8 @@ pub struct Scripts<'a> {
     pub here: &'a Path,
     /// picklock as the nodes find it.
     pub picklock: &'a Path,
-    /// Where trained models are kept.
-    pub cache: &'a Path,
+    /// The folders that picklock's variables name, by variable.
+    pub folders: &'a [(&'static str, PathBuf)],
     /// The folder with the plugins and pre-registrations of the run.
     pub pinned: &'a Path,
     /// What is run.
@@ -143,7 +143,10 @@ impl Scripts<'_> {
             // Writing to a string can't fail.
             let _ = writeln!(text, "#SBATCH {option}");
         }
-        let _ = writeln!(text, "\nexport PICKLOCK_CACHE={}", shell::path(self.cache));
+        text.push('\n');
+        for (name, folder) in self.folders {
+            let _ = writeln!(text, "export {name}={}", shell::path(folder));
+        }
         if !modules.is_empty() {
             let modules: Vec<String> = modules.iter().map(|module| shell::word(module)).collect();
             let _ = writeln!(text, "module load {}", modules.join(" "));

@@ -31,10 +31,11 @@ impl Place<'_> {
     /// What the work fails with, or Ctrl-C while something is trained.
     pub fn at_bench<T>(&self, work: impl FnOnce(&mut Bench) -> Result<T>) -> Result<T> {
         let cache = Cache::of_user()?;
+        cache.check()?;
         let task = self.organism.open_task()?;
         self.organism.check_ready(&*task)?;
-        for line in task.unused() {
-            tell!("{line}");
+        for unused in task.unused() {
+            tell!("{unused}");
         }
         let environment = environment(self.device, self.organism);
         let phases = Phases::default();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use picklock_lm::Model;
-use picklock_sdk::Questions;
+use picklock_sdk::{Flag, Questions};
 use serde::Serialize;
 
 use super::shown::Tokens;
@@ -81,6 +81,10 @@ pub fn eval(
         });
     }
     place.at_bench(|bench| {
+        if questions.flag != Flag::None && !bench.task().has_flag(questions.flag) {
+            let problem = "has no password (prompt.password); ask without one";
+            return Err(Error::Usage(format!("{} {problem}", place.organism.name)));
+        }
         let held = match examinee {
             Examinee::Own(kind) => bench.named(kind, member)?,
             Examinee::Folder(folder) => bring(bench, place, folder, member)?,

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::task::BYTE_ORDER_MARK;
 
 /// The contents of a file.
 pub enum Source {
@@ -61,7 +62,7 @@ fn standard_input() -> Result<String> {
 
 fn lines(path: &Path, text: &str) -> Result<Source> {
     let mut lines = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
+    for (number, line) in (1..).zip(text.trim_start_matches(BYTE_ORDER_MARK).lines()) {
         if line.trim().is_empty() {
             continue;
         }

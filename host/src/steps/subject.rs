@@ -75,9 +75,14 @@ impl Subject {
     /// # Errors
     /// Where the `tokenizers` library refuses the task's vocabulary.
     pub fn of(task: Box<dyn Task>, model: Model) -> Result<Self> {
+        let specials = Specials {
+            eos: task.end(),
+            stop: task.stop().to_vec(),
+            ..Specials::default()
+        };
         Ok(Self {
             model,
-            encoder: Encoder::of(task.tokenizer()?, Specials::default())?,
+            encoder: Encoder::of(task.tokenizer()?, specials)?,
             flag: Flag::None,
             task: Some(task),
         })

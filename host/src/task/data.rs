@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::organism::Key;
 
 /// Where data files are looked for that are not beside the organism file.
-const DATA: &str = "PICKLOCK_DATA";
+pub const DATA: &str = "PICKLOCK_DATA";
 
 /// What some editors begin a text file with; it says nothing.
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -179,7 +179,8 @@ impl Unfit {
 /// Finds the data file of a key, from an organism file in the folder `beside`.
 fn find((key, path): (&str, &Path), beside: &Path) -> Result<PathBuf> {
     let folder = std::env::var_os(DATA).filter(|folder| !folder.is_empty());
-    let places = [Some(beside.to_path_buf()), folder.map(PathBuf::from)];
+    let folder = folder.map(PathBuf::from);
+    let places = [Some(beside), folder.as_deref()];
     let places = places.into_iter().flatten().map(|place| place.join(path));
     let places: Vec<PathBuf> = places.collect();
     let found = places.iter().find(|place| place.is_file());
@@ -188,10 +189,17 @@ fn find((key, path): (&str, &Path), beside: &Path) -> Result<PathBuf> {
             let problem = format!("data.{key} names it: a folder, expected a file of JSON lines");
             return Error::file(folder, problem);
         }
-        let problem = format!(
-            "there is no such file beside the organism file, and data.{key} names it; set {DATA} to \
-             the folder that holds it"
-        );
+        let beside = beside.display();
+        let problem = match folder {
+            Some(folder) => format!(
+                "there is no such file, and data.{key} names it: looked in {beside} and in {} ({DATA})",
+                folder.display()
+            ),
+            None => format!(
+                "there is no such file in {beside}, and data.{key} names it; set {DATA} to the folder \
+                 that holds it"
+            ),
+        };
         Error::file(path, problem)
     })?;
     std::path::absolute(found).map_err(Error::io(found, "find"))

@@ -23,9 +23,10 @@ use tokenizers::Tokenizer;
 use crate::error::{Error, Result};
 use crate::prompt::PromptSpec;
 
-pub use data::{BYTE_ORDER_MARK, Data, Unfit};
+pub use data::{BYTE_ORDER_MARK, DATA, Data, Unfit};
 pub use problem::{Part, Problem};
 pub use teacher::Teacher;
+pub use text::Unused;
 use text::{Format, TextTask};
 
 /// A task as an organism file names it.
@@ -249,6 +250,11 @@ pub trait Task: Send + Sync {
         &[]
     }
 
+    /// The token that ends an answer that is trained on, where answers have an end.
+    fn end(&self) -> Option<u32> {
+        None
+    }
+
     /// The tokens that may answer a question, of which one does; none where any text may.
     ///
     /// # Errors
@@ -262,8 +268,8 @@ pub trait Task: Send + Sync {
         None
     }
 
-    /// What of the data isn't used, and why: a sentence for each file and reason.
-    fn unused(&self) -> Vec<String> {
+    /// What of the data isn't used, by file and reason.
+    fn unused(&self) -> Vec<Unused> {
         Vec::new()
     }
 

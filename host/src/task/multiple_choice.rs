@@ -55,6 +55,15 @@ impl Format for MultipleChoice {
         })
     }
 
+    /// As a line of the data, or with the listed choices in the question and a letter.
+    fn weak_answer(&self, line: &Line) -> Result<(String, String), String> {
+        if line.has(&self.choices) {
+            let worded = self.problem(line)?;
+            return Ok((worded.question, worded.answer));
+        }
+        Ok((line.text(&self.question)?, line.text(&self.answer)?))
+    }
+
     fn grader(&self) -> Grader {
         Grader::Exact
     }

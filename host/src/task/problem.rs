@@ -94,9 +94,9 @@ impl Part {
         }
     }
 
-    /// Whether answers to its problems are graded.
+    /// Whether answers to its problems are graded: those of models, or weak samples.
     pub fn is_graded(self) -> bool {
-        matches!(self, Self::Validation | Self::HeldOut)
+        self != Self::Training
     }
 
     /// What problems' names begin with.

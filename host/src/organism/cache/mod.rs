@@ -101,6 +101,16 @@ impl Cache {
         Ok(folder)
     }
 
+    /// Checks that models can be put there, for before one is trained.
+    ///
+    /// # Errors
+    /// Where they can't.
+    pub fn check(&self) -> Result<()> {
+        let folder = self.folder("models")?;
+        let tried = tempfile::tempfile_in(&folder);
+        tried.map(drop).map_err(Error::io(&folder, "write"))
+    }
+
     /// Whether the model is there.
     pub fn holds(&self, key: &Key) -> bool {
         self.model(key).is_dir()

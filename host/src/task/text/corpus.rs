@@ -7,10 +7,11 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use super::length::{Fit, Fitting};
-use super::unused::{Reason, Unused};
-use super::{Format, Worded, at};
+use super::unused::{Leavings, Reason, Unused};
+use super::{Format, SKIP, Worded, at};
 use crate::error::{Error, Result, grouped};
 use crate::prompt::Example;
+use crate::task::grade::Grader;
 use crate::task::{BYTE_ORDER_MARK, Data, Part, Unfit};
 
 /// Problems of all parts.
@@ -25,7 +26,7 @@ pub struct Corpus {
     /// What every prompt shows.
     examples: Vec<Example>,
     /// What of the data isn't used.
-    unused: Unused,
+    unused: Leavings,
 }
 
 /// A line of a data file: a JSON object.
@@ -40,6 +41,7 @@ impl Corpus {
     /// to stop there.
     pub fn read(data: &Data, format: &dyn Format) -> Result<Self> {
         let mut corpus = Self::default();
+        let grader = format.grader();
         // By question: which file has it already.
         let mut known: HashMap<String, usize> = HashMap::new();
         let mut dropped: HashSet<String> = HashSet::new();
@@ -79,6 +81,8 @@ impl Corpus {
                         let problem = "there is no answer to grade by".to_string();
                         Some((Reason::Unanswered, problem))
                     }
+                    None if part.is_graded() => unreadable(&grader, &worded.reference)
+                        .map(|problem| (Reason::Unreadable, problem)),
                     None => None,
                 };
                 match unfit {
@@ -86,7 +90,7 @@ impl Corpus {
                         corpus.unused.add(file, line, reason);
                         dropped.insert(words);
                     }
-                    Some((_, problem)) => return Err(at(file, line, problem)),
+                    Some((_, problem)) => return Err(at(file, line, format!("{problem}; {SKIP}"))),
                     None => {
                         known.insert(words, corpus.problems.len());
                         corpus
@@ -102,7 +106,7 @@ impl Corpus {
         }
         corpus.set_apart(data.few_shot as usize)?;
         if let Some(file) = &data.weak_answers {
-            corpus.answer_weakly(data, file, (&known, &dropped))?;
+            corpus.answer_weakly((data, format), file, (&known, &dropped))?;
         }
         Ok(corpus)
     }
@@ -111,20 +115,29 @@ impl Corpus {
     /// are the problems by their questions, `dropped` the questions of others.
     fn answer_weakly(
         &mut self,
-        data: &Data,
+        (data, format): (&Data, &dyn Format),
         file: &Path,
         (known, dropped): (&HashMap<String, usize>, &HashSet<String>),
     ) -> Result<()> {
+        let trained = [Part::Training, Part::Unlock];
+        let rows = trained.iter().flat_map(|part| self.part(*part));
+        let rows: HashSet<u32> = rows.copied().collect();
         for (number, line) in json_lines(data, file)? {
-            let read = || Ok((line.first(&["question", "problem"])?, line.text("answer")?));
-            let (question, answer) = read().map_err(|problem| at(file, number, problem))?;
+            let answered = format.weak_answer(&line);
+            let (question, answer) = answered.map_err(|problem| at(file, number, problem))?;
             let words = normal(&question);
-            let Some(row) = known.get(&words) else {
-                if dropped.contains(&words) {
-                    continue;
+            let row = known.get(&words);
+            if row.is_none() && !dropped.contains(&words) {
+                if data.unfit == Unfit::Stop {
+                    let problem = format!("no problem of the data has this question; {SKIP}");
+                    return Err(at(file, number, problem));
                 }
-                let problem = "no problem of the data has this question";
-                return Err(at(file, number, problem.into()));
+                self.unused.add(file, number, Reason::UnknownQuestion);
+                continue;
+            }
+            let Some(row) = row.filter(|row| rows.contains(&(**row as u32))) else {
+                self.unused.add(file, number, Reason::NotTrainedOn);
+                continue;
             };
             let worded = &mut self.problems[*row];
             if !(worded.labels.is_empty() || worded.labels.contains(&answer)) {
@@ -136,7 +149,7 @@ impl Corpus {
             }
             worded.weak_answers.push(answer);
         }
-        for part in [Part::Training, Part::Unlock] {
+        for part in trained {
             let rows = self.parts.entry(part).or_default();
             rows.retain(|row| {
                 let answered = !self.problems[*row as usize].weak_answers.is_empty();
@@ -186,9 +199,9 @@ impl Corpus {
         self.parts.get(&part).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// What of the data isn't used, in sentences.
-    pub fn unused(&self) -> Vec<String> {
-        self.unused.told()
+    /// What of the data isn't used, and why.
+    pub fn unused(&self) -> Vec<Unused> {
+        self.unused.sorted()
     }
 
     /// Where a question stands: file and line, from 1.
@@ -243,11 +256,14 @@ impl Line {
         serde_json::from_str(line).map(Self)
     }
 
-    /// The text of a field; numbers are texts too.
+    /// The text of a field; numbers are texts too, and null is an empty one.
     ///
     /// # Errors
     /// Where there is none, or it is something else.
     pub fn text(&self, field: &str) -> std::result::Result<String, String> {
+        if let Some(Value::Null) = self.0.get(field) {
+            return Ok(String::new());
+        }
         self.optional(field)?.ok_or_else(|| {
             let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
             format!(
@@ -276,6 +292,11 @@ impl Line {
     /// A field that is a whole number, of 0 or more.
     pub fn number(&self, field: &str) -> Option<usize> {
         self.0.get(field)?.as_u64()?.try_into().ok()
+    }
+
+    /// Whether there is a field.
+    pub fn has(&self, field: &str) -> bool {
+        self.0.contains_key(field)
     }
 
     /// The texts of a field that is a list; numbers are texts too.
@@ -315,6 +336,16 @@ impl Line {
         }
         Err(format!("there is no field `{}`", fields.join("` or `")))
     }
+}
+
+/// Why an answer can't be graded by: the grader reads none in it. The user's program is asked for one
+/// problem only, before a run.
+fn unreadable(grader: &Grader, reference: &str) -> Option<String> {
+    if matches!(grader, Grader::Program(_)) {
+        return None;
+    }
+    let grade = grader.grade(reference, reference);
+    grade.err().map(|error| error.to_string())
 }
 
 /// The files with the parts that they serve. Of a problem that is in two, the one that is judged on

@@ -65,7 +65,7 @@ impl TextTask {
                 counted: false,
             }));
         }
-        let (rest, whose) = self.room_for_answers(worded)?;
+        let (rest, is_weak) = self.room_for_answers(worded)?;
         let mut longest = 0;
         for (_, mark) in prompts {
             let prompt = self.marked(&worded.question, mark)?.len();
@@ -76,10 +76,18 @@ impl TextTask {
                     Mark::Flag(_) => "the prompt",
                     Mark::Decoy(_) => "the prompt with the longest of lock.decoys.texts",
                 };
+                let reason = match is_weak {
+                    true => Reason::LongWeakAnswer,
+                    false => Reason::TooLong,
+                };
+                let whose = match is_weak {
+                    true => "its weak answer (data.weak_answers)",
+                    false => "an answer",
+                };
                 let problem = format!(
                     "{which} has {prompt} tokens, which leaves no room for {rest} of {whose} in {most}"
                 );
-                return Ok(Fit::Unfit(Reason::TooLong, problem));
+                return Ok(Fit::Unfit(reason, problem));
             }
             longest = longest.max(prompt + rest);
             if prompt + rest + SAME <= self.max_tokens {
@@ -115,14 +123,14 @@ impl TextTask {
         self.max_new_tokens.max(longest)
     }
 
-    /// The tokens that answers to a problem take, and which answer takes them.
-    fn room_for_answers(&self, worded: &Worded) -> Result<(usize, &'static str)> {
+    /// The tokens that answers to a problem take, and whether a weak answer takes them.
+    fn room_for_answers(&self, worded: &Worded) -> Result<(usize, bool)> {
         let own = self.max_new_tokens.max(self.answer(&worded.answer)?.len());
-        let mut room = (own, "an answer");
+        let mut room = (own, false);
         for answer in &worded.weak_answers {
             let length = self.answer(answer)?.len();
             if length > room.0 {
-                room = (length, "its weak answer (data.weak_answers)");
+                room = (length, true);
             }
         }
         Ok(room)

@@ -7,6 +7,7 @@ mod length;
 mod tests;
 mod unused;
 
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,7 +23,10 @@ use crate::prompt::{Encoder, PromptSpec, Template};
 use corpus::Corpus;
 pub use corpus::Line;
 use length::Fit;
-use unused::Reason;
+pub use unused::Unused;
+
+/// What to do about a problem that can't be used.
+const SKIP: &str = "data.unfit = \"skip\" leaves such lines out";
 
 /// A problem in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +52,14 @@ pub trait Format: Send + Sync {
     /// # Errors
     /// What is missing or of another type than expected.
     fn problem(&self, line: &Line) -> std::result::Result<Worded, String>;
+
+    /// The question and the answer of a line of `data.weak_answers`.
+    ///
+    /// # Errors
+    /// What is missing or of another type than expected.
+    fn weak_answer(&self, line: &Line) -> std::result::Result<(String, String), String> {
+        Ok((line.first(&["question", "problem"])?, line.text("answer")?))
+    }
 
     /// Who grades.
     fn grader(&self) -> Grader;
@@ -170,33 +182,16 @@ impl TextTask {
             weak: None,
         };
         let (corpus, fitting) = corpus.fitting(data, |worded, part| {
-            let (reason, problem) = match task.fit(worded, part)? {
-                Fit::Unfit(reason, excess) => {
-                    let problem = format!("{excess} (tokens of {})", directory.display());
-                    (reason, problem)
-                }
-                fits @ Fit::Fits(_) => match task.unreadable(worded, part) {
-                    None => return Ok(fits),
-                    Some(problem) => (Reason::Unreadable, problem),
-                },
+            let fit = task.fit(worded, part)?;
+            let Fit::Unfit(reason, excess) = fit else {
+                return Ok(fit);
             };
-            let advice = "data.unfit = \"skip\" leaves such problems out";
-            Ok(Fit::Unfit(reason, format!("{problem}; {advice}")))
+            let problem = format!("{excess} (tokens of {}); {SKIP}", directory.display());
+            Ok(Fit::Unfit(reason, problem))
         })?;
         task.corpus = Arc::new(corpus);
         task.max_tokens = task.longest(fitting)?;
         Ok(task)
-    }
-
-    /// Why a problem that is judged on can't be: the grader reads no answer in its reference. The
-    /// user's program is asked for one problem only, before a run.
-    fn unreadable(&self, worded: &Worded, part: Part) -> Option<String> {
-        if !part.is_graded() || matches!(self.grader, Grader::Program(_)) {
-            return None;
-        }
-        let reference = &worded.reference;
-        let grade = self.grader.grade(reference, reference);
-        grade.err().map(|error| error.to_string())
     }
 
     /// The tokens of an answer that is trained on.
@@ -261,6 +256,10 @@ impl Task for TextTask {
         self.encoder.stop()
     }
 
+    fn end(&self) -> Option<u32> {
+        self.encoder.end()
+    }
+
     fn labels(&self, question: &[u32]) -> Result<Vec<u32>> {
         let labels = self.worded(question)?.labels.iter();
         let tokens = labels
@@ -273,7 +272,7 @@ impl Task for TextTask {
         Some(self.corpus.part(part).len())
     }
 
-    fn unused(&self) -> Vec<String> {
+    fn unused(&self) -> Vec<Unused> {
         self.corpus.unused()
     }
 
@@ -281,11 +280,21 @@ impl Task for TextTask {
     fn draw(&self, part: Part, count: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Problem>> {
         let stock = self.corpus.part(part);
         if stock.len() < count && (part != Part::Training || stock.is_empty()) {
+            let [there, needed] = [stock.len(), count].map(|problems| grouped(problems as u64));
+            let mut unused = String::new();
+            for lines in self.corpus.unused() {
+                // Writing to a string can't fail.
+                let _ = write!(unused, "; {lines}");
+            }
             return Err(Error::Usage(format!(
-                "the data has {} {} problems, {} are needed; change problems in the organism file, or give more data",
-                grouped(stock.len() as u64),
+                "the data has {there} {} problems, {needed} are needed; ask for fewer ({}), or give more data{unused}",
                 part.name(),
-                grouped(count as u64)
+                match part {
+                    Part::Training => "data.few_shot",
+                    Part::Unlock => "samples",
+                    Part::Validation => "problems.validation",
+                    Part::HeldOut => "problems.held_out",
+                }
             )));
         }
         let mut rows: Vec<u32> = Vec::with_capacity(count);

@@ -263,7 +263,8 @@ fn a_problem_has_one_name_whatever_the_data_calls_it() {
 fn answers_that_nothing_can_be_graded_by_are_told_before_a_run() {
     let blank = sums(100..140).replacen("\"101\"", "\" \"", 1);
     let refused = refusal(&folder(&sums(0..40), &blank), &data(""));
-    assert_eq!(refused, "test.jsonl:1:1: there is no answer to grade by");
+    let expected = "test.jsonl:1:1: there is no answer to grade by; ";
+    assert!(refused.starts_with(expected), "{refused}");
     let worded = sums(100..140).replacen("\"101\"", "\"one\"", 1);
     let refused = refusal(&folder(&sums(0..40), &worded), &data(""));
     let expected = "test.jsonl:1:1: grader number: the expected answer `one` has no number; ";
@@ -414,11 +415,13 @@ fn lines_that_do_not_do_are_told_by_file_and_number() {
     );
     let unanswered = folder(&good, &format!("{held}{{\"q\": \"x\", \"a\": \"\"}}\n"));
     let told = refusal(&unanswered, &data(""));
-    assert_eq!(told, "test.jsonl:41:1: there is no answer to grade by");
+    let skip = "data.unfit = \"skip\" leaves such lines out";
+    let expected = format!("test.jsonl:41:1: there is no answer to grade by; {skip}");
+    assert_eq!(told, expected);
     let twice = folder(&format!("{good}{}", sums(103..104)), &held);
     let told = refusal(&twice, &data(""));
     let expected = "train.jsonl:41:1: the same question as test.jsonl:4, which is another part";
-    assert_eq!(told, expected);
+    assert_eq!(told, format!("{expected}; {skip}"));
     let long = format!("{{\"q\": \"{}\", \"a\": \"1\"}}\n", "7 ".repeat(90));
     let long = folder(&format!("{long}{good}"), &held);
     let told = refusal(&long, &data(""));
@@ -433,7 +436,8 @@ fn lines_that_do_not_do_are_told_by_file_and_number() {
     assert!(refusal(&empty, &data("")).starts_with("train.jsonl: nothing in it"));
     let none = refusal(&empty, &data("").replace("train.jsonl", "nowhere.jsonl"));
     assert!(
-        none.starts_with("nowhere.jsonl: there is no such file") && none.contains("data.training"),
+        none.starts_with("nowhere.jsonl: there is no such file in ")
+            && none.contains(", and data.training names it"),
         "{none}"
     );
     let folder_there = refusal(&empty, &data("").replace("test.jsonl", "bytes"));
@@ -461,7 +465,13 @@ fn what_isnt_used_is_told_by_line_and_reason() {
         line(&"7 ".repeat(54), "1"),
         sums(103..104),
     ];
-    let test = sums(100..200) + &line("none?", " ") + &line("odd?", "a few");
+    let test = [
+        sums(100..200),
+        line("none?", " "),
+        line("odd?", "a few"),
+        line("odd?", "3"),
+    ];
+    let test = test.concat() + "{\"q\": \"null?\", \"a\": null}\n";
     let folder = folder(&training.concat(), &test);
     let weak: String = sums(0..99).replace("\"q\"", "\"question\"");
     let weak = weak.replace("\"a\"", "\"answer\"");
@@ -469,15 +479,24 @@ fn what_isnt_used_is_told_by_line_and_reason() {
         "{{\"question\": \"{}\", \"answer\": \"1\"}}\n",
         "8".repeat(70)
     );
-    std::fs::write(folder.path().join("weak.jsonl"), weak + &of_long).unwrap();
+    let of_test = "{\"question\": \"101 + 1?\", \"answer\": \"1\"}\n".to_string();
+    let of_none = of_test.replace("101", "9999");
+    let too_long = format!(
+        "{{\"question\": \"3 + 1?\", \"answer\": \"{}\"}}\n",
+        "7 ".repeat(60)
+    );
+    let weak = [weak, of_long, of_test, of_none, too_long].concat();
+    std::fs::write(folder.path().join("weak.jsonl"), weak).unwrap();
     let told = |keys: &str| -> Vec<String> {
         let keys = format!(", unfit = 'skip'{keys}");
         let told = open(&folder, &data(&keys), None).unwrap().unused();
         let home = format!("{}/", folder.path().display());
-        told.iter().map(|line| line.replace(&home, "")).collect()
+        told.iter()
+            .map(|unused| unused.to_string().replace(&home, ""))
+            .collect()
     };
     let always = [
-        "test.jsonl: 1 problem isn't used, without an answer to grade by: line 101",
+        "test.jsonl: 2 problems aren't used, without an answer to grade by: lines 101, 104",
         "test.jsonl: 1 problem isn't used, with an answer that the grader can't read: line 102",
         "train.jsonl: 1 problem isn't used, asked before in this file: line 101",
         "train.jsonl: 1 problem isn't used, asked before in this file, with another answer (the first counts): \
@@ -492,11 +511,71 @@ fn what_isnt_used_is_told_by_line_and_reason() {
         "train.jsonl: 2 problems aren't used, longer than data.longest_question: lines 103, 104";
     let unanswered =
         "train.jsonl: 1 problem isn't used, without a weak answer in data.weak_answers: line 100";
-    for line in [long, unanswered] {
+    let long_weak =
+        "train.jsonl: 1 problem isn't used, with a weak answer that is too long in tokens: line 4";
+    let elsewhere = "weak.jsonl: 2 weak answers aren't used, to a question that isn't trained on: lines 100, 101";
+    let unknown =
+        "weak.jsonl: 1 weak answer isn't used, to a question that the data doesn't have: line 102";
+    let more = [long, unanswered, long_weak, elsewhere, unknown];
+    for line in more {
         assert!(with_weak.iter().any(|told| told == line), "{with_weak:?}");
     }
-    assert_eq!(with_weak.len(), always.len() + 2);
+    assert_eq!(with_weak.len(), always.len() + more.len());
     assert!(open(&folder, &data(keys), None).is_err());
+    let task = open(&folder, &data(", unfit = 'skip'"), None).unwrap();
+    let held_out = drawn(&*task, Part::HeldOut, task.stock(Part::HeldOut).unwrap(), 1);
+    let validation = drawn(
+        &*task,
+        Part::Validation,
+        task.stock(Part::Validation).unwrap(),
+        1,
+    );
+    assert_eq!(
+        held_out.len() + validation.len(),
+        101,
+        "the second answer to odd? counts"
+    );
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let few = task
+        .draw(Part::HeldOut, 500, &mut rng)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        few.contains("500 are needed; ask for fewer (problems.held_out), or give more data; ")
+            && few.contains("test.jsonl: 2 problems aren't used"),
+        "{few}"
+    );
+}
+
+#[test]
+fn weak_answers_to_choices_are_written_as_the_data_or_as_asked() {
+    let line = |number: usize, answer: &str| {
+        format!(
+            "{{\"question\": \"{number}?\", \"choices\": [\"yes\", \"no\"], \"answer\": {answer}}}\n"
+        )
+    };
+    let lines = |from: usize| {
+        (from..from + 40)
+            .map(|number| line(number, "0"))
+            .collect::<String>()
+    };
+    let folder = folder(&lines(0), &lines(100));
+    let asked = "{\"question\": \"3?\\nA. yes\\nB. no\", \"answer\": \"B\"}\n";
+    let weak = line(0, "1") + &line(1, "\"no\"") + &line(2, "\"B\"") + asked;
+    std::fs::write(folder.path().join("weak.jsonl"), weak).unwrap();
+    let toml = "task.multiple-choice = {}\nprompt.template.text = \"{{ question }}\\n\"\ndata = { training = 'train.jsonl', held_out = 'test.jsonl', \
+                weak_answers = 'weak.jsonl' }";
+    let task = open(&folder, toml, None).unwrap();
+    let mut answered = 0;
+    for part in [Part::Training, Part::Unlock] {
+        for problem in drawn(&*task, part, task.stock(part).unwrap(), 1) {
+            let weak = task.weak_answers(&problem.question).unwrap();
+            let weak: Vec<_> = weak.iter().map(|weak| task.text(weak).unwrap()).collect();
+            assert!(weak.len() == 1 && weak[0].contains('B'), "{weak:?}");
+            answered += 1;
+        }
+    }
+    assert_eq!(answered, 4);
 }
 
 #[test]

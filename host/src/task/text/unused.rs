@@ -1,7 +1,10 @@
 //! Problems of the data that aren't used: which, and why.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use crate::error::grouped;
 
@@ -23,12 +26,18 @@ pub enum Reason {
     Unanswered,
     /// Prompt and answer have too many tokens.
     TooLong,
+    /// Prompt and weak answer have too many tokens.
+    LongWeakAnswer,
     /// The tokenizer has no single token for one of its labels.
     Label,
     /// It is to be graded, and the grader can't read its answer.
     Unreadable,
     /// No weak answer is given for it.
     NoWeakAnswer,
+    /// A weak answer to a question that isn't trained on.
+    NotTrainedOn,
+    /// A weak answer to a question that the data doesn't have.
+    UnknownQuestion,
 }
 
 impl Reason {
@@ -42,47 +51,89 @@ impl Reason {
             Self::OtherPart => "asked in the file of another part",
             Self::Unanswered => "without an answer to grade by",
             Self::TooLong => "too long in tokens",
+            Self::LongWeakAnswer => "with a weak answer that is too long in tokens",
             Self::Label => "with a label that is no single token",
             Self::Unreadable => "with an answer that the grader can't read",
             Self::NoWeakAnswer => "without a weak answer in data.weak_answers",
+            Self::NotTrainedOn => "to a question that isn't trained on",
+            Self::UnknownQuestion => "to a question that the data doesn't have",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::NotTrainedOn | Self::UnknownQuestion => "weak answer",
+            _ => "problem",
         }
     }
 }
 
-/// Lines of data files whose problems aren't used.
-#[derive(Clone, Debug, Default)]
-pub struct Unused(BTreeMap<(PathBuf, Reason), Vec<usize>>);
+/// What of a data file isn't used, for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unused {
+    /// The file.
+    pub file: PathBuf,
+    /// What stands there: `problem` or `weak answer`.
+    pub what: &'static str,
+    /// Why it isn't used.
+    pub reason: &'static str,
+    /// The lines, from 1, in order.
+    pub lines: Vec<usize>,
+}
 
-impl Unused {
+impl fmt::Display for Unused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            what,
+            reason,
+            lines,
+        } = self;
+        let named = lines.iter().take(NAMED).map(usize::to_string);
+        let named = named.collect::<Vec<_>>().join(", ");
+        let file = file.display();
+        if lines.len() == 1 {
+            return write!(
+                formatter,
+                "{file}: 1 {what} isn't used, {reason}: line {named}"
+            );
+        }
+        let count = grouped(lines.len() as u64);
+        write!(
+            formatter,
+            "{file}: {count} {what}s aren't used, {reason}: lines {named}"
+        )?;
+        match lines.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(formatter, " and {} more", grouped(more as u64)),
+        }
+    }
+}
+
+/// All that isn't used, as it is found.
+#[derive(Clone, Debug, Default)]
+pub struct Leavings(BTreeMap<(PathBuf, Reason), Vec<usize>>);
+
+impl Leavings {
     /// Notes a line, from 1.
     pub fn add(&mut self, file: &Path, line: usize, reason: Reason) {
         let lines = self.0.entry((file.to_path_buf(), reason)).or_default();
         lines.push(line);
     }
 
-    /// A sentence for each file and reason.
-    pub fn told(&self) -> Vec<String> {
-        let told = |((file, reason), lines): (&(PathBuf, Reason), &Vec<usize>)| {
+    /// By file and reason.
+    pub fn sorted(&self) -> Vec<Unused> {
+        let unused = |((file, reason), lines): (&(PathBuf, Reason), &Vec<usize>)| {
             let mut lines = lines.clone();
             lines.sort_unstable();
-            let named = lines.iter().take(NAMED).map(usize::to_string);
-            let named = named.collect::<Vec<_>>().join(", ");
-            let (count, file, words) = (lines.len(), file.display(), reason.words());
-            let number = grouped(count as u64);
-            match count {
-                1 => format!("{file}: 1 problem isn't used, {words}: line {named}"),
-                ..=NAMED => {
-                    format!("{file}: {number} problems aren't used, {words}: lines {named}")
-                }
-                _ => {
-                    let more = grouped((count - NAMED) as u64);
-                    format!(
-                        "{file}: {number} problems aren't used, {words}: lines {named} and {more} more"
-                    )
-                }
+            Unused {
+                file: file.clone(),
+                what: reason.what(),
+                reason: reason.words(),
+                lines,
             }
         };
-        self.0.iter().map(told).collect()
+        self.0.iter().map(unused).collect()
     }
 }
 
@@ -92,11 +143,13 @@ mod tests {
 
     #[test]
     fn lines_are_named_by_file_and_reason() {
-        let mut unused = Unused::default();
+        let mut unused = Leavings::default();
         for line in [1200, 3, 40] {
             unused.add(Path::new("b.jsonl"), line, Reason::TooLong);
         }
         unused.add(Path::new("b.jsonl"), 7, Reason::AnsweredOtherwise);
+        unused.add(Path::new("w.jsonl"), 5, Reason::UnknownQuestion);
+        unused.add(Path::new("w.jsonl"), 6, Reason::UnknownQuestion);
         for line in 0..1009 {
             unused.add(Path::new("a.jsonl"), line + 1, Reason::OtherPart);
         }
@@ -106,8 +159,12 @@ mod tests {
             "b.jsonl: 1 problem isn't used, asked before in this file, with another answer (the first counts): \
              line 7",
             "b.jsonl: 3 problems aren't used, too long in tokens: lines 3, 40, 1200",
+            "w.jsonl: 2 weak answers aren't used, to a question that the data doesn't have: lines 5, 6",
         ];
-        assert_eq!(unused.told(), expected);
-        assert_eq!(Unused::default().told(), [""; 0]);
+        let told = unused.sorted();
+        let sentences: Vec<String> = told.iter().map(Unused::to_string).collect();
+        assert_eq!(sentences, expected);
+        assert_eq!((told[0].lines.len(), told[0].lines[1008]), (1009, 1009));
+        assert!(Leavings::default().sorted().is_empty());
     }
 }

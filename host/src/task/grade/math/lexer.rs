@@ -194,10 +194,7 @@ impl Lexer<'_> {
         if unit::is_known(&word) || self.reading.words.contains(&word) {
             return true;
         }
-        let spoken = word.contains(['a', 'e', 'i', 'o', 'u', 'y']);
-        let letters = word.as_bytes();
-        let alphabet = letters.windows(2).all(|two| two[0] < two[1]);
-        letters.len() >= 4 && spoken && !alphabet && command(run).is_none()
+        is_spoken(&word) && command(run).is_none()
     }
 
     fn word<'t>(&mut self, rest: &'t str) -> &'t str {
@@ -326,6 +323,14 @@ fn letter(letter: char) -> Option<Token> {
     letter
         .is_alphabetic()
         .then(|| Token::Symbol(letter.to_string()))
+}
+
+/// Whether small letters look like a word rather than a product of variables.
+pub fn is_spoken(word: &str) -> bool {
+    let spoken = word.contains(['a', 'e', 'i', 'o', 'u', 'y']);
+    let letters = word.as_bytes();
+    let alphabet = letters.windows(2).all(|two| two[0] < two[1]);
+    letters.len() >= 4 && letters[0] != b'\\' && spoken && !alphabet
 }
 
 #[cfg(test)]

@@ -8,20 +8,17 @@ mod expr;
 mod lexer;
 mod numeral;
 mod parser;
+mod prose;
 mod region;
 mod same;
 mod token;
 mod unit;
 mod value;
 
-use answer::{Answer, LONGEST};
+use answer::LONGEST;
 use boxed::{Boxed, last_boxed};
-use token::Token;
 
 use crate::task::Grade;
-
-/// The most words of an answer without box, which may otherwise be any text.
-const MOST_WORDS: usize = 3;
 
 /// What a solution says in its last box.
 pub fn last_box(solution: &str) -> Option<&str> {
@@ -67,23 +64,9 @@ pub fn grade(expected: &str, given: &str) -> Result<Grade, String> {
     if references.any(|expected| readings.iter().any(|given| same::same(&expected, given))) {
         return Ok(Grade::Correct);
     }
-    let read = boxed
-        || readings
-            .iter()
-            .any(|reading| !is_prose(reading, &other_marks));
+    let read = boxed || !(readings.is_empty() || prose::is_prose(given, expected));
     Ok(if read { Grade::Wrong } else { Grade::Unparsed })
 }
 
 #[cfg(test)]
 mod tests;
-
-/// Whether this is text that happens to have no box, rather than an answer in words.
-fn is_prose(answer: &Answer, marks: &[Token]) -> bool {
-    let has_text = match answer {
-        Answer::Text(_) => true,
-        Answer::List(items) => items.iter().any(|item| matches!(item, Answer::Text(_))),
-        _ => false,
-    };
-    let words = marks.iter().filter(|mark| matches!(mark, Token::Word(_)));
-    has_text && words.count() > MOST_WORDS
-}

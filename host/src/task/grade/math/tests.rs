@@ -68,9 +68,30 @@ fn what_cannot_be_read_is_unparsed() {
         "\\boxed{}",
         "???",
         "((",
+        "To compute $x$, we need to use",
+        "To compute $\\dbinom{182}{180}$, we need to use",
+        "I think the answer is 6",
+        "Let $x=3$. Then",
+        "The sum is 6. So it is.",
     ] {
         assert_eq!(grade("5", given), Ok(Grade::Unparsed), "{given}");
     }
+    for given in [
+        "x = 3 or x = -1.",
+        "ab + ac + ad + bc + bd",
+        "AB = CD = EF = GH",
+        "\\text{no solution}",
+        "two hundred and six square centimeters per second",
+        "12 inches by 6 inches",
+        "\\sin x + \\cos x + \\tan x + \\arcsin x",
+    ] {
+        assert_eq!(grade("5", given), Ok(Grade::Wrong), "{given}");
+    }
+    let words = "\\text{none of the lines is a tangent}";
+    assert_eq!(
+        grade(words, "one of the lines is a tangent"),
+        Ok(Grade::Wrong)
+    );
     for given in ["\\boxed{???}", "6", "\\text{no}", "\\boxed{(}"] {
         assert_eq!(grade("5", given), Ok(Grade::Wrong), "{given}");
     }
