@@ -9,7 +9,7 @@ use picklock_sdk::LabError;
 #[non_exhaustive]
 pub enum Error {
     /// A name that picklock doesn't know.
-    #[error("unknown {what} `{name}`{}", hint(.nearest.as_deref(), .known))]
+    #[error("unknown {what} `{name}`{}", hint(.what, .nearest.as_deref(), .known))]
     Unknown {
         /// What kind of thing was named.
         what: &'static str,
@@ -170,9 +170,13 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-fn hint(nearest: Option<&str>, known: &[String]) -> String {
+fn hint(what: &str, nearest: Option<&str>, known: &[String]) -> String {
     match nearest {
         Some(nearest) => format!("; did you mean `{nearest}`?"),
+        None if known.is_empty() && ["hypothesis", "organism"].contains(&what) => {
+            "; there is none here: give this command in a checkout, or name picklock's folder with --plugins"
+                .to_string()
+        }
         None if known.is_empty() => "; there is none".to_string(),
         None => format!("; there are {}", known.join(", ")),
     }
@@ -214,6 +218,8 @@ mod tests {
             error.to_string(),
             "unknown hypothesis `gravity`; there are core, weight-noise"
         );
+        let nowhere = Error::unknown("organism", "tiny", Vec::new()).to_string();
+        assert!(nowhere.ends_with("or name picklock's folder with --plugins"));
     }
 
     #[test]

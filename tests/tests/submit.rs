@@ -176,9 +176,16 @@ fn a_dry_run_prints_the_script_and_writes_nothing() {
         "--no-build",
     ]);
     let submit = [&["submit", "--slurm"], &run[..]].concat();
-    let without_slurm = [("PATH", bin.as_str()), ("XDG_CONFIG_HOME", "nowhere")];
-    let done = place.picklock_with(&without_slurm, &submit).ok();
+    let variables = [
+        ("PATH", bin.as_str()),
+        ("XDG_CONFIG_HOME", "nowhere"),
+        ("PICKLOCK_MODELS", "/models"),
+        ("PICKLOCK_DATA", "/data of mine"),
+    ];
+    let done = place.picklock_with(&variables, &submit).ok();
     for line in [
+        "export PICKLOCK_MODELS=/models",
+        "export PICKLOCK_DATA='/data of mine'",
         "#SBATCH --array=1-2",
         "#SBATCH --requeue",
         "#SBATCH --cpus-per-task=1",

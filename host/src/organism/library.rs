@@ -21,6 +21,10 @@ pub fn find(name: &str, roots: &Roots) -> Result<Organism> {
     if let Some(preset) = preset(name, roots) {
         return Organism::read(&preset);
     }
+    if path.exists() {
+        let problem = "expected an organism file, whose name ends in .toml";
+        return Err(Error::file(path, problem));
+    }
     let presets = presets(roots);
     let stems = presets.iter().filter_map(|preset| preset.file_stem());
     let mut known: Vec<_> = stems

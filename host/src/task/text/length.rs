@@ -6,6 +6,7 @@ use super::unused::Reason;
 use super::{TextTask, Worded};
 use crate::error::{Result, grouped};
 use crate::task::Part;
+use crate::task::grade::Grader;
 
 /// Prompts of one question that differ in their password alone have as many tokens, but for so many.
 const SAME: usize = 64;
@@ -56,6 +57,9 @@ impl TextTask {
                 return Ok(Fit::Unfit(Reason::Label, problem));
             }
         }
+        if let Some(problem) = self.unreachable(worded, part)? {
+            return Ok(Fit::Unfit(Reason::LongAnswer, problem));
+        }
         let prompts = self.prompts(&worded.question, part)?;
         // A token has at least a byte, so that the shorter texts need no counting.
         let bytes = prompts.first().map_or(0, |(bytes, _)| bytes + 1) + self.answer_bytes(worded);
@@ -97,6 +101,23 @@ impl TextTask {
         Ok(Fit::Fits(Length {
             tokens: longest,
             counted: true,
+        }))
+    }
+
+    /// Why a model can't give the expected answer, where nothing else counts.
+    fn unreachable(&self, worded: &Worded, part: Part) -> Result<Option<String>> {
+        let exact = self.grader == Grader::Exact && worded.labels.is_empty();
+        let asked = matches!(part, Part::Validation | Part::HeldOut);
+        // A token has at least a byte.
+        if !(exact && asked) || worded.reference.len() + self.lead.len() <= self.max_new_tokens {
+            return Ok(None);
+        }
+        let tokens = self.answer(worded.reference.trim())?;
+        let end = self.encoder.end();
+        let length = tokens.iter().filter(|token| Some(**token) != end).count();
+        Ok((length > self.max_new_tokens).then(|| {
+            let [length, most] = [length, self.max_new_tokens].map(|tokens| grouped(tokens as u64));
+            format!("the exact answer has {length} tokens, and data.max_new_tokens is {most}")
         }))
     }
 

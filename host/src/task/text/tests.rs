@@ -224,6 +224,19 @@ fn its_length_is_that_of_the_longest_prompt_with_its_answer() {
 }
 
 #[test]
+fn an_exact_answer_must_fit_into_the_tokens_that_answers_have() {
+    let long = "{\"q\": \"the alphabet?\", \"a\": \" a b c d e f g h i\"}\n";
+    let folder = folder(&sums(0..40), &(sums(100..140) + long));
+    let exact = data("").replace("grader = 'number'", "grader = 'exact'");
+    let told = refusal(&folder, &exact);
+    let expected = "test.jsonl:41:1: the exact answer has ";
+    let limit = " tokens, and data.max_new_tokens is 8 (tokens of ";
+    assert!(told.starts_with(expected) && told.contains(limit), "{told}");
+    let enough = exact.replace("max_new_tokens = 8", "max_new_tokens = 17");
+    assert!(open(&folder, &enough, None).is_ok());
+}
+
+#[test]
 fn decoys_must_fit_like_passwords() {
     let folder = folder(&sums(0..40), &sums(100..140));
     let toml = |decoy: &str, unfit: &str| {

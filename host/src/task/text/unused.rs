@@ -28,6 +28,8 @@ pub enum Reason {
     TooLong,
     /// Prompt and weak answer have too many tokens.
     LongWeakAnswer,
+    /// It is to be answered exactly, in more tokens than answers may have.
+    LongAnswer,
     /// The tokenizer has no single token for one of its labels.
     Label,
     /// It is to be graded, and the grader can't read its answer.
@@ -52,6 +54,7 @@ impl Reason {
             Self::Unanswered => "without an answer to grade by",
             Self::TooLong => "too long in tokens",
             Self::LongWeakAnswer => "with a weak answer that is too long in tokens",
+            Self::LongAnswer => "with an exact answer longer than data.max_new_tokens",
             Self::Label => "with a label that is no single token",
             Self::Unreadable => "with an answer that the grader can't read",
             Self::NoWeakAnswer => "without a weak answer in data.weak_answers",
