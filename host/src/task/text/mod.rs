@@ -3,6 +3,7 @@
 
 mod corpus;
 mod length;
+mod line;
 #[cfg(test)]
 mod tests;
 mod unused;
@@ -21,8 +22,8 @@ use super::{Checkpoint, Data, Given, Grade, Part, Problem, Task, decoded};
 use crate::error::{Error, Result, grouped};
 use crate::prompt::{Encoder, PromptSpec, Template};
 use corpus::Corpus;
-pub use corpus::Line;
 use length::Fit;
+pub use line::Line;
 pub use unused::Unused;
 
 /// What to do about a problem that can't be used.
