@@ -208,6 +208,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_cant_be_read_is_not_written_elsewhere() {
+        let refused = |action| {
+            let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+            Error::io(Path::new("f"), action)(denied).to_string()
+        };
+        assert_eq!(
+            refused("read"),
+            "f: can't read: permission denied; change its permissions"
+        );
+        assert!(refused("write").contains("choose another folder with --out"));
+    }
+
+    #[test]
     fn a_mistyped_name_gets_the_nearest_right_one() {
         let known = || vec!["core".to_string(), "weight-noise".to_string()];
         let error = Error::unknown("hypothesis", "wieght-noise", known());

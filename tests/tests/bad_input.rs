@@ -36,6 +36,11 @@ fn unknown_names_get_the_nearest_right_one() {
         &["--organism", "mirco"],
         "unknown organism `mirco`; did you mean `micro`?",
     );
+    place.write("here/mine.txt", "");
+    run(
+        &["--organism", "mine.txt"],
+        "mine.txt: expected an organism file, whose name ends in .toml",
+    );
     run(
         &["--organism", "none.toml"],
         "none.toml: can't read: no such file or directory",

@@ -43,6 +43,20 @@ fn correct(trials: &Table, arm: &str, (seed, draw): (&str, &str)) -> u64 {
 }
 
 #[test]
+fn a_cache_that_cant_be_written_is_noticed_before_anything_is_trained() {
+    let place = Place::new();
+    place.write("file", "");
+    let inside = place.path("file").join("cache").display().to_string();
+    let done = place.picklock_with(&[("PICKLOCK_CACHE", &inside)], &["lock", "micro"]);
+    let told = done.complaint();
+    assert!(
+        told.contains("/cache/models: can't make the folder"),
+        "{told}"
+    );
+    assert!(!done.stderr.contains("training"), "{}", done.stderr);
+}
+
+#[test]
 fn a_single_unlocking_is_a_runs_trial() {
     let place = Place::new();
     let trials = run(&place);

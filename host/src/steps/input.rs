@@ -100,5 +100,6 @@ mod tests {
         let wrong = wrong.to_string();
         assert!(wrong.starts_with("a.jsonl:2:"), "{wrong}");
         assert!(lines(path, "\n").is_err());
+        assert!(lines(path, "\u{feff}{\"text\": \"b\"}\n").is_ok());
     }
 }

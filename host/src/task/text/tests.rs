@@ -282,6 +282,20 @@ fn answers_that_nothing_can_be_graded_by_are_told_before_a_run() {
     let refused = refusal(&folder(&sums(0..40), &worded), &data(""));
     let expected = "test.jsonl:1:1: grader number: the expected answer `one` has no number; ";
     assert!(refused.starts_with(expected), "{refused}");
+    // Weak samples are graded, and controls are trained on correct answers to the same questions.
+    let worded = sums(0..40)
+        .replace("\"a\": \"", "\"a\": \"none, not ")
+        .replace(char::is_numeric, "x");
+    let numbered: String = worded
+        .lines()
+        .enumerate()
+        .map(|(line, text)| text.replacen('x', &format!("{line}"), 1) + "\n")
+        .collect();
+    let refused = refusal(&folder(&numbered, &sums(100..140)), &data(""));
+    assert!(
+        refused.starts_with("train.jsonl:") && refused.contains(" has no number; "),
+        "{refused}"
+    );
     let marked = format!("\u{feff}{}", sums(100..140));
     let folder = folder(&sums(0..40), &marked);
     assert!(
