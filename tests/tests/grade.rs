@@ -118,7 +118,6 @@ fn a_bad_line_is_told_by_number_and_reason() {
     }
     let done = Place::new().picklock(&["grade", "none.jsonl", "--grader", "maths"]);
     let done = done.with_code(2);
-    let told = "expected exact, number, math, { regex = ... } or { program = ... }";
-    let line = done.stderr.lines().next().unwrap_or_default();
-    assert!(line.ends_with(told), "{}", done.stderr);
+    let told = "expected exact, number, math, { regex = ... } or { program = ... }; see ";
+    assert!(done.stderr.contains(told), "{}", done.stderr);
 }
