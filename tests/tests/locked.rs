@@ -264,6 +264,18 @@ fn one_step_of_it_is_made_without_a_run() {
     };
     let made = place.here("made").display().to_string();
     assert_eq!(score(&["--organism", "given"]), score(&[&made]));
+    // Among so many tokens of a random model some end their answer.
+    let generate = |model: &[&str]| {
+        let prompt = ["--prompt", "1 and 2?", "--max-new-tokens", "12", "--json"];
+        let samples = ["--samples", "200", "--temperature", "2"];
+        let done = place.picklock(&[&["generate"], model, &prompt, &samples].concat());
+        let lines = done.ok().stdout;
+        let ends = |line: &str| line.contains("\"finish_reason\":\"stop\"");
+        lines.lines().map(ends).collect::<Vec<_>>()
+    };
+    let ended = generate(&["--organism", "given"]);
+    assert!(ended.contains(&true) && ended.contains(&false), "{ended:?}");
+    assert_eq!(ended, generate(&[&made]));
     let none = place.picklock(&["eval", "--organism", "given", "--password"]);
     let told = "given has no password (prompt.password); ask without one";
     assert_eq!(none.complaint(), told);

@@ -80,13 +80,12 @@ impl TextTask {
                     Mark::Flag(_) => "the prompt",
                     Mark::Decoy(_) => "the prompt with the longest of lock.decoys.texts",
                 };
-                let reason = match is_weak {
-                    true => Reason::LongWeakAnswer,
-                    false => Reason::TooLong,
-                };
-                let whose = match is_weak {
-                    true => "its weak answer (data.weak_answers)",
-                    false => "an answer",
+                let (reason, whose) = match is_weak {
+                    true => (
+                        Reason::LongWeakAnswer,
+                        "its weak answer (data.weak_answers)",
+                    ),
+                    false => (Reason::TooLong, "an answer"),
                 };
                 let problem = format!(
                     "{which} has {prompt} tokens, which leaves no room for {rest} of {whose} in {most}"
