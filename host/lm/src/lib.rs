@@ -48,7 +48,7 @@ pub use decoding::{Decoding, Footprint, Scored, generate, generate_scored};
 pub use distance::{
     Magnitude, TensorNorm, changed, distance, distance_in, interpolate, norms, perturb,
 };
-pub use error::{Error, Result, printable};
+pub use error::{Error, Result};
 pub use init::Init;
 pub use likelihood::{distributions, logits, logits_at, loss, token_log_probs};
 pub use model::Model;

@@ -1,9 +1,9 @@
 //! Accuracies and answers of single steps, for people.
 
+use picklock_report::{block, numbers};
 use picklock_stats::Interval;
 
-use super::table::table;
-use crate::report::{block, numbers};
+use crate::cli::table::table;
 use crate::steps::{Accuracy, Shown};
 
 /// Models with how they did, one a line.

@@ -2,8 +2,7 @@
 
 use clap::{ArgAction, Args, ValueEnum};
 use picklock_sdk::Flag;
-
-use crate::prompt::{Chat, Password, Place, PromptSpec, Template};
+use picklock_task::{Chat, Password, Place, PromptSpec, Template};
 
 /// What stands around a prompt.
 #[derive(Args)]

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use picklock_lm::runtime;
+use picklock_message::{Error, Result};
+use picklock_record::{Roots, organism};
 
-use crate::error::{Error, Result};
-use crate::organism;
-use crate::plugins::Roots;
 use crate::speed::{self, Figure, Shape};
 
 /// Measure unlocking, decoding and loading on this machine, one JSON line a figure, each beside the

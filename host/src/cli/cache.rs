@@ -3,11 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
+use picklock_lab::{Cache, Entry, Rule};
+use picklock_message::{Result, say, sayln};
+use picklock_message::quantity::{GIB, size};
 
-use super::number::real;
-use super::table::table;
-use crate::error::Result;
-use crate::organism::{Cache, Entry, GIB, Rule, size};
+use crate::cli::number::real;
+use crate::cli::table::table;
 
 /// List and prune the trained models that runs share.
 #[derive(Args)]

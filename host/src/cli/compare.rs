@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-
-use crate::error::Result;
-use crate::report::Form;
+use picklock_message::{Result, say, tell};
+use picklock_report::Form;
 
 /// Set two runs side by side: each prediction's effect in both, and the difference.
 #[derive(Args)]
@@ -33,7 +32,7 @@ impl Compare {
             (_, true) => Form::Json,
             _ => Form::Text,
         };
-        let comparison = crate::report::compare([&self.first, &self.second], form)?;
+        let comparison = picklock_report::compare([&self.first, &self.second], form)?;
         for note in &comparison.notes {
             tell!("{note}");
         }

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use picklock_lab::ModelKind;
+use picklock_message::{Result, say, sayln};
+use picklock_record::{Member, Organism, Roots, organism};
 use picklock_sdk::{Flag, Questions, Split};
 
-use super::accuracy::{accuracies, answers};
-use super::number::whole;
-use super::seed::SeedArgs;
-use crate::error::Result;
-use crate::lab::{Member, ModelKind};
-use crate::organism::{self, Organism};
-use crate::plugins::Roots;
+use crate::cli::accuracy::{accuracies, answers};
+use crate::cli::number::whole;
+use crate::cli::seed::SeedArgs;
 use crate::steps::{Evaluated, Examinee, eval};
 
 /// Ask a model an organism's problems, greedily, and grade its answers: one of the organism's own

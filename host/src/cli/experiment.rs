@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use picklock_run::{Place, Request};
 
-use super::number::{COUNT, whole};
-use crate::batch::{Place, Request};
+use crate::cli::number::{COUNT, whole};
 
 /// Hypotheses, an organism, and how often.
 #[derive(Args)]

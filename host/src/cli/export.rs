@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use picklock_convert::{NewFolder, export_folder, export_organism};
 use picklock_lm::{Storage, runtime};
+use picklock_message::{Result, sayln};
+use picklock_record::Roots;
 
-use super::model::{Chosen, ModelArgs, make};
-use super::storage::{Dtype, summary};
-use crate::checkpoint::{NewFolder, export_folder, export_organism};
-use crate::error::Result;
-use crate::plugins::Roots;
+use crate::cli::model::{Chosen, ModelArgs, make};
+use crate::cli::storage::{Dtype, summary};
 
 /// Write a model as a Hugging Face folder that transformers and lm-evaluation-harness open: a folder
 /// in another type, or a model of an organism, as in `picklock export --organism tiny --kind

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use picklock_message::{Error, Result, sayln, tell};
+use picklock_record::Roots;
 
-use super::ask::AskArgs;
-use super::number::{real, whole};
-use super::subject::SubjectArgs;
-use crate::error::{Error, Result};
-use crate::plugins::Roots;
+use crate::cli::ask::AskArgs;
+use crate::cli::number::{real, whole};
+use crate::cli::subject::SubjectArgs;
 use crate::steps::{Answer, Generation, Opened, Source, generate};
 
 /// Ask a model, in a folder or of an organism, and print its answers as they come.

@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use picklock_grade::{Agreement, Case, Grader, Tally, cases, shown};
+use picklock_message::{Error, Result, sayln, tell};
 use serde::Deserialize;
 use serde_json::json;
-
-use crate::error::{Error, Result};
-use crate::task::grade::cases::{self, Agreement, Case, Tally};
-use crate::task::grade::{Grader, shown};
 
 /// Grade pairs of answers, and say how often the grader agrees with what is expected.
 #[derive(Args)]

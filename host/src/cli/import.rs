@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use picklock_convert::gguf;
 use picklock_lm::{Storage, runtime};
+use picklock_message::{Result, sayln};
 
-use super::storage::{Dtype, summary};
-use crate::error::Result;
-use crate::gguf;
+use crate::cli::storage::{Dtype, summary};
 
 /// Write the model of a GGUF file (Llama or Qwen2, quantised or not) as a Hugging Face folder, with
 /// its tokenizer and chat template.

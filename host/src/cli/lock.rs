@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use picklock_convert::NewFolder;
+use picklock_lab::{Lesson, ModelKind, Named};
+use picklock_message::{Result, say, sayln};
+use picklock_record::{Member, Roots, organism};
 
-use super::accuracy::accuracies;
-use super::model::write;
-use super::seed::SeedArgs;
-use super::table::table;
-use crate::checkpoint::NewFolder;
-use crate::error::Result;
-use crate::lab::{Lesson, Member, ModelKind, Named};
-use crate::organism;
-use crate::plugins::Roots;
+use crate::cli::accuracy::accuracies;
+use crate::cli::model::write;
+use crate::cli::seed::SeedArgs;
+use crate::cli::table::table;
 use crate::steps::{GateReading, Locked, lock};
 
 /// Lock a model: make an organism's base, weak and locked model, or take them from the cache, and say

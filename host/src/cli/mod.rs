@@ -33,11 +33,10 @@ mod unlock;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
-
-use crate::error::{Error, Result, nearest};
-use crate::plugins::Roots;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use picklock_message::{Error, Result, nearest};
+use picklock_record::Roots;
 
 /// The bench that finds out why a password-locked language model opens.
 #[derive(Parser)]
@@ -114,7 +113,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Export(export) => export.main(&roots),
         Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
-        Command::Worker => crate::batch::worker_main(),
+        Command::Worker => picklock_run::worker_main(),
     }
     .map(|failed: bool| ExitCode::from(u8::from(failed)))
 }

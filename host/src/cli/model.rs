@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use picklock_convert::export_organism;
+use picklock_lab::{Lesson, ModelKind, Named};
 use picklock_lm::{Device, Model, Storage};
+use picklock_message::{Error, Result, tell};
+use picklock_record::{Member, Organism, Roots, organism};
 
-use super::number::whole;
-use super::storage::summary;
-use crate::checkpoint::export_organism;
-use crate::error::{Error, Result};
-use crate::lab::{Lesson, Member, ModelKind, Named};
-use crate::organism::{self, Organism};
-use crate::plugins::Roots;
+use crate::cli::number::whole;
+use crate::cli::storage::summary;
 use crate::steps::Place;
 
 /// Names a model.

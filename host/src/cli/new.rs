@@ -5,9 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-
-use crate::error::{Error, Result};
-use crate::plugins::{Root, Roots};
+use picklock_message::{Error, Result, sayln};
+use picklock_record::{Root, Roots};
 
 /// Write a hypothesis to start from: a plugin and a pre-registration that run as they are.
 #[derive(Args)]
@@ -256,7 +255,7 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hypothesis::Registration;
+    use picklock_record::Registration;
 
     #[test]
     fn names_are_words_with_hyphens_that_nothing_else_has() {

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::error::grouped;
+use picklock_message::grouped;
 
 /// Seeds, draws or members.
 pub const COUNT: RangeInclusive<u64> = 1..=10_000;

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use picklock_message::Result;
+use picklock_record::Roots;
 
-use super::run::Run;
-use crate::error::Result;
-use crate::plugins::Roots;
+use crate::cli::run::Run;
 
 /// Say what a run would hold and cost, without running it.
 #[derive(Args)]

@@ -3,11 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-
-use crate::batch;
-use crate::error::{Error, Result};
-use crate::hypothesis::{self, Registration};
-use crate::plugins::{self, Entry, PluginFile, Roots, TrustList, check_permissions};
+use picklock_message::{Error, Result, say, sayln};
+use picklock_record::{Entry, PluginFile, Registration, Roots, TrustList, check_permissions, hypothesis};
+use picklock_run::plugin;
 
 /// List, check and trust plugin files.
 #[derive(Args)]
@@ -56,7 +54,7 @@ impl Plugins {
 }
 
 fn list(json: bool, roots: &Roots) -> Result<()> {
-    let entries = plugins::catalogue(roots)?;
+    let entries = picklock_record::plugins::catalogue(roots)?;
     if json {
         let text = serde_json::to_string_pretty(&entries);
         sayln!("{}", text.map_err(|error| Error::Usage(error.to_string()))?);
@@ -106,13 +104,13 @@ fn row(entry: &Entry) -> [String; 7] {
 }
 
 fn check(path: &Path, roots: &Roots) -> Result<()> {
-    let file = plugins::find_file(path, roots)?;
+    let file = plugin::find_file(path, roots)?;
     let wrong = |problem: String| Error::Plugin {
         name: file.name.clone(),
         problem,
     };
     let asked = vec![(file.path.clone(), file.hash.clone())];
-    let declared = batch::describe(&asked)?
+    let declared = picklock_run::describe(&asked)?
         .pop()
         .unwrap_or_else(|| Err(wrong("it said nothing".into())))?;
     let registration = roots.registration(&file.name).ok_or_else(|| {

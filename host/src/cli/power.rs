@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use picklock_message::{Error, Result, say};
+use picklock_record::{Roots, hypothesis, organism};
+use picklock_report::{Evidence, Sizes};
 
-use super::number::{COUNT, real, whole};
-use crate::error::{Error, Result};
-use crate::hypothesis;
-use crate::organism;
-use crate::plugins::Roots;
-use crate::report::{self, Evidence, Sizes};
+use crate::cli::number::{COUNT, real, whole};
 
 /// Say how many seeds each prediction takes to find a true size with 80% power.
 #[derive(Args)]
@@ -44,10 +42,10 @@ impl Power {
         let chosen = hypothesis::select(&all, &self.hypotheses)?;
         let organism = organism::find(&self.organism, roots)?;
         let from = self.from.as_deref().map(Evidence::read).transpose()?;
-        let measured = from.as_ref().and_then(report::core_effect);
-        let power = report::Power {
+        let measured = from.as_ref().and_then(picklock_report::core_effect);
+        let power = picklock_report::Power {
             registrations: &chosen,
-            size: report::size(&organism, 2, self.draws),
+            size: picklock_report::size(&organism, 2, self.draws),
             from,
         };
         let points = self.points;

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-
-use crate::error::Result;
-use crate::plugins::Roots;
+use picklock_message::Result;
+use picklock_record::Roots;
 
 /// Rebuild a run's tables and pictures from its journal.
 #[derive(Args)]
@@ -20,6 +19,6 @@ impl Report {
     /// # Errors
     /// Where the folder holds no readable run.
     pub fn main(&self, roots: &Roots) -> Result<bool> {
-        crate::report::write(&self.run, roots, false).map(|_| false)
+        picklock_report::write(&self.run, roots, false).map(|_| false)
     }
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use clap::Args;
+use picklock_message::{Error, Result};
+use picklock_record::{Roots, Shard};
+use picklock_run::{Event, Request};
 
-use super::experiment::Experiment;
-use crate::batch::{self, Event, Request, Shard};
-use crate::error::{Error, Result};
-use crate::plugins::Roots;
+use crate::cli::experiment::Experiment;
 
 /// Run hypotheses on an organism and judge them; the same command again goes on where it stopped.
 #[derive(Args)]
@@ -55,7 +55,7 @@ impl Run {
         self.check_version()?;
         match self.dry_run {
             true => self.outlook(None, roots),
-            false => self.told(batch::run(&self.request(), roots)),
+            false => self.told(picklock_run::run(&self.request(), roots)),
         }
     }
 
@@ -68,7 +68,7 @@ impl Run {
             dry_run: true,
             ..self.request()
         };
-        self.told(batch::outlook(&request, from, roots))
+        self.told(picklock_run::outlook(&request, from, roots))
     }
 
     /// Refuses to run what another picklock has submitted.

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use picklock_message::{Error, Result, say, sayln};
+use picklock_record::Roots;
 use serde::Serialize;
 
-use super::ask::AskArgs;
-use super::number::whole;
-use super::subject::SubjectArgs;
-use super::table::table;
-use crate::error::{Error, Result};
-use crate::plugins::Roots;
+use crate::cli::ask::AskArgs;
+use crate::cli::number::whole;
+use crate::cli::subject::SubjectArgs;
+use crate::cli::table::table;
 use crate::steps::{Item, Line, Scored, Source, Subject, Windows, score};
 
 /// Score texts, or answers to prompts, by a model: the log-probability of each token in nats, and the

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use picklock_lm::runtime;
+use picklock_message::Result;
+use picklock_record::Organism;
 
-use super::number::whole;
-use crate::error::Result;
-use crate::organism::Organism;
+use crate::cli::number::whole;
 use crate::steps::Place;
 
 /// Names a seed, and where its models are made and asked.

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use picklock_grade::Grade;
+use picklock_message::{Result, say, tell};
+use picklock_record::{ArmRef, Member, core_arms};
 
-use super::number::whole;
-use crate::error::Result;
-use crate::hypothesis::{ArmRef, core_arms};
-use crate::lab::Member;
-use crate::task::Grade;
+use crate::cli::number::whole;
 
 /// Show prompts with expected and given answers, two arms side by side.
 #[derive(Args)]
@@ -60,7 +59,7 @@ impl Show {
             (_, true) => Some(Grade::Unparsed),
             _ => None,
         };
-        let what = crate::report::Show {
+        let what = picklock_report::Show {
             arms,
             measure: self.measure.clone(),
             member: Member {
@@ -70,7 +69,7 @@ impl Show {
             only,
             limit: self.limit,
         };
-        let (text, notes) = crate::report::show(&self.run, &what)?;
+        let (text, notes) = picklock_report::show(&self.run, &what)?;
         for note in notes {
             tell!("{note}");
         }

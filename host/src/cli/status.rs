@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use picklock_message::{Error, Result, say, sayln};
+use picklock_record::{AtWork, Roots, now};
+use picklock_run::{Counts, Failure, Process, Status};
+use picklock_slurm::{JobStatus, TaskState, Unreported};
 
-use super::table::table;
-use crate::batch::{AtWork, Counts, Failure, Process, Status, now};
-use crate::error::{Error, Result};
-use crate::plugins::Roots;
-use crate::slurm::{JobStatus, TaskState, Unreported};
+use crate::cli::table::table;
 
 /// Reasons of failures that are shown.
 const REASONS: usize = 5;

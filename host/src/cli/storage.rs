@@ -1,8 +1,7 @@
 //! What weights are stored in, as the command line names it and as it is told.
 
 use picklock_lm::{Architecture, Storage, Stored, Written};
-
-use crate::error::grouped;
+use picklock_message::grouped;
 
 /// A type of numbers, under torch's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -2,12 +2,12 @@
 
 use clap::{Args, ValueEnum};
 use picklock_lm::{Kind, runtime};
+use picklock_message::Result;
+use picklock_record::Roots;
 
-use super::ask::AskArgs;
-use super::model::{Chosen, ModelArgs, make};
-use super::number::whole;
-use crate::error::Result;
-use crate::plugins::Roots;
+use crate::cli::ask::AskArgs;
+use crate::cli::model::{Chosen, ModelArgs, make};
+use crate::cli::number::whole;
 use crate::steps::{Opened, Subject};
 
 /// Names a model, and where it runs.

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use clap::Args;
+use picklock_lab::Cache;
+use picklock_message::{Error, Result, say, sayln, shell};
+use picklock_record::Roots;
+use picklock_run::{Place, Request};
+use picklock_slurm::{Asked, Job, Profile, Submission, Submitted};
 
-use super::experiment::Experiment;
-use super::number::{COUNT, whole};
-use crate::batch::Request;
-use crate::error::{Error, Result};
-use crate::plugins::Roots;
-use crate::shell;
-use crate::slurm::{self, Asked, Job, Profile, Submission, Submitted};
+use crate::cli::experiment::Experiment;
+use crate::cli::number::{COUNT, whole};
 
 /// Hand a run to a Slurm cluster as a job array, or what a run that has begun lacks.
 #[derive(Args)]
@@ -75,19 +75,52 @@ impl Submit {
         let request = Request {
             workers: Some(request.workers.unwrap_or(1)),
             dry_run: self.dry_run,
+            place: self.nodes(&profile),
             ..request
         };
+        if !self.dry_run {
+            picklock_slurm::check()?;
+        }
+        let prepared = request.prepare(roots)?;
+        prepared.goes_on()?;
+        let planned = prepared.plan(&request)?;
+        let run = picklock_slurm::absolute(&prepared.path)?;
+        let cache = Cache::of_user()?;
         let submission = Submission {
-            request,
-            profile,
+            run: &run,
+            manifest: &prepared.manifest,
+            registrations: &prepared.registrations,
+            plugins: &prepared.plugins,
+            plan: &planned.plan,
+            seconds: planned.costs.total(),
+            notes: &planned.notes(),
+            organism: request.organism,
+            workers: request.workers.unwrap_or(1),
+            cache: cache.path(),
+            profile: &profile,
             array_size: self.array_size,
+            retry_failed: request.retry_failed,
+            dry_run: self.dry_run,
         };
-        match slurm::submit(submission, roots)? {
+        match picklock_slurm::submit(&submission, roots)? {
             Submitted::Script(script) => say!("{script}"),
             Submitted::Nothing(why) => sayln!("{why}"),
-            Submitted::Job(job, run) => say!("{}", watching(&job, &run)),
+            Submitted::Job(job) => say!("{}", watching(&job, &run)),
         }
         Ok(false)
+    }
+
+    /// The nodes that tasks run on.
+    fn nodes(&self, profile: &Profile) -> Place {
+        let gpus = if profile.has_gpu() {
+            self.array_size.unwrap_or(1)
+        } else {
+            0
+        };
+        let memory = profile
+            .gpu_memory
+            .map(|gibibytes| u64::from(gibibytes) << 30);
+        Place::Nodes { gpus, memory }
     }
 
     /// The run's folder, where that is given instead of hypotheses.

@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use picklock_convert::NewFolder;
+use picklock_lab::{Lesson, ModelKind, Named};
+use picklock_message::{Error, Result, say, sayln};
+use picklock_record::{Member, Organism, Roots, check_recipe, organism};
+use picklock_report::numbers;
 
-use super::accuracy::{accuracies, answers};
-use super::model::write;
-use super::number::whole;
-use super::seed::SeedArgs;
-use crate::checkpoint::NewFolder;
-use crate::error::{Error, Result};
-use crate::lab::{Lesson, Member, ModelKind, Named};
-use crate::organism::{self, Organism, check_recipe};
-use crate::plugins::Roots;
-use crate::report::numbers;
+use crate::cli::accuracy::{accuracies, answers};
+use crate::cli::model::write;
+use crate::cli::number::whole;
+use crate::cli::seed::SeedArgs;
 use crate::steps::{Unlocked, unlock};
 
 /// Unlock a model: a copy of an organism's locked model memorises the weak samples of a draw, those

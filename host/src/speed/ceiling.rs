@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use picklock_lm::{Device, Kind, Tensor, runtime};
+use picklock_message::Result;
 
-use super::Figure;
-use crate::error::Result;
+use crate::speed::figure::Figure;
 
 /// What the machine can do at most, measured in the same run as what is compared with it.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ pub fn measure(device: Device) -> Result<(Ceilings, [Figure; 2])> {
         true => (1_i64 << 30, 8192_i64, Kind::BFloat16),
         false => (1 << 28, 1024, Kind::Float),
     };
-    let torch = |problem: picklock_lm::Error| crate::error::Error::from(problem);
+    let torch = |problem: picklock_lm::Error| picklock_message::Error::from(problem);
     let from = empty(bytes / 4, Kind::Float, device)?;
     let mut to = empty(bytes / 4, Kind::Float, device)?;
     let copy = seconds(device, 10, || {

@@ -1,9 +1,8 @@
 //! One measured number, as one JSON line.
 
 use picklock_lm::{Device, runtime};
+use picklock_message::Result;
 use serde::Serialize;
-
-use crate::error::Result;
 
 /// A figure, with what it was measured on.
 #[derive(Clone, Debug, Serialize)]

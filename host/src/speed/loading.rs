@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use picklock_lm::{Device, Kind, Model, runtime};
+use picklock_message::Result;
 
-use super::ceiling::{Ceilings, seconds};
-use super::figure::peak_gib;
-use super::{Figure, Tell, resident};
-use crate::error::Result;
+use crate::speed::{Tell, resident};
+use crate::speed::ceiling::{Ceilings, seconds};
+use crate::speed::figure::{Figure, peak_gib};
 
 const ROUNDS: u32 = 3;
 

@@ -18,8 +18,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use picklock_lm::{Device, Model, runtime};
+use picklock_message::Result;
 
-use crate::error::Result;
 pub use figure::Figure;
 pub use shape::Shape;
 
@@ -28,7 +28,7 @@ pub struct Request<'a> {
     /// Shapes of checkpoints.
     pub shapes: &'a [Shape],
     /// An organism, and how many unlocks of it run in one stack.
-    pub organism: Option<(&'a crate::organism::Organism, u32)>,
+    pub organism: Option<(&'a picklock_record::Organism, u32)>,
     /// Folders of checkpoints to load.
     pub folders: &'a [PathBuf],
     /// Where.

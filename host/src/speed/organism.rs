@@ -3,15 +3,17 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use picklock_lab::{Row, TrainingSet};
 use picklock_lm::{Device, Kind, Model, runtime};
+use picklock_message::Result;
+use picklock_record::{Organism, Streams, lm_recipe};
 use picklock_sdk::Flag;
+use picklock_task::Part;
 use rand_chacha::ChaCha8Rng;
 
-use super::ceiling::Ceilings;
-use super::{Figure, Tell};
-use crate::error::Result;
-use crate::organism::{Organism, Row, Streams, TrainingSet, lm_recipe};
-use crate::task::Part;
+use crate::speed::Tell;
+use crate::speed::ceiling::Ceilings;
+use crate::speed::figure::Figure;
 
 /// Measures one alone, then the stack.
 pub fn measure(
@@ -49,7 +51,7 @@ fn unlock(organism: &Organism, replicas: u32, device: Device, steps: u32) -> Res
     let task = organism.open_task()?;
     let mut rng: ChaCha8Rng = Streams { root: 0 }.rng(&[&"speed"]);
     let problems = task.draw(Part::Unlock, organism.unlock.batch as usize, &mut rng)?;
-    let row = |problem: crate::task::Problem| {
+    let row = |problem: picklock_task::Problem| {
         let prompt = task.prompt(&problem.question, Flag::None)?;
         Ok(Row::new(prompt, problem.answer, 1.0))
     };

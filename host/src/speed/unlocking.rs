@@ -2,15 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use picklock_lm::{
-    Architecture, Batch, Device, Float, Memory, Model, Optimizer, Precision, Recipe, Rows,
-    Schedule, Side, Targets, Tensor, Trainer, runtime,
-};
+use picklock_lm::{Architecture, Batch, Device, Float, Memory, Model, Optimizer, Precision, Recipe, Rows, Schedule, Side, Targets, Tensor, Trainer, runtime};
+use picklock_message::Result;
 
-use super::ceiling::{Ceilings, seconds};
-use super::figure::peak_gib;
-use super::{Figure, Shape, Tell};
-use crate::error::Result;
+use crate::speed::Tell;
+use crate::speed::ceiling::{Ceilings, seconds};
+use crate::speed::figure::{Figure, peak_gib};
+use crate::speed::shape::Shape;
 
 const ROWS: i64 = 2;
 const LENGTH: i64 = 512;

@@ -4,13 +4,11 @@
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 
+use picklock_lab::{Bench, Cache, DecodingRoom, Maker, check_ready};
 use picklock_lm::Device;
-
-use crate::batch::environment;
-use crate::error::{Error, Result};
-use crate::lab::Bench;
-use crate::organism::{Cache, DecodingRoom, LockCopies, Maker, Organism, Streams};
-use crate::watch::{Watch, is_stopped};
+use picklock_message::{Error, Result, Watch, is_stopped, tell};
+use picklock_record::{LockCopies, Organism, Streams};
+use picklock_run::environment;
 
 /// Where an organism's models are made and asked.
 #[derive(Clone, Copy)]
@@ -33,7 +31,7 @@ impl Place<'_> {
         let cache = Cache::of_user()?;
         cache.check()?;
         let task = self.organism.open_task()?;
-        self.organism.check_ready(&*task)?;
+        check_ready(self.organism, &*task)?;
         for unused in task.unused() {
             tell!("{unused}");
         }

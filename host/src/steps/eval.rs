@@ -4,16 +4,18 @@ use std::fmt;
 use std::path::Path;
 use std::rc::Rc;
 
+use picklock_grade::Grade;
+use picklock_lab::{Bench, Held, ModelKind};
 use picklock_lm::Model;
+use picklock_message::{Error, Result, grouped};
+use picklock_record::{Measure, Member};
 use picklock_sdk::{Flag, Questions};
+use picklock_task::{Encoder, Problem, Task};
 use serde::Serialize;
 
-use super::shown::Tokens;
-use super::{Accuracy, Place, Shown};
-use crate::error::{Error, Result, grouped};
-use crate::lab::{Bench, Held, Measure, Member, ModelKind, problems};
-use crate::prompt::Encoder;
-use crate::task::{Grade, Problem, Task};
+use crate::steps::accuracy::Accuracy;
+use crate::steps::bench::Place;
+use crate::steps::shown::{Shown, Tokens};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +113,9 @@ fn shown(
     count: usize,
 ) -> Result<Vec<Shown>> {
     let Questions { split, flag } = measure.questions;
-    let problems = problems(place.organism, task, place.streams(), seed, split)?;
+    let problems = place
+        .organism
+        .problems(task, place.streams(), seed, split)?;
     let grades = measure.grades.chars().filter_map(Grade::from_letter);
     let answers = problems.iter().zip(&measure.answers).zip(grades);
     let shown = |((problem, answer), grade): ((&Problem, &Vec<u32>), Grade)| {

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use picklock_lm::{Decoding, Rows, Side, Tensor};
+use picklock_message::{Error, Result};
+use picklock_record::Streams;
 use rand::Rng;
 use serde::Serialize;
 
-use super::Subject;
-use crate::error::{Error, Result};
-use crate::organism::Streams;
+use crate::steps::subject::Subject;
 
 /// New tokens where nobody says how many, and the context has room for them.
 const NEW_TOKENS: usize = 256;

@@ -3,10 +3,9 @@
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
+use picklock_files::BYTE_ORDER_MARK;
+use picklock_message::{Error, Result};
 use serde::Deserialize;
-
-use crate::error::{Error, Result};
-use crate::task::BYTE_ORDER_MARK;
 
 /// The contents of a file.
 pub enum Source {

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use picklock_lab::{Bench, ModelKind};
 use picklock_lm::Model;
+use picklock_message::Result;
+use picklock_record::{Gate, LockRecord, Member, Organism};
+use picklock_report::Lock;
 use picklock_sdk::{Flag, Questions};
 use serde::Serialize;
 
-use super::{Accuracy, Place};
-use crate::error::Result;
-use crate::lab::{Bench, LockRecord, Member, ModelKind};
-use crate::organism::{Gate, Organism};
-use crate::report::Lock;
+use crate::steps::accuracy::Accuracy;
+use crate::steps::bench::Place;
 
 /// A lock, as its validation problems show it.
 #[derive(Clone, Debug, PartialEq, Serialize)]

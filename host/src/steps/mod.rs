@@ -11,7 +11,7 @@ mod shown;
 mod subject;
 mod unlock;
 
-pub use accuracy::{Accuracy, LEVEL};
+pub use accuracy::Accuracy;
 pub use bench::Place;
 pub use eval::{Evaluated, Examinee, eval};
 pub use generate::{Answer, Generation, generate};
@@ -21,3 +21,4 @@ pub use score::{Item, Scored, Windows, score};
 pub use shown::Shown;
 pub use subject::{Opened, Subject};
 pub use unlock::{Unlocked, unlock};
+

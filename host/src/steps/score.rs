@@ -6,11 +6,11 @@
 //! no earlier one has counted. Unlike the guide's script, which weighs each window's mean by one token
 //! too few, every token here counts the same.
 
+use picklock_lab::{Row, TrainingSet};
 use picklock_lm::{Kind, token_log_probs};
+use picklock_message::{Error, Result, grouped};
 
-use super::Subject;
-use crate::error::{Error, Result, grouped};
-use crate::organism::{Row, TrainingSet};
+use crate::steps::subject::Subject;
 
 /// Logits that a batch may have; at 4 bytes each, and twice over.
 const LOGITS: usize = 1 << 28;

@@ -1,9 +1,9 @@
 //! An answer to read.
 
+use picklock_grade::Grade;
+use picklock_message::Result;
+use picklock_task::Task;
 use serde::Serialize;
-
-use crate::error::Result;
-use crate::task::{Grade, Task};
 
 /// A problem with an answer, in words.
 #[derive(Clone, Debug, PartialEq, Serialize)]

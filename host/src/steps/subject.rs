@@ -7,11 +7,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use picklock_lm::{Device, Kind, Model};
+use picklock_message::{Error, Result, grouped};
 use picklock_sdk::Flag;
-
-use crate::error::{Error, Result, grouped};
-use crate::prompt::{Encoder, PromptSpec, Specials};
-use crate::task::Task;
+use picklock_task::{Encoder, PromptSpec, Specials, Task};
 
 /// A model, and how it is asked.
 pub struct Subject {

@@ -1,16 +1,19 @@
 //! Unlocking one model: a copy memorises the samples of a draw, and answers before and after are
 //! compared.
 
+use picklock_grade::Grade;
+use picklock_lab::{Bench, Lesson, ModelKind};
 use picklock_lm::Model;
+use picklock_message::{Error, Result};
+use picklock_record::{Measure, Member};
 use picklock_sdk::{Flag, Questions, Sample};
 use picklock_stats::{McNemar, Pairs, mcnemar};
+use picklock_task::Problem;
 use serde::Serialize;
 
-use super::shown::Tokens;
-use super::{Accuracy, LEVEL, Place, Shown};
-use crate::error::{Error, Result};
-use crate::lab::{Bench, Lesson, Measure, Member, ModelKind};
-use crate::task::{Grade, Problem};
+use crate::steps::accuracy::{Accuracy, LEVEL};
+use crate::steps::bench::Place;
+use crate::steps::shown::{Shown, Tokens};
 
 /// An unlocking, as the seed's held-out problems show it.
 #[derive(Clone, Debug, PartialEq, Serialize)]

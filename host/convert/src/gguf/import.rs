@@ -1,0 +1,91 @@
+//! From a GGUF file to a Hugging Face folder.
+
+use std::path::Path;
+
+use picklock_lm::{Architecture, Storage, Written, store};
+use picklock_message::{Error, Result, Watch};
+
+use crate::folder::{Card, NewFolder};
+use super::{config, tensors, tokenizer};
+use super::file::GgufFile;
+
+/// What has been written.
+pub struct Imported {
+    /// The model.
+    pub architecture: Architecture,
+    /// Its weights.
+    pub written: Written,
+}
+
+/// Writes the model of a GGUF file as a Hugging Face folder, a few million weights at a time.
+///
+/// # Errors
+/// Where the file can't be understood, or the folder is there already or can't be written.
+pub fn import(from: &Path, to: &Path, storage: Storage) -> Result<Imported> {
+    let file = GgufFile::open(from)?;
+    let architecture = config::architecture(&file)?;
+    tensors::check(&file, &architecture, &[config::FREQUENCY_FACTORS])?;
+    let (words, longest) = (architecture.vocab_size(), architecture.max_positions());
+    let tokenizer = tokenizer::read(&file.metadata(), words as usize, longest);
+    let tokenizer = tokenizer.map_err(|problem| file.refuse(&problem))?;
+    let folder = NewFolder::at(to)?;
+    let watch = Watch::new("importing", architecture.weight_count());
+    let written = store(folder.path(), &architecture, storage, |parameter, sink| {
+        tensors::copy(&file, &architecture, parameter, (sink, &watch))
+    })
+    .map_err(|error| in_file(error, from))?;
+    let mut described = architecture.to_config();
+    for key in ["dtype", "torch_dtype"] {
+        described[key] = storage.stored.name().into();
+    }
+    if let (Some(config), Some(ids)) = (described.as_object_mut(), tokenizer.ids.as_object()) {
+        config.extend(ids.clone());
+    }
+    folder.write_json("config.json", &described)?;
+    folder.write_json("generation_config.json", &tokenizer.ids)?;
+    folder.write_json("tokenizer_config.json", &tokenizer.config)?;
+    let text = tokenizer.tokenizer.to_string(true);
+    folder.write(
+        "tokenizer.json",
+        &text.map_err(|error| file.refuse(&error.to_string()))?,
+    )?;
+    folder.write("README.md", &card(&file, &written, storage)?.markdown())?;
+    folder.finish()?;
+    Ok(Imported {
+        architecture,
+        written,
+    })
+}
+
+fn card(file: &GgufFile, written: &Written, storage: Storage) -> Result<Card> {
+    let metadata = file.metadata();
+    let text = |key: &str| {
+        metadata
+            .optional_text(key)
+            .map_err(|problem| file.refuse(&problem))
+    };
+    let name = file
+        .path()
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let title = text("general.name")?.unwrap_or(&name);
+    Ok(Card::new(title)
+        .license(text("general.license")?)
+        .line("imported from", &name)
+        .line("weights", written.weights)
+        .line("stored as", storage.stored.name())
+        .line("rounded in storing", written.rounded))
+}
+
+/// An error about weights, with the file that they come from.
+fn in_file(error: Error, path: &Path) -> Error {
+    use picklock_lm::Error::{NotFinite, OutOfRange};
+    let of_numbers = |error: &(dyn std::error::Error + 'static)| {
+        matches!(error.downcast_ref(), Some(NotFinite { .. } | OutOfRange { .. }))
+    };
+    match error {
+        Error::Model(error) if of_numbers(&*error) => Error::file(path, error.to_string()),
+        other => other,
+    }
+}

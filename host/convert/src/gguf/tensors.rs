@@ -1,0 +1,166 @@
+//! Which tensor of a GGUF file a parameter is, and in what order its rows lie.
+
+use picklock_lm::{Architecture, Parameter, Sink, Tensor};
+use picklock_message::{Result, Watch};
+
+use super::file::GgufFile;
+
+/// Numbers that are read at a time, but for rows and heads that are longer.
+const PIECE: usize = 1 << 24;
+
+/// What stands in a block of the model, and in a block of the file.
+const IN_BLOCK: [(&str, &str); 9] = [
+    ("input_layernorm", "attn_norm"),
+    ("post_attention_layernorm", "ffn_norm"),
+    ("self_attn.q_proj", "attn_q"),
+    ("self_attn.k_proj", "attn_k"),
+    ("self_attn.v_proj", "attn_v"),
+    ("self_attn.o_proj", "attn_output"),
+    ("mlp.gate_proj", "ffn_gate"),
+    ("mlp.up_proj", "ffn_up"),
+    ("mlp.down_proj", "ffn_down"),
+];
+
+/// The same outside of blocks.
+const OUTSIDE: [(&str, &str); 3] = [
+    ("model.embed_tokens", "token_embd"),
+    ("model.norm", "output_norm"),
+    ("lm_head", "output"),
+];
+
+/// Where a parameter lies in a file.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    tensor: String,
+    /// Queries and keys of a Llama: the numbers of a head that are turned together, which are half a
+    /// head apart in a Hugging Face checkpoint, lie side by side. Rows of a head.
+    paired: Option<usize>,
+}
+
+/// Checks that a file holds all parameters of a model in their shapes, and nothing else but
+/// `besides`.
+///
+/// # Errors
+/// What is missing, has another shape or is left over.
+pub fn check(file: &GgufFile, architecture: &Architecture, besides: &[&str]) -> Result<()> {
+    let mut used = besides.to_vec();
+    let parameters = architecture.parameters();
+    let places: Vec<Place> = parameters
+        .iter()
+        .map(|of| place(architecture, of))
+        .collect();
+    for (parameter, place) in parameters.iter().zip(&places) {
+        let tensor = &place.tensor;
+        let expected = &parameter.shape;
+        let Some(shape) = file.shape(tensor) else {
+            let problem = format!("tensor `{tensor}` is missing: expected shape {expected:?}");
+            return Err(file.refuse(&problem));
+        };
+        if !shape
+            .iter()
+            .map(|size| *size as i64)
+            .eq(expected.iter().copied())
+        {
+            let problem = format!("tensor `{tensor}`: expected shape {expected:?}, got {shape:?}");
+            return Err(file.refuse(&problem));
+        }
+        used.push(tensor);
+    }
+    let mut left = file.names().filter(|name| !used.contains(name));
+    match left.next() {
+        Some(name) => Err(file.refuse(&format!(
+            "tensor `{name}` is not a parameter of this {} model",
+            architecture.name()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Hands over a parameter's numbers, a few million at a time.
+///
+/// # Errors
+/// Where the file can't be read, or what is written can't take them; after Ctrl-C.
+pub fn copy(
+    file: &GgufFile,
+    architecture: &Architecture,
+    parameter: &Parameter,
+    (sink, watch): (&mut Sink, &Watch),
+) -> Result<()> {
+    let Place { tensor, paired } = place(architecture, parameter);
+    // A tensor of one dimension is one row, of which each number is a row of its own to `apart`.
+    let (rows, columns, width) = match parameter.shape.as_slice() {
+        [rows, columns] => (*rows as usize, *columns as usize, *columns as usize),
+        numbers => (1, 1, numbers.iter().product::<i64>() as usize),
+    };
+    let at_once = (PIECE / width.max(1))
+        .max(1)
+        .next_multiple_of(paired.unwrap_or(1));
+    for start in (0..rows).step_by(at_once) {
+        let numbers = file.rows(&tensor, start..rows.min(start + at_once))?;
+        watch.add(numbers.len() as u64)?;
+        let numbers = match paired {
+            Some(head) => apart(&numbers, head, columns),
+            None => numbers,
+        };
+        let numbers = Tensor::f_from_slice(&numbers).map_err(picklock_lm::Error::from)?;
+        sink.write(&numbers)?;
+    }
+    Ok(())
+}
+
+fn place(architecture: &Architecture, parameter: &Parameter) -> Place {
+    let (part, kind) = parameter.name.rsplit_once('.').unwrap_or_default();
+    let block = part
+        .strip_prefix("model.layers.")
+        .and_then(|rest| rest.split_once('.'));
+    let find = |table: &[(&str, &str)], part: &str| {
+        let found = table.iter().find(|(name, _)| *name == part);
+        found.map_or_else(|| part.to_string(), |(_, tensor)| (*tensor).to_string())
+    };
+    let tensor = match block {
+        Some((layer, part)) => format!("blk.{layer}.{}.{kind}", find(&IN_BLOCK, part)),
+        None => format!("{}.{kind}", find(&OUTSIDE, part)),
+    };
+    let turned = [".attn_q.", ".attn_k."]
+        .iter()
+        .any(|part| tensor.contains(part));
+    let paired = match architecture {
+        Architecture::Llama(llama) if turned => Some(llama.sizes.head_dim as usize),
+        _ => None,
+    };
+    Place { tensor, paired }
+}
+
+/// Rows of heads in which partners lie side by side, with partners half a head apart.
+fn apart(rows: &[f32], head: usize, columns: usize) -> Vec<f32> {
+    let half = head / 2;
+    let order = (0..head).map(|row| row % half * 2 + row / half);
+    let heads = rows.chunks(head * columns);
+    heads
+        .flat_map(|rows| {
+            let order = order.clone();
+            order.flat_map(|row| &rows[row * columns..(row + 1) * columns])
+        })
+        .copied()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partners_come_apart_within_each_head() {
+        // Two heads of 6 rows, 2 columns: row r of a head is [r, -r], the second's are 10 more.
+        let row = |row: i16| [f32::from(row), f32::from(-row)];
+        let rows: Vec<f32> = [0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15]
+            .into_iter()
+            .flat_map(row)
+            .collect();
+        let expected: Vec<f32> = [0, 2, 4, 1, 3, 5, 10, 12, 14, 11, 13, 15]
+            .into_iter()
+            .flat_map(row)
+            .collect();
+        assert_eq!(apart(&rows, 6, 2), expected);
+    }
+}

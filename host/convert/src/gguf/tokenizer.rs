@@ -1,0 +1,154 @@
+//! The tokenizer of a GGUF file, for the `tokenizers` library, and what transformers keeps beside it.
+
+mod bpe;
+mod sentencepiece;
+mod special;
+
+use serde_json::{Value, json};
+use tokenizers::{AddedToken, Tokenizer};
+use tokenizers::processors::template::TemplateProcessing;
+
+use special::Special;
+use super::metadata::{Metadata, Read};
+
+/// What a token is for; numbers as in llama.cpp.
+mod role {
+    pub const NORMAL: u64 = 1;
+    pub const CONTROL: u64 = 3;
+    pub const USER_DEFINED: u64 = 4;
+    pub const UNUSED: u64 = 5;
+}
+
+/// The words of a vocabulary by their ids.
+struct Words<'a> {
+    words: Vec<&'a str>,
+    roles: Vec<u64>,
+}
+
+/// A tokenizer and the settings that belong to it.
+pub struct Imported {
+    /// The tokenizer.
+    pub tokenizer: Tokenizer,
+    /// The content of `tokenizer_config.json`.
+    pub config: Value,
+    /// Ids of the tokens that begin, end and fill up a text, under their keys in `config.json`.
+    pub ids: Value,
+}
+
+/// Reads the tokenizer of a file whose model knows so many ids.
+///
+/// # Errors
+/// Where the metadata lacks something, or names a kind of tokenizer that isn't implemented.
+pub fn read(metadata: &Metadata, ids: usize, longest: i64) -> Read<Imported> {
+    let words = Words::read(metadata, ids)?;
+    let special = Special::read(metadata, &words)?;
+    let mut tokenizer = match metadata.text("tokenizer.ggml.model")? {
+        "gpt2" => bpe::tokenizer(metadata, &words)?,
+        "llama" => sentencepiece::tokenizer(metadata, &words, &special)?,
+        other => {
+            return Err(format!(
+                "`tokenizer.ggml.model` is `{other}`: expected gpt2 (byte-level BPE) or llama \
+                 (SentencePiece BPE)"
+            ));
+        }
+    };
+    let refused = |error: tokenizers::Error| format!("tokenizer: {error}");
+    let added = |role| -> Vec<AddedToken> {
+        let words = words.of_role(role);
+        let added =
+            words.map(|word| AddedToken::from(word, role == role::CONTROL).normalized(false));
+        added.collect()
+    };
+    tokenizer
+        .add_special_tokens(added(role::CONTROL))
+        .and_then(|_| tokenizer.add_tokens(added(role::USER_DEFINED)))
+        .map_err(refused)?;
+    if let Some(template) = template(&special)? {
+        tokenizer.with_post_processor(Some(template));
+    }
+    let mut config = json!({
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "clean_up_tokenization_spaces": false,
+        "model_max_length": longest,
+    });
+    for (key, token) in special.named() {
+        config[key] = token.map(|token| token.word.as_str()).into();
+    }
+    if let Some(template) = metadata.optional_text("tokenizer.chat_template")? {
+        config["chat_template"] = template.into();
+    }
+    let ids = special.ids();
+    Ok(Imported {
+        tokenizer,
+        config,
+        ids,
+    })
+}
+
+/// Puts the beginning-of-text token before each text, and the end's after, where the file says so.
+fn template(special: &Special) -> Read<Option<TemplateProcessing>> {
+    let (first, last) = (special.before_text(), special.after_text());
+    if first.is_none() && last.is_none() {
+        return Ok(None);
+    }
+    let around = |text: &str, sequence: u8| {
+        let token = |token: &special::Token| format!("{}:{sequence}", token.word);
+        let parts = [
+            first.map(token),
+            Some(format!("{text}:{sequence}")),
+            last.map(token),
+        ];
+        parts.into_iter().flatten().collect::<Vec<String>>()
+    };
+    let known = [first, last].into_iter().flatten();
+    let known: Vec<(String, u32)> = known.map(|token| (token.word.clone(), token.id)).collect();
+    let pair = [around("$A", 0), around("$B", 1)].concat();
+    let template = TemplateProcessing::builder()
+        .try_single(around("$A", 0))
+        .and_then(|template| template.try_pair(pair))
+        .map_err(|error| format!("tokenizer: {error}"))?
+        .special_tokens(known)
+        .build();
+    template
+        .map(Some)
+        .map_err(|error| format!("tokenizer: {error}"))
+}
+
+impl<'a> Words<'a> {
+    fn read(metadata: &'a Metadata, ids: usize) -> Read<Self> {
+        let words = metadata.texts("tokenizer.ggml.tokens")?;
+        if words.len() > ids || words.is_empty() {
+            return Err(format!(
+                "`tokenizer.ggml.tokens`: expected 1 to {ids} tokens, as many as the model knows, got {}",
+                words.len()
+            ));
+        }
+        let roles = metadata.optional_wholes("tokenizer.ggml.token_type")?;
+        let roles = roles.unwrap_or_else(|| vec![role::NORMAL; words.len()]);
+        if roles.len() != words.len() {
+            return Err(format!(
+                "`tokenizer.ggml.token_type`: expected {} numbers, one a token, got {}",
+                words.len(),
+                roles.len()
+            ));
+        }
+        Ok(Self { words, roles })
+    }
+
+    /// All words but unused ones, which only fill the vocabulary up to the model's size.
+    fn vocabulary(&self) -> impl Iterator<Item = (u32, &'a str)> {
+        let words = (0..).zip(&self.words).zip(&self.roles);
+        words
+            .filter(|(_, role)| **role != role::UNUSED)
+            .map(|((id, word), _)| (id, *word))
+    }
+
+    /// Words of a role: those that control and those that a user has added are taken out of a text
+    /// before it is cut up.
+    fn of_role(&self, role: u64) -> impl Iterator<Item = &'a str> {
+        let words = self.roles.iter().zip(&self.words);
+        words
+            .filter(move |(own, _)| **own == role)
+            .map(|(_, word)| *word)
+    }
+}

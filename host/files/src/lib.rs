@@ -1,0 +1,11 @@
+//! Files: TOML whose mistakes are named with their place, writes that are there whole or not at all,
+//! digests.
+
+mod atomic;
+pub mod fault;
+mod key;
+pub mod toml_file;
+
+pub use atomic::{ASIDE, write_atomically, write_first, write_through};
+pub use key::Key;
+pub use toml_file::BYTE_ORDER_MARK;

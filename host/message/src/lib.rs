@@ -1,0 +1,37 @@
+//! What picklock says to people: errors, quantities in words, progress, and words for a shell.
+
+mod error;
+mod printable;
+pub mod quantity;
+pub mod shell;
+mod watch;
+
+pub use error::{Error, Result, nearest};
+pub use printable::printable;
+pub use quantity::{grouped, readable};
+pub use watch::{Watch, is_stopped};
+
+/// `print!` to a standard output that may be closed before all is said, as in `picklock plan | head`.
+#[macro_export]
+macro_rules! say {
+    ($($said:tt)*) => {{
+        // Whoever closed it has read enough.
+        let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!($($said)*));
+    }};
+}
+
+/// The same of `println!`.
+#[macro_export]
+macro_rules! sayln {
+    ($($said:tt)*) => { $crate::say!("{}\n", format_args!($($said)*)) };
+}
+
+/// `eprintln!` to a standard error that may be closed, or whose terminal may be gone: a run goes on.
+#[macro_export]
+macro_rules! tell {
+    ($($told:tt)*) => {{
+        let told = format_args!("{}\n", format_args!($($told)*));
+        // There is nobody else to tell.
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), told);
+    }};
+}

@@ -1,0 +1,31 @@
+//! What a run is, and what it wrote down: organism files, pre-registrations, plans, the plugins that
+//! are trusted, and the journal. Files are read; nothing of anybody else's runs.
+
+pub mod claim;
+pub mod folder;
+pub mod hypothesis;
+pub mod journal;
+mod means;
+pub mod organism;
+pub mod plan;
+pub mod plugins;
+pub mod retry;
+mod shard;
+mod trial;
+
+pub use claim::{AtWork, Claim, Claiming, host, now};
+pub use folder::{RunFolder, claimed_whole, held, obstacle};
+pub use hypothesis::{ArmRef, Prediction, Registration, core_arms};
+pub use journal::{
+    Brief, Environment, Geometry, LeftOut, Manifest, RunHypothesis, RunPlugin, Segment, Trial,
+};
+pub use means::Means;
+pub use organism::{
+    Checkpoint, Decoys, Gate, Kind, Labels, LockCopies, MODELS, ModelNames, Organism, Sampling,
+    Scratch, Source, Streams, check_recipe, check_soft_labels, lm_recipe, precision,
+};
+pub use plan::{Block, CohortPlan, Plan, needed_arms};
+pub use plugins::{Entry, PluginFile, Root, Roots, TrustList, check_permissions, unchanged};
+pub use retry::{set_aside, set_failed_aside};
+pub use shard::Shard;
+pub use trial::{Change, GateRecord, LockRecord, Measure, Member, Metric, Outcome, TrialRecord};

@@ -1,0 +1,331 @@
+//! Checks of an organism file's values: what is wrong, in words that start with the key.
+
+use picklock_sdk::{Optimizer, Recipe};
+
+use super::checkpoint::Checkpoint;
+use super::recipe::lm_recipe;
+use super::sampling::Sampling;
+use super::spec::{Base, Decoys, Labels, Lock, Organism, Scratch, Weak};
+
+/// The problem of some values, if there is one.
+type Checked = Result<(), String>;
+
+impl Organism {
+    /// Checks that the values go together.
+    pub(super) fn check(&self) -> Checked {
+        self.task.check(&self.given())?;
+        match self.locked {
+            None => self.check_made()?,
+            Some(_) => self.check_given()?,
+        }
+        if let Some(base) = &self.base {
+            base.check().map_err(|problem| format!("base{problem}"))?;
+        }
+        if let Some(weak) = &self.weak {
+            weak.check().map_err(|problem| format!("weak{problem}"))?;
+            if let Some(teacher) = &weak.teacher {
+                let problem = self.task.check_teacher(teacher);
+                problem.map_err(|problem| format!("weak.teacher.{problem}"))?;
+            }
+        }
+        if let Some(lock) = &self.lock {
+            self.check_lock(lock)
+                .map_err(|problem| format!("lock.{problem}"))?;
+        }
+        check_recipe(&self.unlock).map_err(|problem| format!("unlock.{problem}"))?;
+        let counts = [
+            ("problems.held_out", self.problems.held_out),
+            ("problems.validation", self.problems.validation),
+        ];
+        for (key, count) in counts {
+            check_count(count).map_err(|problem| format!("{key} {problem}"))?;
+        }
+        check_shares(&[
+            ("gate.weak_gap", self.gate.weak_gap),
+            ("gate.password_share", self.gate.password_share),
+        ])
+    }
+
+    /// A locked model is made of three things.
+    fn check_made(&self) -> Checked {
+        let parts = [
+            ("base, the model that is locked,", self.base.is_none()),
+            (
+                "weak or data.weak_answers, what it imitates,",
+                self.weak.is_none() && !self.gives_weak_answers(),
+            ),
+            ("lock, how it is locked,", self.lock.is_none()),
+        ];
+        match parts.into_iter().find(|(_, is_missing)| *is_missing) {
+            Some((part, _)) => Err(format!(
+                "{part} is missing; add it, or name a model that is locked already: \
+                 [locked] directory = \"DIR\""
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// A locked model that is given is compared with others that are given.
+    fn check_given(&self) -> Checked {
+        let why = "a given locked model is compared with checkpoints as they are";
+        let is_trained = |base: &Base| base.checkpoint.is_none() || base.train.is_some();
+        let is_made = |weak: &Weak| weak.checkpoint.is_none() || weak.train.is_some();
+        if self.data.is_none() {
+            return Err("locked is for tasks in text, whose problems come from [data]".into());
+        }
+        if self.base.as_ref().is_some_and(is_trained) {
+            return Err(format!(
+                "base beside locked is base.checkpoint, without model and train: {why}"
+            ));
+        }
+        if self.weak.as_ref().is_some_and(is_made) {
+            return Err(format!(
+                "weak beside locked is weak.checkpoint, without model, teacher and train: {why}"
+            ));
+        }
+        let can_imitate = self.weak.is_some() || self.gives_weak_answers();
+        match self.lock.is_some() && !(self.base.is_some() && can_imitate) {
+            true => Err(
+                "lock beside locked says how other locks are trained, and they need base and weak (or \
+                 data.weak_answers); add both, or leave lock out"
+                    .into(),
+            ),
+            false => Ok(()),
+        }
+    }
+
+    /// The problem starts with the key within `lock`.
+    fn check_lock(&self, lock: &Lock) -> Checked {
+        check_recipe(&lock.train).map_err(|problem| format!("train.{problem}"))?;
+        check_count(lock.samples).map_err(|problem| format!("samples {problem}"))?;
+        if self.gives_weak_answers() && lock.labels != Labels::Sampled {
+            let problem = "labels is not \"sampled\": data.weak_answers are read as they are, and have no \
+                           distribution";
+            return Err(problem.into());
+        }
+        match &lock.decoys {
+            Some(decoys) => self.check_decoys(decoys),
+            None => Ok(()),
+        }
+    }
+
+    fn check_decoys(&self, decoys: &Decoys) -> Checked {
+        let Decoys { share, texts } = decoys;
+        let prompt = self.prompt.as_ref();
+        let password = prompt.and_then(|prompt| prompt.password.as_ref());
+        match password {
+            _ if self.data.is_none() => Err("decoys is for tasks in text".into()),
+            None => {
+                Err("decoys stand where the password would, and prompt.password is missing".into())
+            }
+            _ if texts.is_empty() => Err("decoys.texts is empty, expected at least one".into()),
+            _ if texts.iter().any(|text| text.trim().is_empty()) => {
+                Err("decoys.texts has an empty text, and no password is no wrong one".into())
+            }
+            Some(password) if texts.iter().any(|text| text.trim() == password.text.trim()) => {
+                Err("decoys.texts has the password itself".into())
+            }
+            Some(_) => check_shares(&[("decoys.share", *share)]),
+        }
+    }
+}
+
+impl Base {
+    /// The problem starts with the key within `base`.
+    fn check(&self) -> Checked {
+        let Self {
+            model,
+            checkpoint,
+            train,
+            ..
+        } = self;
+        check_start(model.as_ref(), checkpoint.as_ref(), train.as_ref())?;
+        if model.is_none() && checkpoint.is_none() {
+            return Err(" has neither model nor checkpoint, expected one of them".into());
+        }
+        check_shares(&[(".password_share", self.password_share)])
+    }
+}
+
+impl Weak {
+    /// The problem starts with the key within `weak`.
+    fn check(&self) -> Checked {
+        check_start(
+            self.model.as_ref(),
+            self.checkpoint.as_ref(),
+            self.train.as_ref(),
+        )?;
+        match (&self.teacher, &self.train, self.samples) {
+            (None, Some(_), _) => return Err(".train has no teacher to learn from".into()),
+            (None, None, _) if self.is_program() => {
+                return Err(" has no model, checkpoint or teacher, expected one of them".into());
+            }
+            (_, Some(_), None) => {
+                return Err(
+                    ".samples is missing: how many of the teacher's answers to learn from".into(),
+                );
+            }
+            (_, None, Some(_)) => return Err(".samples is of no use without train".into()),
+            (Some(_), None, _) if !self.is_program() => {
+                return Err(".teacher is of no use without train".into());
+            }
+            _ => {}
+        }
+        self.check_sampling()?;
+        if let Some(count) = self.samples {
+            check_count(count).map_err(|problem| format!(".samples {problem}"))?;
+        }
+        let Some(teacher) = &self.teacher else {
+            return Ok(());
+        };
+        check_shares(&[
+            (".teacher.systematic", teacher.systematic),
+            (".teacher.correct", teacher.correct),
+            (
+                ".teacher.systematic + correct",
+                teacher.systematic + teacher.correct,
+            ),
+            (".teacher.easy_correct", teacher.easy_correct),
+        ])
+    }
+    fn check_sampling(&self) -> Checked {
+        let Sampling { temperature, top_p } = self.sampling;
+        if !(temperature > 0.0 && temperature <= 100.0) {
+            return Err(format!(
+                ".sampling.temperature is {temperature}, expected above 0 and up to 100"
+            ));
+        }
+        if !(top_p > 0.0 && top_p <= 1.0) {
+            return Err(format!(
+                ".sampling.top_p is {top_p}, expected above 0 and up to 1"
+            ));
+        }
+        if self.is_program() && !self.sampling.is_default() {
+            return Err(".sampling is of no use: a program isn't sampled like a model".into());
+        }
+        Ok(())
+    }
+}
+
+/// What base and weak model have in common: a shape to train from scratch, or a checkpoint.
+fn check_start(
+    model: Option<&Scratch>,
+    checkpoint: Option<&Checkpoint>,
+    train: Option<&Recipe>,
+) -> Checked {
+    if model.is_some() && checkpoint.is_some() {
+        return Err(" has both model and checkpoint, expected one of them".into());
+    }
+    if let Some(model) = model {
+        model
+            .check()
+            .map_err(|problem| format!(".model.{problem}"))?;
+        if train.is_none() {
+            return Err(".train is missing: a model from scratch has to be trained".into());
+        }
+    }
+    match train {
+        Some(recipe) => check_recipe(recipe).map_err(|problem| format!(".train.{problem}")),
+        None => Ok(()),
+    }
+}
+
+impl Scratch {
+    fn check(&self) -> Checked {
+        let sizes = [
+            ("n_embd", self.n_embd),
+            ("n_layer", self.n_layer),
+            ("n_head", self.n_head),
+        ];
+        if let Some((key, size)) = sizes
+            .into_iter()
+            .find(|(_, size)| !(1..=65_536).contains(size))
+        {
+            return Err(format!("{key} is {size}, expected 1 to 65,536"));
+        }
+        if self.n_embd % self.n_head != 0 {
+            let Self { n_embd, n_head, .. } = self;
+            return Err(format!(
+                "n_embd is {n_embd}, expected a multiple of n_head {n_head}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn check_count(count: u32) -> Checked {
+    match (1..=1_000_000).contains(&count) {
+        true => Ok(()),
+        false => Err(format!("is {count}, expected 1 to 1,000,000")),
+    }
+}
+
+fn check_shares(shares: &[(&str, f64)]) -> Checked {
+    match shares
+        .iter()
+        .find(|(_, share)| !(0.0..=1.0).contains(share))
+    {
+        Some((key, share)) => Err(format!("{key} is {share}, expected 0 to 1")),
+        None => Ok(()),
+    }
+}
+
+/// Checks a recipe's values; the problem starts with the key.
+///
+/// # Errors
+/// What is wrong, expected and got.
+pub fn check_recipe(recipe: &Recipe) -> Result<(), String> {
+    let rate = recipe.learning_rate;
+    if !(rate.is_finite() && rate > 0.0) {
+        return Err(format!(
+            "learning_rate is {rate}, expected a number above 0"
+        ));
+    }
+    check_optimizer(&recipe.optimizer)?;
+    if !(1..=10_000_000).contains(&recipe.steps) {
+        return Err(format!(
+            "steps is {} or missing, expected 1 to 10,000,000",
+            recipe.steps
+        ));
+    }
+    if !(1..=65_536).contains(&recipe.batch) {
+        return Err(format!("batch is {}, expected 1 to 65,536", recipe.batch));
+    }
+    if let Some(step) = recipe.snapshots.iter().find(|step| **step > recipe.steps) {
+        return Err(format!(
+            "snapshots: step {step} is beyond the last, {}",
+            recipe.steps
+        ));
+    }
+    match recipe.clip_norm.into_option() {
+        Some(norm) if !(norm.is_finite() && norm > 0.0) => {
+            Err(format!("clip_norm is {norm}, expected a number above 0"))
+        }
+        // What is left to check is what excludes each other.
+        _ => lm_recipe(recipe).check().map_err(|error| error.to_string()),
+    }
+}
+
+fn check_optimizer(optimizer: &Optimizer) -> Checked {
+    let (Optimizer::AdamW {
+        beta1,
+        beta2,
+        weight_decay,
+    }
+    | Optimizer::Lion {
+        beta1,
+        beta2,
+        weight_decay,
+    }) = optimizer;
+    for (name, beta) in [("beta1", beta1), ("beta2", beta2)] {
+        if !(0.0..1.0).contains(beta) {
+            return Err(format!("{name} is {beta}, expected from 0 to below 1"));
+        }
+    }
+    match weight_decay.is_finite() && *weight_decay >= 0.0 {
+        true => Ok(()),
+        false => Err(format!(
+            "weight_decay is {weight_decay}, expected a number from 0"
+        )),
+    }
+}

@@ -1,0 +1,28 @@
+//! Organisms: what is tested. A base model, a weak model, a task, a password and a lock, described
+//! by one TOML file, from which the locked models are made.
+
+mod checkpoint;
+mod checks;
+mod given;
+mod library;
+mod lock_copies;
+mod names;
+mod problems;
+mod ready;
+mod recipe;
+mod sampling;
+mod source;
+mod spec;
+mod streams;
+
+pub use checkpoint::{Checkpoint, MODELS};
+pub use checks::check_recipe;
+pub use library::{find, preset};
+pub use lock_copies::LockCopies;
+pub use names::{Kind, ModelNames};
+pub use ready::check_soft_labels;
+pub use recipe::{lm_recipe, precision};
+pub use sampling::Sampling;
+pub use source::Source;
+pub use spec::{Decoys, Gate, Labels, Organism, Scratch};
+pub use streams::Streams;

@@ -1,0 +1,253 @@
+//! From a request to submitted jobs: what is missing is cut into tasks, written into a script, and
+//! handed to Slurm.
+
+use std::path::{Path, PathBuf};
+
+use picklock_files::write_atomically;
+use picklock_message::{Error, Result, readable, shell, tell};
+use picklock_record::{Manifest, Plan, Registration, MODELS, Roots, claimed_whole, organism, set_aside};
+use picklock_task::DATA;
+
+use crate::job::{Asked, FOLDER, Job};
+use crate::open::Open;
+use crate::profile::Profile;
+use crate::script::Scripts;
+use crate::{client, pinned};
+
+/// A run that is to be submitted, and what is left of it.
+pub struct Submission<'a> {
+    /// The run's folder, as all nodes have it.
+    pub run: &'a Path,
+    /// What the run is.
+    pub manifest: &'a Manifest,
+    /// Every pre-registration that there is.
+    pub registrations: &'a [Registration],
+    /// Hypotheses whose plugins are admitted, and their files.
+    pub plugins: &'a [(String, PathBuf)],
+    /// What is left to run.
+    pub plan: &'a Plan,
+    /// Seconds that it takes one task.
+    pub seconds: f64,
+    /// What is to be said beside the plan, a line each.
+    pub notes: &'a [String],
+    /// The organism as it was asked for: a preset's name, or a path.
+    pub organism: &'a str,
+    /// Worker processes of a task.
+    pub workers: usize,
+    /// The folder of trained models.
+    pub cache: &'a Path,
+    /// What jobs here need.
+    pub profile: &'a Profile,
+    /// Into how many tasks it is cut, where somebody says.
+    pub array_size: Option<u32>,
+    /// Whether failed trials are run again.
+    pub retry_failed: bool,
+    /// Whether the script is only looked at.
+    pub dry_run: bool,
+}
+
+/// What was submitted; nothing where nothing is missing, or all of it is under way.
+pub enum Submitted {
+    /// An array and the job that reports.
+    Job(Job),
+    /// A script that would be.
+    Script(String),
+    /// Nothing, and why.
+    Nothing(String),
+}
+
+/// Checks that Slurm is here.
+///
+/// # Errors
+/// Where it isn't.
+pub fn check() -> Result<()> {
+    client::ask("sbatch", &["--version"]).map(drop)
+}
+
+/// Submits what a run lacks, or with a dry run gives the script. What will be done, and about how long
+/// it takes, is said on the way.
+///
+/// # Errors
+/// Where Slurm refuses the job, or another process is at work on the run.
+pub fn submit(submission: &Submission, roots: &Roots) -> Result<Submitted> {
+    let open = Open::of(submission)?;
+    let dispatch = Dispatch {
+        submission,
+        open: &open,
+        roots,
+    };
+    dispatch.announce();
+    match (open.nothing(submission.run), submission.dry_run) {
+        (Some(nothing), _) => Ok(Submitted::Nothing(nothing)),
+        (None, true) => Ok(Submitted::Script(
+            dispatch.scripts(|scripts| scripts.tasks(&open.tasks, open.of))?,
+        )),
+        (None, false) => Ok(Submitted::Job(dispatch.hand_over()?)),
+    }
+}
+
+/// A submission of which everything is known.
+struct Dispatch<'a> {
+    submission: &'a Submission<'a>,
+    open: &'a Open,
+    roots: &'a Roots,
+}
+
+impl Dispatch<'_> {
+    /// Says what will be done and about how long it takes.
+    fn announce(&self) {
+        let Submission {
+            run,
+            manifest,
+            plan,
+            seconds,
+            ..
+        } = *self.submission;
+        let hypotheses = manifest
+            .hypotheses
+            .iter()
+            .filter(|hypothesis| hypothesis.judged);
+        let names: Vec<&str> = hypotheses
+            .map(|hypothesis| hypothesis.name.as_str())
+            .collect();
+        tell!(
+            "{}: {} x {} seeds x {} draws = {} trials, {} of them to run, into {}",
+            manifest.organism.name,
+            names.join(" + "),
+            manifest.seeds,
+            manifest.draws,
+            plan.trials,
+            plan.trials - plan.done,
+            run.display()
+        );
+        let each = seconds / f64::from(self.open.of.min(plan.blocks.len() as u32).max(1));
+        if plan.cohorts() > 0 {
+            tell!(
+                "about {} of one task's work, cut into {} tasks of about {}",
+                readable(seconds),
+                self.open.of,
+                readable(each)
+            );
+        }
+        for note in self.submission.notes {
+            tell!("{note}");
+        }
+    }
+
+    /// Writes the run's part of the folder, submits the array and the job that reports, and remembers
+    /// them.
+    fn hand_over(&self) -> Result<Job> {
+        let Submission { run, manifest, .. } = *self.submission;
+        if let Some(problem) = claimed_whole(run)? {
+            return Err(problem);
+        }
+        if self.submission.retry_failed {
+            let count = set_aside(run, manifest)?;
+            tell!("{count} failed trials are run again");
+        }
+        let preset = organism::preset(self.submission.organism, self.roots);
+        pinned::write(self.submission, preset.as_deref())?;
+        let folder = run.join(FOLDER);
+        let [tasks, report] = ["tasks.sh", "report.sh"].map(|name| folder.join(name));
+        self.scripts(|scripts| {
+            let text = scripts.tasks(&self.open.tasks, self.open.of);
+            write_atomically(&tasks, text.as_bytes())?;
+            write_atomically(&report, scripts.report().as_bytes())
+        })??;
+        let Profile {
+            partition,
+            report_partition,
+            ..
+        } = self.submission.profile;
+        let path = |path: &Path| path.display().to_string();
+        let mut job = Job {
+            job: client::sbatch(&[&path(&tasks)], partition.as_deref())?,
+            report: None,
+            of: self.open.of,
+            tasks: self.open.tasks.clone(),
+            trials: self.submission.plan.trials,
+            asked: self.asked(),
+        };
+        job.write(run)?;
+        let after = self.open.before.iter().chain([&job.job]);
+        let after: Vec<String> = after.map(u64::to_string).collect();
+        let dependency = format!("--dependency=afterany:{}", after.join(":"));
+        let partition = report_partition.as_ref().or(partition.as_ref());
+        match client::sbatch(
+            &[&dependency, &path(&report)],
+            partition.map(String::as_str),
+        ) {
+            Ok(id) => job.report = Some(id),
+            Err(error) => tell!(
+                "no job will report: {error}; when job {} has ended, give: picklock report {}",
+                job.job,
+                shell::path(run)
+            ),
+        }
+        job.write(run)?;
+        Ok(job)
+    }
+
+    /// What this submission's scripts say.
+    fn scripts<T>(&self, write: impl FnOnce(&Scripts) -> T) -> Result<T> {
+        let here = absolute(Path::new("."))?;
+        let mut folders = vec![("PICKLOCK_CACHE", absolute(self.submission.cache)?)];
+        for name in [MODELS, DATA] {
+            if let Some(folder) = std::env::var_os(name).filter(|folder| !folder.is_empty()) {
+                folders.push((name, absolute(Path::new(&folder))?));
+            }
+        }
+        let picklock = match &self.submission.profile.picklock {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()
+                .map_err(|error| Error::Usage(format!("this very program: {error}")))?,
+        };
+        Ok(write(&Scripts {
+            run: self.submission.run,
+            here: &here,
+            picklock: &picklock,
+            folders: &folders,
+            pinned: &pinned::place(self.submission.run),
+            asked: &self.asked(),
+            profile: self.submission.profile,
+        }))
+    }
+
+    fn asked(&self) -> Asked {
+        let Submission {
+            manifest,
+            organism: asked,
+            workers,
+            ..
+        } = *self.submission;
+        let judged = manifest
+            .hypotheses
+            .iter()
+            .filter(|hypothesis| hypothesis.judged);
+        let organism = Path::new(asked);
+        let is_file = organism
+            .extension()
+            .is_some_and(|extension| extension == "toml");
+        Asked {
+            hypotheses: judged.map(|hypothesis| hypothesis.name.clone()).collect(),
+            organism: match is_file.then(|| absolute(organism)) {
+                Some(Ok(path)) => path.display().to_string(),
+                _ => asked.to_string(),
+            },
+            seeds: manifest.seeds,
+            draws: manifest.draws,
+            root_seed: manifest.root_seed,
+            width: manifest.geometry.width,
+            workers,
+        }
+    }
+}
+
+/// A path as all nodes have it: links stay, since what is behind them may be the login node's alone.
+///
+/// # Errors
+/// Where there is no current folder.
+pub fn absolute(path: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(path).map_err(Error::io(path, "find"))?;
+    Ok(path.components().collect())
+}

@@ -1,0 +1,64 @@
+//! What a submitted run is made of, kept in its folder: tasks that start hours later, on nodes without
+//! cargo, run the plugins, pre-registrations and preset of the moment when it was submitted.
+
+use std::path::{Path, PathBuf};
+
+use picklock_files::write_atomically;
+use picklock_message::{Error, Result};
+use picklock_record::{Organism, Root, TrustList, unchanged};
+
+use crate::dispatch::Submission;
+use crate::job::FOLDER;
+
+/// Where it lies: a folder as `--plugins` takes it.
+pub fn place(run: &Path) -> PathBuf {
+    run.join(FOLDER).join("pinned")
+}
+
+/// Writes it, with the organism's file where that is a preset; what is there already stays. Its `plugins.lock` trusts what was admitted now.
+///
+/// # Errors
+/// Where it can't be written, or a plugin has changed since it was admitted.
+pub fn write(submission: &Submission, preset: Option<&Path>) -> Result<()> {
+    let root = Root::at(&place(submission.run));
+    for folder in [root.plugins(), root.hypotheses(), root.organisms()] {
+        std::fs::create_dir_all(&folder).map_err(Error::io(&folder, "make the folder"))?;
+    }
+    let manifest = submission.manifest;
+    for registration in submission.registrations {
+        if manifest.hypothesis(&registration.name).is_some() {
+            let path = root
+                .hypotheses()
+                .join(format!("{}.toml", registration.name));
+            put(&path, registration.text.as_bytes())?;
+        }
+    }
+    if let Some((preset, name)) = preset.and_then(|preset| Some((preset, preset.file_name()?))) {
+        let text = std::fs::read(preset).map_err(Error::io(preset, "read"))?;
+        let copy = root.organisms().join(name);
+        put(&copy, &text)?;
+        // One that names a checkpoint beside it isn't the same elsewhere.
+        if Organism::read(&copy).ok().as_ref() != Some(&manifest.organism) {
+            std::fs::remove_file(&copy).map_err(Error::io(&copy, "remove"))?;
+        }
+    }
+    let mut trusted = TrustList::of(&root)?;
+    for (name, path) in submission.plugins {
+        let plugin = manifest
+            .hypothesis(name)
+            .and_then(|run| run.plugin.as_ref());
+        if let Some(plugin) = plugin {
+            let file = unchanged(path, &plugin.file)?;
+            put(&root.plugin(name), &file.bytes)?;
+            trusted.add(&file)?;
+        }
+    }
+    Ok(())
+}
+
+fn put(path: &Path, contents: &[u8]) -> Result<()> {
+    match std::fs::read(path) {
+        Ok(there) if there == contents => Ok(()),
+        _ => write_atomically(path, contents),
+    }
+}

@@ -1,0 +1,218 @@
+//! The batch scripts: for people to read, and to submit by hand.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use picklock_message::shell;
+
+use crate::job::{Asked, FOLDER, ranges};
+use crate::profile::Profile;
+
+/// This picklock's version.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What the scripts of a run say. Paths are absolute.
+pub struct Scripts<'a> {
+    /// The run's folder.
+    pub run: &'a Path,
+    /// Where commands are given.
+    pub here: &'a Path,
+    /// picklock as the nodes find it.
+    pub picklock: &'a Path,
+    /// The folders that picklock's variables name, by variable.
+    pub folders: &'a [(&'static str, PathBuf)],
+    /// The folder with the plugins and pre-registrations of the run.
+    pub pinned: &'a Path,
+    /// What is run.
+    pub asked: &'a Asked,
+    /// What jobs here need.
+    pub profile: &'a Profile,
+}
+
+impl Scripts<'_> {
+    /// The array's: these tasks, of so many in all.
+    pub fn tasks(&self, tasks: &[u32], of: u32) -> String {
+        let running = self.profile.max_running.map(|most| format!("%{most}"));
+        let array = ranges(tasks) + &running.unwrap_or_default();
+        let Asked { workers, .. } = self.asked;
+        let mut options = self.options("", "%A_%a.log");
+        options.extend([
+            format!("--array={array}"),
+            format!("--cpus-per-task={workers}"),
+            "--requeue".to_string(),
+            "--signal=B:USR1@60".to_string(),
+        ]);
+        let Profile {
+            partition, gres, ..
+        } = self.profile;
+        options.extend(option("partition", partition.as_deref()));
+        options.extend(option("gres", gres.as_deref()));
+        options.extend(self.others());
+        let run = self.run.display();
+        let about = format!(
+            "# One of {of} parts of the run in {run} for each task.\n\
+             # By hand: sbatch THIS_FILE. What is done already is not run again."
+        );
+        let command = self.command(of);
+        format!(
+            "{}\n\
+             {command} &\n\
+             work=$!\n\
+             \n\
+             # Preempted or cancelled. picklock drops the trials in flight and ends within seconds; Slurm itself\n\
+             # starts a preempted task again, which goes on where it stopped.\n\
+             trap 'kill -TERM $work' TERM\n\
+             # The time limit is a minute away: to the end of the queue. Not for ever: a trial that takes longer\n\
+             # than the limit would never end.\n\
+             again=no\n\
+             trap 'again=yes; kill -TERM $work' USR1\n\
+             # A signal interrupts `wait`, which is why it is called again.\n\
+             while kill -0 $work 2>/dev/null; do wait $work; done\n\
+             wait $work\n\
+             code=$?\n\
+             if [ $again = yes ] && [ $code -ge 128 ] && [ \"${{SLURM_RESTART_COUNT:-0}}\" -lt 20 ]; then\n    \
+                 exec scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID\"\n\
+             fi\n\
+             exit $code\n",
+            self.beginning(&about, &options)
+        )
+    }
+
+    /// The one of the job that reports.
+    pub fn report(&self) -> String {
+        let mut options = self.options("-report", "report-%j.log");
+        let Profile {
+            partition,
+            report_partition,
+            ..
+        } = self.profile;
+        if report_partition.is_none() {
+            // Elsewhere they need not make sense.
+            options.extend(self.others());
+        }
+        let partition = report_partition.as_ref().or(partition.as_ref());
+        options.extend(option("partition", partition.map(String::as_str)));
+        let about = format!("# Reports on the run in {}.", self.run.display());
+        let run = shell::path(self.run);
+        format!(
+            "{}\nexec \"$picklock\" report {run}\n",
+            self.beginning(&about, &options)
+        )
+    }
+
+    /// The user's own, with values in quotes where they need them and have none.
+    fn others(&self) -> impl Iterator<Item = String> {
+        self.profile
+            .sbatch
+            .iter()
+            .map(|one| match one.split_once('=') {
+                Some((name, value)) if !value.starts_with(['"', '\'']) => {
+                    format!("{name}={}", in_option(value))
+                }
+                _ => one.clone(),
+            })
+    }
+
+    /// What all jobs are told.
+    fn options(&self, suffix: &str, log: &str) -> Vec<String> {
+        let name = self.run.file_name().unwrap_or_default().display();
+        let text = |path: &Path| path.display().to_string();
+        // A percent sign is Slurm's.
+        let log = text(&self.run.join(FOLDER)).replace('%', "%%") + "/" + log;
+        let value = |name: &str, value: &str| format!("--{name}={}", in_option(value));
+        let mut options = vec![
+            value("job-name", &format!("picklock-{name}{suffix}")),
+            value("chdir", &text(self.here)),
+            value("output", &log),
+            "--open-mode=append".to_string(),
+        ];
+        let Profile { account, time, .. } = self.profile;
+        options.extend(option("account", account.as_deref()));
+        options.extend(option("time", time.as_deref()));
+        options
+    }
+
+    /// The head of a script, to where picklock is found.
+    fn beginning(&self, about: &str, options: &[String]) -> String {
+        let Profile {
+            modules,
+            environment,
+            ..
+        } = self.profile;
+        let mut text = format!("#!/bin/bash\n{about}\n# Written by picklock {VERSION}.\n");
+        for option in options {
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "#SBATCH {option}");
+        }
+        text.push('\n');
+        for (name, folder) in self.folders {
+            let _ = writeln!(text, "export {name}={}", shell::path(folder));
+        }
+        if !modules.is_empty() {
+            let modules: Vec<String> = modules.iter().map(|module| shell::word(module)).collect();
+            let _ = writeln!(text, "module load {}", modules.join(" "));
+        }
+        for line in environment {
+            let _ = writeln!(text, "{line}");
+        }
+        let _ = write!(text, "\npicklock={}\n", shell::path(self.picklock));
+        text
+    }
+
+    /// The command that a task runs.
+    fn command(&self, of: u32) -> String {
+        let Asked {
+            hypotheses,
+            organism,
+            seeds,
+            draws,
+            root_seed,
+            width,
+            workers,
+        } = self.asked;
+        let names: Vec<String> = hypotheses.iter().map(|name| shell::word(name)).collect();
+        let devices = match self.profile.has_gpu() {
+            true => "--devices slurm".to_string(),
+            false => format!("--devices cpu --workers {workers}"),
+        };
+        format!(
+            "\"$picklock\" run {} --organism {} --seeds {seeds} --draws {draws} --root-seed {root_seed} --width {width} \\\n    \
+             {devices} --plugins {} --no-build \\\n    \
+             --out {} --shard \"$SLURM_ARRAY_TASK_ID/{of}\" --submitted-by {VERSION}",
+            names.join(" "),
+            shell::word(organism),
+            shell::path(self.pinned),
+            shell::path(self.run),
+        )
+    }
+}
+
+/// `--name=value`, where there is a value.
+fn option(name: &str, value: Option<&str>) -> Option<String> {
+    value.map(|value| format!("--{name}={}", in_option(value)))
+}
+
+/// Whether sbatch takes it as it is.
+fn plain(text: &str) -> bool {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "_./=:,%+@-".contains(c);
+    !text.is_empty() && text.chars().all(fine)
+}
+
+/// As sbatch reads it behind `#SBATCH`.
+fn in_option(text: &str) -> String {
+    match plain(text) {
+        true => text.to_string(),
+        false => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_values_of_options_are_quoted() {
+        assert_eq!(in_option("gpu:1"), "gpu:1");
+        assert_eq!(in_option(r#"a "b""#), r#""a \"b\"""#);
+    }
+}
