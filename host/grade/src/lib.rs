@@ -189,7 +189,7 @@ mod tests {
                 "seconds: expected above 0 and up to 3600, got 0",
             ),
         ] {
-            let error = picklock_files::parse::<File>(path, text).unwrap_err();
+            let error = picklock_files::toml_file::parse::<File>(path, text).unwrap_err();
             let error = error.to_string();
             assert!(error.starts_with("o.toml:1:"), "{error}");
             assert!(error.ends_with(&format!(": {told}")), "{error}");

@@ -6,9 +6,9 @@ use picklock_files::Key;
 use picklock_grade::Grade;
 use picklock_lm::Device;
 use picklock_message::{Error, Result};
-use picklock_record::{GateRecord, LockRecord, Measure, Organism, Sampling, Streams};
+use picklock_record::{GateRecord, LockRecord, Measure, Sampling};
 use picklock_sdk::{Flag, LabError, LockSpec, Questions, Score, Split};
-use picklock_task::{Part, Problem, Task, Teacher};
+use picklock_task::{Problem, Task, Teacher};
 
 use crate::bench::Bench;
 use crate::held::Held;

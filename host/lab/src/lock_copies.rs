@@ -75,7 +75,7 @@ fn a_copy_has_the_schedule_of_the_whole_lock() {
 
 #[test]
 fn copies_of_an_interrupted_lock_come_before_the_interlude() {
-    let unlock = picklock_files::parse(
+    let unlock = picklock_files::toml_file::parse(
         std::path::Path::new("recipe"),
         "optimizer.adamw = { beta1 = 0.9, beta2 = 0.99 }\nlearning_rate = 1e-3\nsteps = 3\nbatch = 2",
     );

@@ -203,7 +203,7 @@ pub fn bench<T>(work: impl FnOnce(&mut Bench) -> T) -> T {
 pub fn bench_of<T>(organism: &str, copies: &LockCopies, work: impl FnOnce(&mut Bench) -> T) -> T {
     runtime::start(Some(1));
     let folder = tempfile::tempdir().unwrap();
-    let organism: Organism = picklock_files::parse(Path::new("micro.toml"), organism).unwrap();
+    let organism: Organism = picklock_files::toml_file::parse(Path::new("micro.toml"), organism).unwrap();
     let task = organism.open_task().unwrap();
     let maker = Maker {
         organism: &organism,

@@ -108,7 +108,7 @@ mod tests {
              unlock = {{ optimizer.adamw = {{ beta1 = 0.9, beta2 = 0.99 }}, learning_rate = 1e-3, \
              steps = 2, batch = 2 }}\nproblems = {{ held_out = 2, validation = 2 }}"
         );
-        picklock_files::parse(std::path::Path::new("given.toml"), &text).unwrap()
+        picklock_files::toml_file::parse(std::path::Path::new("given.toml"), &text).unwrap()
     }
 
     fn means() -> Means {

@@ -320,7 +320,7 @@ mod tests {
             let seeds = (0..).zip(seeds.iter()).map(of_seed);
             (ArmRef::of("h", arm), seeds.collect())
         });
-        let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/reference/tiny");
+        let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../../results/reference/tiny");
         Evidence {
             manifest: Manifest::read(Path::new(reference)).unwrap(),
             registrations: Vec::new(),

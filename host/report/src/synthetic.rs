@@ -20,7 +20,7 @@ struct Size {
 
 /// Writes a run of the committed run's 14 arms.
 fn write(run: &Path, size: Size) {
-    let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/reference/tiny");
+    let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../../results/reference/tiny");
     let mut manifest = Manifest::read(Path::new(reference)).unwrap();
     (manifest.seeds, manifest.planned_seeds) = (size.seeds, size.seeds);
     manifest.draws = size.draws;

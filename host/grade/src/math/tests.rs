@@ -12,7 +12,7 @@ fn cases(path: &Path) -> Vec<Case> {
 
 fn pairs() -> Vec<Case> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    cases(&folder.join("src/task/grade/math/pairs.jsonl"))
+    cases(&folder.join("src/math/pairs.jsonl"))
 }
 
 fn is_correct(expected: &str, given: &str) -> bool {

@@ -49,10 +49,10 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use super::Kind;
-    use super::room::Rule;
+    use picklock_record::{Kind, Source};
+
     use super::*;
-    use picklock_record::Source;
+    use crate::cache::Rule;
 
     #[test]
     fn answers_are_kept_listed_and_pruned_like_models() {

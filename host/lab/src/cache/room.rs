@@ -213,9 +213,10 @@ fn remove(path: &Path) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::Kind;
-    use super::*;
     use picklock_files::Key;
+    use picklock_record::Kind;
+
+    use super::*;
 
     /// A model of one KiB that was last used this many hours ago.
     fn put(cache: &Cache, seed: u32, hours: u64) -> PathBuf {

@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
     use picklock_message::Error;
-    use picklock_picklock::Shape;
+    use picklock_family::Shape;
     use picklock_record::Organism;
 
     const H100: u64 = 81_559 << 20;
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn presets_on_a_cpu_are_cut_as_ever() {
         for name in ["tiny", "small", "small-b", "small-controls"] {
-            let file = format!("{}/organisms/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            let file = format!("{}/../organisms/{name}.toml", env!("CARGO_MANIFEST_DIR"));
             let organism = Organism::read(std::path::Path::new(&file)).unwrap();
             let task = organism.open_task().unwrap();
             let room = DecodingRoom::new(Device::Cpu, None);

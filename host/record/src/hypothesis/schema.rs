@@ -67,7 +67,7 @@ pub(super) fn combinations() -> Value {
 mod tests {
     #[test]
     fn the_committed_schema_is_that_of_the_types() {
-        let committed = include_str!("../../../hypotheses/registration.schema.json");
+        let committed = include_str!("../../../../hypotheses/registration.schema.json");
         let generated = super::schema();
         let advice = "picklock plugins schema > hypotheses/registration.schema.json";
         assert!(committed == generated, "outdated; give: {advice}");

@@ -54,7 +54,7 @@ fn problem(from: &str, to: &str) -> String {
 
 #[test]
 fn shipped_files_read_and_name_their_schema() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hypotheses");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../hypotheses");
     let files = std::fs::read_dir(folder).unwrap();
     let paths = files.map(|file| file.unwrap().path());
     let paths: Vec<_> = paths

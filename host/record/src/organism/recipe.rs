@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn an_environment_says_what_recipes_compute_in() {
-        let file = format!("{}/organisms/tiny.toml", env!("CARGO_MANIFEST_DIR"));
+        let file = format!("{}/../organisms/tiny.toml", env!("CARGO_MANIFEST_DIR"));
         let mut organism = Organism::read(std::path::Path::new(&file)).unwrap();
         assert_eq!(precision(&organism), "fp32 weights, states and arithmetic");
         organism.unlock.precision = picklock_sdk::Precision {

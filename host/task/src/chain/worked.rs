@@ -293,8 +293,8 @@ impl Task for Worked {
 
 #[cfg(test)]
 mod tests {
-    use super::tests::{chain, problem};
     use super::*;
+    use crate::chain::tests::{chain, problem};
     use crate::prompt::{Password, Place, PromptSpec};
 
     fn password(text: &str) -> Password {

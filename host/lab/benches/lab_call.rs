@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RResult, RVec};
 use criterion::{Criterion, criterion_group, criterion_main};
-use picklock::lab::{Bench, Cohort, Member, Outcome};
-use picklock::organism::{Cache, DecodingRoom, LockCopies, Maker, Organism, Streams};
+use picklock_lab::{Bench, Cache, Cohort, DecodingRoom, Maker};
 use picklock_lm::{Device, runtime};
+use picklock_record::{LockCopies, Member, Organism, Outcome, Streams};
 use picklock_sdk::abi::{HypothesisApi, HypothesisApi_TO, HypothesisBox, LabBox, guarded};
 use picklock_sdk::{Arm, LabError, Reply, Request};
 
-const MICRO: &str = include_str!("../../tests/src/micro.toml");
+const MICRO: &str = include_str!("../../../tests/src/micro.toml");
 
 /// Nanoseconds that the slowest member took for its calls.
 static TOOK: AtomicU64 = AtomicU64::new(0);
@@ -60,7 +60,7 @@ fn lab_calls(criterion: &mut Criterion) {
     runtime::start(Some(1));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = Path::new("micro.toml");
-    let organism: Organism = picklock::toml_file::parse(path, MICRO).expect("an organism");
+    let organism: Organism = picklock_files::toml_file::parse(path, MICRO).expect("an organism");
     let task = organism.open_task().expect("a task");
     let maker = Maker {
         organism: &organism,
