@@ -4,4 +4,3 @@ mod folder;
 pub mod gguf;
 
 pub use folder::{Card, NewFolder, export_folder, export_organism};
-

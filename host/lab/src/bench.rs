@@ -378,5 +378,8 @@ fn lab_error(error: Error) -> LabError {
 
 /// Whether a plugin asked for what makes no sense.
 fn is_argument(error: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(picklock_lm::Error::Argument { .. }))
+    matches!(
+        error.downcast_ref(),
+        Some(picklock_lm::Error::Argument { .. })
+    )
 }

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use abi_stable::sabi_trait::TD_Opaque;
 use picklock_files::Key;
 use picklock_record::{Means, Measure, Member, Metric, Outcome, TrialRecord};
-use picklock_sdk::{Arm, LabError, ModelId, Reply, Request, RngKey, Score};
 use picklock_sdk::abi::{HypothesisBox, LabApi_TO};
+use picklock_sdk::{Arm, LabError, ModelId, Reply, Request, RngKey, Score};
 
 use crate::bench::Bench;
 use crate::held::Held;

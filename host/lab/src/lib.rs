@@ -33,4 +33,3 @@ pub use named::{Lesson, ModelKind, Named};
 pub use operation::Scope;
 pub use rehearsal::{Asked, What, Work, rehearse};
 pub use residence::{host_memory, room_for_memory};
-

@@ -6,8 +6,8 @@ use std::time::Duration;
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RResult, RVec};
 use picklock_record::{LockCopies, Member, Outcome, TrialRecord};
-use picklock_sdk::{Arm, Interlude, LockSpec, Recipe, Request};
 use picklock_sdk::abi::{HypothesisApi, HypothesisApi_TO, HypothesisBox, LabBox, guarded};
+use picklock_sdk::{Arm, Interlude, LockSpec, Recipe, Request};
 
 use crate::bench::Bench;
 use crate::cohort::Cohort;

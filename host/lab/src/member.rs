@@ -3,8 +3,8 @@
 use std::sync::mpsc::{Receiver, Sender};
 
 use abi_stable::std_types::RResult;
-use picklock_sdk::{LabError, Reply, Request};
 use picklock_sdk::abi::{LabApi, guarded};
+use picklock_sdk::{LabError, Reply, Request};
 
 use crate::waiting::soon;
 

@@ -8,8 +8,11 @@ use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::RResult;
 use picklock_files::Key;
 use picklock_record::{Means, Organism};
-use picklock_sdk::{Arm, Distance, Flag, LabError, LockSpec, ModelId, Reply, Request, RngKey, Sample, Samples, Score, Split, TensorNorm};
 use picklock_sdk::abi::{HypothesisBox, LabApi, LabApi_TO, guarded};
+use picklock_sdk::{
+    Arm, Distance, Flag, LabError, LockSpec, ModelId, Reply, Request, RngKey, Sample, Samples,
+    Score, Split, TensorNorm,
+};
 use picklock_task::Task;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};

@@ -11,8 +11,8 @@ use std::time::Duration;
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RResult, RVec};
 use picklock_record::{Member, TrialRecord};
-use picklock_sdk::{Arm, LabError, Noise, Questions, Request, Rng};
 use picklock_sdk::abi::{HypothesisApi, HypothesisApi_TO, HypothesisBox, LabBox, guarded};
+use picklock_sdk::{Arm, LabError, Noise, Questions, Request, Rng};
 use rand::{Rng as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -9,8 +9,11 @@ use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::{RResult, RVec};
 use picklock_lm::{Device, Kind, runtime};
 use picklock_record::{Change, LockCopies, Member, Organism, Outcome, Streams, TrialRecord};
-use picklock_sdk::{Arm, Float, LabError, LockSpec, ModelId, Noise, Precision, Questions, Recipe, Reply, Request, Rng, RngKey, Samples};
 use picklock_sdk::abi::{HypothesisApi, HypothesisApi_TO, HypothesisBox, LabBox, guarded};
+use picklock_sdk::{
+    Arm, Float, LabError, LockSpec, ModelId, Noise, Precision, Questions, Recipe, Reply, Request,
+    Rng, RngKey, Samples,
+};
 
 use crate::bench::Bench;
 use crate::cache::Cache;
@@ -203,7 +206,8 @@ pub fn bench<T>(work: impl FnOnce(&mut Bench) -> T) -> T {
 pub fn bench_of<T>(organism: &str, copies: &LockCopies, work: impl FnOnce(&mut Bench) -> T) -> T {
     runtime::start(Some(1));
     let folder = tempfile::tempdir().unwrap();
-    let organism: Organism = picklock_files::toml_file::parse(Path::new("micro.toml"), organism).unwrap();
+    let organism: Organism =
+        picklock_files::toml_file::parse(Path::new("micro.toml"), organism).unwrap();
     let task = organism.open_task().unwrap();
     let maker = Maker {
         organism: &organism,

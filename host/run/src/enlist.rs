@@ -8,8 +8,8 @@ use picklock_message::{Error, Result, tell};
 use picklock_record::{ArmRef, PluginFile, Registration, Roots, RunHypothesis, RunPlugin};
 use picklock_sdk::Arm;
 
-use crate::plugin;
 use crate::describe::describe;
+use crate::plugin;
 
 /// The hypotheses of a run, and the plugins that run them.
 pub struct Enlisted {

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use picklock_files::Key;
 use picklock_lab::{Cache, Scope, What, Work, room_for_memory};
 use picklock_message::Result;
-use picklock_record::{Block, CohortPlan, LockCopies, Manifest, Member, ModelNames, Organism, Plan, Streams};
+use picklock_record::{
+    Block, CohortPlan, LockCopies, Manifest, Member, ModelNames, Organism, Plan, Streams,
+};
 use picklock_sdk::{Float, Recipe, Split};
 use picklock_task::Task;
 

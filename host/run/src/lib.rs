@@ -34,4 +34,3 @@ pub use run::run;
 pub use status::{Counts, Failure, Process, Status};
 pub use surroundings::environment;
 pub use worker::main as worker_main;
-

@@ -8,7 +8,10 @@ use picklock_files::Key;
 use picklock_lab::{Cache, Rule, check_ready, host_memory};
 use picklock_lm::{Device, runtime};
 use picklock_message::{Error, Result, grouped};
-use picklock_record::{ArmRef, Brief, LockCopies, Manifest, Means, Outcome, Plan, Registration, Roots, Shard, Trial, hypothesis, journal, needed_arms, obstacle, organism};
+use picklock_record::{
+    ArmRef, Brief, LockCopies, Manifest, Means, Outcome, Plan, Registration, Roots, Shard, Trial,
+    hypothesis, journal, needed_arms, obstacle, organism,
+};
 use picklock_task::Unused;
 
 use crate::adopt::adopt;

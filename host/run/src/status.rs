@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use picklock_files::Key;
 use picklock_message::Result;
-use picklock_record::{Brief, Claim, Manifest, Member, Outcome, Roots, RunHypothesis, Shard, held, journal};
+use picklock_record::{
+    Brief, Claim, Manifest, Member, Outcome, Roots, RunHypothesis, Shard, held, journal,
+};
 use picklock_slurm::{Job, JobStatus};
 use serde::Serialize;
 

@@ -7,7 +7,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use picklock_message::{Error, Result};
-use picklock_record::{Block, Claiming, CohortPlan, LockCopies, Manifest, Member, Plan, RunHypothesis, Shard, journal};
+use picklock_record::{
+    Block, Claiming, CohortPlan, LockCopies, Manifest, Member, Plan, RunHypothesis, Shard, journal,
+};
 use picklock_sdk::Arm;
 
 use crate::event::Finished;

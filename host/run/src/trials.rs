@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use picklock_lab::{Bench, Cache, Cohort, CohortError, DecodingRoom, Maker};
 use picklock_lm::runtime;
 use picklock_message::{Error, Result};
-use picklock_record::{Manifest, Member, Outcome, Segment, Streams, Trial, TrialRecord, journal, unchanged};
+use picklock_record::{
+    Manifest, Member, Outcome, Segment, Streams, Trial, TrialRecord, journal, unchanged,
+};
 use picklock_sdk::Arm;
 use picklock_sdk::abi::HypothesisBox;
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use picklock_files::write_atomically;
 use picklock_message::{Error, Result, readable, shell, tell};
-use picklock_record::{Manifest, Plan, Registration, MODELS, Roots, claimed_whole, organism, set_aside};
+use picklock_record::{
+    MODELS, Manifest, Plan, Registration, Roots, claimed_whole, organism, set_aside,
+};
 use picklock_task::DATA;
 
 use crate::job::{Asked, FOLDER, Job};

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use picklock_lab::{Cache, Entry, Rule};
-use picklock_message::{Result, say, sayln};
 use picklock_message::quantity::{GIB, size};
+use picklock_message::{Result, say, sayln};
 
 use crate::cli::number::real;
 use crate::cli::table::table;

@@ -33,8 +33,8 @@ mod unlock;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Parser, Subcommand};
 use picklock_message::{Error, Result, nearest};
 use picklock_record::Roots;
 

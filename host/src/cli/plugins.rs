@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use picklock_message::{Error, Result, say, sayln};
-use picklock_record::{Entry, PluginFile, Registration, Roots, TrustList, check_permissions, hypothesis};
+use picklock_record::{
+    Entry, PluginFile, Registration, Roots, TrustList, check_permissions, hypothesis,
+};
 use picklock_run::plugin;
 
 /// List, check and trust plugin files.

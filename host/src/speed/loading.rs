@@ -7,9 +7,9 @@ use std::time::Instant;
 use picklock_lm::{Device, Kind, Model, runtime};
 use picklock_message::Result;
 
-use crate::speed::{Tell, resident};
 use crate::speed::ceiling::{Ceilings, seconds};
 use crate::speed::figure::{Figure, peak_gib};
+use crate::speed::{Tell, resident};
 
 const ROUNDS: u32 = 3;
 

@@ -2,7 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use picklock_lm::{Architecture, Batch, Device, Float, Memory, Model, Optimizer, Precision, Recipe, Rows, Schedule, Side, Targets, Tensor, Trainer, runtime};
+use picklock_lm::{
+    Architecture, Batch, Device, Float, Memory, Model, Optimizer, Precision, Recipe, Rows,
+    Schedule, Side, Targets, Tensor, Trainer, runtime,
+};
 use picklock_message::Result;
 
 use crate::speed::Tell;

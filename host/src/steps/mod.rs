@@ -21,4 +21,3 @@ pub use score::{Item, Scored, Windows, score};
 pub use shown::Shown;
 pub use subject::{Opened, Subject};
 pub use unlock::{Unlocked, unlock};
-

@@ -8,4 +8,3 @@ mod new_folder;
 pub use card::Card;
 pub use export::{export_folder, export_organism};
 pub use new_folder::NewFolder;
-

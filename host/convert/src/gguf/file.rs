@@ -1,22 +1,20 @@
 //! A GGUF file: its metadata, and its tensors as floating-point numbers.
 
 use std::fs::File;
-use std::io::{Cursor, Read as _};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
-use candle_core::quantized::gguf_file::{Content, TensorInfo};
 use picklock_message::{Error, Result};
 
-use super::header;
+use super::header::{self, Header};
 use super::metadata::Metadata;
 
 /// An open file whose header has been checked.
 pub struct GgufFile {
     path: PathBuf,
     file: File,
-    content: Content,
+    header: Header,
 }
 
 impl GgufFile {
@@ -31,12 +29,11 @@ impl GgufFile {
         let mut bytes = Vec::new();
         let mut start = (&file).take(header::LONGEST);
         start.read_to_end(&mut bytes).map_err(refused())?;
-        header::check(&bytes, length).map_err(|problem| Error::file(path, problem))?;
-        let content = Content::read(&mut Cursor::new(bytes));
+        let header = header::read(&bytes, length);
         Ok(Self {
             path: path.to_path_buf(),
             file,
-            content: content.map_err(|error| Error::file(path, error.to_string()))?,
+            header: header.map_err(|problem| Error::file(path, problem))?,
         })
     }
 
@@ -47,18 +44,18 @@ impl GgufFile {
 
     /// What it says of itself.
     pub fn metadata(&self) -> Metadata<'_> {
-        Metadata(&self.content.metadata)
+        Metadata(&self.header.metadata)
     }
 
-    /// The names of its tensors, in no order.
+    /// The names of its tensors.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.content.tensor_infos.keys().map(String::as_str)
+        self.header.tensors.keys().map(String::as_str)
     }
 
     /// A tensor's shape, rows first; none where there is no such tensor.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        let tensor = self.content.tensor_infos.get(name);
-        tensor.map(|tensor| tensor.shape.dims())
+        let tensor = self.header.tensors.get(name)?;
+        Some(&tensor.shape)
     }
 
     /// Some of a tensor's rows as floating-point numbers, one row after another. A tensor of one
@@ -68,32 +65,22 @@ impl GgufFile {
     /// Where there are no such rows, or the file can't be read.
     pub fn rows(&self, name: &str, rows: Range<usize>) -> Result<Vec<f32>> {
         let refused = |problem: String| self.refuse(&format!("tensor `{name}`: {problem}"));
-        let Some(tensor) = self.content.tensor_infos.get(name) else {
+        let Some(tensor) = self.header.tensors.get(name) else {
             return Err(refused("it is missing".into()));
         };
-        let (columns, kind) = (row_length(tensor), tensor.ggml_dtype);
-        let part = TensorInfo {
-            ggml_dtype: kind,
-            shape: (rows.len(), columns).into(),
-            offset: tensor.offset
-                + (rows.start * columns / kind.block_size() * kind.type_size()) as u64,
-        };
-        let numbers = part
-            .read(
-                &mut &self.file,
-                self.content.tensor_data_offset,
-                &Device::Cpu,
-            )
-            .and_then(|part| part.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1());
-        numbers.map_err(|error| refused(error.to_string()))
+        let (kind, columns) = (tensor.kind, tensor.shape.last().copied().unwrap_or(0));
+        let size = |rows: usize| rows * columns / kind.block_size * kind.type_size;
+        let mut blocks = vec![0; size(rows.len())];
+        let start = tensor.start + size(rows.start) as u64;
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(start))
+            .and_then(|_| file.read_exact(&mut blocks))
+            .map_err(|error| refused(error.to_string()))?;
+        Ok(kind.dequantize(&blocks))
     }
 
     /// An error about this file.
     pub fn refuse(&self, problem: &str) -> Error {
         Error::file(&self.path, problem)
     }
-}
-
-fn row_length(tensor: &TensorInfo) -> usize {
-    tensor.shape.dims().last().copied().unwrap_or(0)
 }

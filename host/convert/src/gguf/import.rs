@@ -5,9 +5,9 @@ use std::path::Path;
 use picklock_lm::{Architecture, Storage, Written, store};
 use picklock_message::{Error, Result, Watch};
 
-use crate::folder::{Card, NewFolder};
-use super::{config, tensors, tokenizer};
 use super::file::GgufFile;
+use super::{config, tensors, tokenizer};
+use crate::folder::{Card, NewFolder};
 
 /// What has been written.
 pub struct Imported {
@@ -82,7 +82,10 @@ fn card(file: &GgufFile, written: &Written, storage: Storage) -> Result<Card> {
 fn in_file(error: Error, path: &Path) -> Error {
     use picklock_lm::Error::{NotFinite, OutOfRange};
     let of_numbers = |error: &(dyn std::error::Error + 'static)| {
-        matches!(error.downcast_ref(), Some(NotFinite { .. } | OutOfRange { .. }))
+        matches!(
+            error.downcast_ref(),
+            Some(NotFinite { .. } | OutOfRange { .. })
+        )
     };
     match error {
         Error::Model(error) if of_numbers(&*error) => Error::file(path, error.to_string()),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use candle_core::quantized::gguf_file::Value;
+use super::value::{I32, Value};
 
 /// What is wrong with a file, in words.
 pub type Read<T> = Result<T, String>;
@@ -24,10 +24,7 @@ impl Metadata<'_> {
     /// # Errors
     /// Where it is none.
     pub fn optional_text(&self, key: &str) -> Read<Option<&str>> {
-        self.optional(key, "a text", |value| match value {
-            Value::String(text) => Some(text.as_str()),
-            _ => None,
-        })
+        self.optional(key, "a text", text)
     }
 
     /// A whole number from 0.
@@ -63,8 +60,11 @@ impl Metadata<'_> {
     /// # Errors
     /// Where it is neither.
     pub fn flag(&self, key: &str, default: bool) -> Read<bool> {
-        let flag = self.optional(key, "true or false", |value| value.to_bool().ok())?;
-        Ok(flag.unwrap_or(default))
+        let flag = self.optional(key, "true or false", |value| match value {
+            Value::Bool(flag) => Some(*flag),
+            _ => None,
+        });
+        Ok(flag?.unwrap_or(default))
     }
 
     /// Texts.
@@ -72,11 +72,8 @@ impl Metadata<'_> {
     /// # Errors
     /// Where they are missing, or one of them is none.
     pub fn texts(&self, key: &str) -> Read<Vec<&str>> {
-        let texts = self.list(key, "a list of texts", |value| match value {
-            Value::String(text) => Some(text.as_str()),
-            _ => None,
-        });
-        required(key, "a list of texts", texts?)
+        let what = "a list of texts";
+        required(key, what, self.list(key, what, text)?)
     }
 
     /// Whole numbers that may be missing; negative ones count as 0.
@@ -85,7 +82,7 @@ impl Metadata<'_> {
     /// Where one of them is none.
     pub fn optional_wholes(&self, key: &str) -> Read<Option<Vec<u64>>> {
         self.list(key, "a list of whole numbers", |value| match value {
-            Value::I32(number) => Some(u64::try_from(*number).unwrap_or(0)),
+            Value::Integer(I32, number) => Some(u64::try_from(*number).unwrap_or(0)),
             other => whole(other),
         })
     }
@@ -96,11 +93,11 @@ impl Metadata<'_> {
     /// Where they are missing, or one of them is none.
     pub fn numbers(&self, key: &str) -> Read<Vec<f32>> {
         let what = "a list of numbers";
-        required(
-            key,
-            what,
-            self.list(key, what, |value| value.to_f32().ok())?,
-        )
+        let numbers = self.list(key, what, |value| match value {
+            Value::F32(number) => Some(*number),
+            _ => None,
+        });
+        required(key, what, numbers?)
     }
 
     fn list<'a, T>(
@@ -127,8 +124,8 @@ impl Metadata<'_> {
         match read(value) {
             Some(read) => Ok(Some(read)),
             None => Err(format!(
-                "metadata key `{key}`: expected {what}, got {:?}",
-                value.value_type()
+                "metadata key `{key}`: expected {what}, got {}",
+                value.kind_name()
             )),
         }
     }
@@ -140,11 +137,14 @@ fn required<T>(key: &str, what: &str, value: Option<T>) -> Read<T> {
 
 fn whole(value: &Value) -> Option<u64> {
     match value {
-        Value::I8(number) => u64::try_from(*number).ok(),
-        Value::I16(number) => u64::try_from(*number).ok(),
-        Value::I32(number) => u64::try_from(*number).ok(),
-        Value::I64(number) => u64::try_from(*number).ok(),
-        Value::Bool(_) => None,
-        other => other.to_u64().ok(),
+        Value::Integer(_, number) => u64::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
     }
 }

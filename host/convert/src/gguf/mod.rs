@@ -1,11 +1,12 @@
 //! GGUF files, as llama.cpp writes them, become Hugging Face folders: weights, configuration,
 //! tokenizer with its chat template.
 //!
-//! candle reads them and turns quantised numbers into floating-point ones. What is here says which
-//! tensor is which parameter, and what the metadata means in Hugging Face's terms; how a folder is
-//! written is `checkpoint`'s.
+//! `header` and `file` read them, `dequantize` turns their numbers into floating-point ones; the rest
+//! says which tensor is which parameter, and what the metadata means in Hugging Face's terms. How a
+//! folder is written is `checkpoint`'s.
 
 mod config;
+mod dequantize;
 mod file;
 mod header;
 mod import;
@@ -14,6 +15,6 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
+mod value;
 
 pub use import::import;
-

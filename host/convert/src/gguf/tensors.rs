@@ -1,5 +1,7 @@
 //! Which tensor of a GGUF file a parameter is, and in what order its rows lie.
 
+use std::collections::HashSet;
+
 use picklock_lm::{Architecture, Parameter, Sink, Tensor};
 use picklock_message::{Result, Watch};
 
@@ -43,16 +45,11 @@ struct Place {
 /// # Errors
 /// What is missing, has another shape or is left over.
 pub fn check(file: &GgufFile, architecture: &Architecture, besides: &[&str]) -> Result<()> {
-    let mut used = besides.to_vec();
-    let parameters = architecture.parameters();
-    let places: Vec<Place> = parameters
-        .iter()
-        .map(|of| place(architecture, of))
-        .collect();
-    for (parameter, place) in parameters.iter().zip(&places) {
-        let tensor = &place.tensor;
-        let expected = &parameter.shape;
-        let Some(shape) = file.shape(tensor) else {
+    let mut used = HashSet::new();
+    for parameter in architecture.parameters() {
+        let Place { tensor, .. } = place(architecture, &parameter);
+        let expected = parameter.shape;
+        let Some(shape) = file.shape(&tensor) else {
             let problem = format!("tensor `{tensor}` is missing: expected shape {expected:?}");
             return Err(file.refuse(&problem));
         };
@@ -64,10 +61,10 @@ pub fn check(file: &GgufFile, architecture: &Architecture, besides: &[&str]) -> 
             let problem = format!("tensor `{tensor}`: expected shape {expected:?}, got {shape:?}");
             return Err(file.refuse(&problem));
         }
-        used.push(tensor);
+        used.insert(tensor);
     }
-    let mut left = file.names().filter(|name| !used.contains(name));
-    match left.next() {
+    let left = |name: &&str| !used.contains(*name) && !besides.contains(name);
+    match file.names().find(left) {
         Some(name) => Err(file.refuse(&format!(
             "tensor `{name}` is not a parameter of this {} model",
             architecture.name()
@@ -134,13 +131,10 @@ fn place(architecture: &Architecture, parameter: &Parameter) -> Place {
 /// Rows of heads in which partners lie side by side, with partners half a head apart.
 fn apart(rows: &[f32], head: usize, columns: usize) -> Vec<f32> {
     let half = head / 2;
-    let order = (0..head).map(|row| row % half * 2 + row / half);
-    let heads = rows.chunks(head * columns);
-    heads
-        .flat_map(|rows| {
-            let order = order.clone();
-            order.flat_map(|row| &rows[row * columns..(row + 1) * columns])
-        })
+    let order = |row: usize| row % half * 2 + row / half;
+    rows.chunks(head * columns)
+        .flat_map(|rows| (0..head).map(move |row| &rows[order(row) * columns..][..columns]))
+        .flatten()
         .copied()
         .collect()
 }

@@ -4,12 +4,14 @@ mod bpe;
 mod sentencepiece;
 mod special;
 
-use serde_json::{Value, json};
-use tokenizers::{AddedToken, Tokenizer};
-use tokenizers::processors::template::TemplateProcessing;
+use std::fmt::Display;
 
-use special::Special;
+use serde_json::{Value, json};
+use tokenizers::processors::template::TemplateProcessing;
+use tokenizers::{AddedToken, Tokenizer};
+
 use super::metadata::{Metadata, Read};
+use special::Special;
 
 /// What a token is for; numbers as in llama.cpp.
 mod role {
@@ -52,12 +54,11 @@ pub fn read(metadata: &Metadata, ids: usize, longest: i64) -> Read<Imported> {
             ));
         }
     };
-    let refused = |error: tokenizers::Error| format!("tokenizer: {error}");
     let added = |role| -> Vec<AddedToken> {
-        let words = words.of_role(role);
-        let added =
-            words.map(|word| AddedToken::from(word, role == role::CONTROL).normalized(false));
-        added.collect()
+        words
+            .of_role(role)
+            .map(|word| AddedToken::from(word, role == role::CONTROL).normalized(false))
+            .collect()
     };
     tokenizer
         .add_special_tokens(added(role::CONTROL))
@@ -77,12 +78,15 @@ pub fn read(metadata: &Metadata, ids: usize, longest: i64) -> Read<Imported> {
     if let Some(template) = metadata.optional_text("tokenizer.chat_template")? {
         config["chat_template"] = template.into();
     }
-    let ids = special.ids();
     Ok(Imported {
         tokenizer,
         config,
-        ids,
+        ids: special.ids(),
     })
+}
+
+fn refused(error: impl Display) -> String {
+    format!("tokenizer: {error}")
 }
 
 /// Puts the beginning-of-text token before each text, and the end's after, where the file says so.
@@ -101,17 +105,18 @@ fn template(special: &Special) -> Read<Option<TemplateProcessing>> {
         parts.into_iter().flatten().collect::<Vec<String>>()
     };
     let known = [first, last].into_iter().flatten();
-    let known: Vec<(String, u32)> = known.map(|token| (token.word.clone(), token.id)).collect();
     let pair = [around("$A", 0), around("$B", 1)].concat();
     let template = TemplateProcessing::builder()
         .try_single(around("$A", 0))
         .and_then(|template| template.try_pair(pair))
-        .map_err(|error| format!("tokenizer: {error}"))?
-        .special_tokens(known)
+        .map_err(refused)?
+        .special_tokens(
+            known
+                .map(|token| (token.word.clone(), token.id))
+                .collect::<Vec<_>>(),
+        )
         .build();
-    template
-        .map(Some)
-        .map_err(|error| format!("tokenizer: {error}"))
+    template.map(Some).map_err(refused)
 }
 
 impl<'a> Words<'a> {
@@ -137,8 +142,9 @@ impl<'a> Words<'a> {
 
     /// All words but unused ones, which only fill the vocabulary up to the model's size.
     fn vocabulary(&self) -> impl Iterator<Item = (u32, &'a str)> {
-        let words = (0..).zip(&self.words).zip(&self.roles);
-        words
+        (0..)
+            .zip(&self.words)
+            .zip(&self.roles)
             .filter(|(_, role)| **role != role::UNUSED)
             .map(|((id, word), _)| (id, *word))
     }
@@ -146,8 +152,9 @@ impl<'a> Words<'a> {
     /// Words of a role: those that control and those that a user has added are taken out of a text
     /// before it is cut up.
     fn of_role(&self, role: u64) -> impl Iterator<Item = &'a str> {
-        let words = self.roles.iter().zip(&self.words);
-        words
+        self.roles
+            .iter()
+            .zip(&self.words)
             .filter(move |(own, _)| **own == role)
             .map(|(_, word)| *word)
     }

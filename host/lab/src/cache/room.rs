@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use picklock_files::ASIDE;
-use picklock_message::{Error, Result};
 use picklock_message::quantity::{GIB, size};
+use picklock_message::{Error, Result};
 
-use super::{Cache, ORIGIN, Origin, WEIGHTS, discard};
 use super::making::PREFIX;
+use super::{Cache, ORIGIN, Origin, WEIGHTS, discard};
 
 /// How much the cache may hold where `PICKLOCK_CACHE_LIMIT` says nothing.
 const LIMIT_GIB: f64 = 20.0;

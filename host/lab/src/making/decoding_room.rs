@@ -120,8 +120,8 @@ mod tests {
     use picklock_lm::{Kind, Side};
 
     use super::*;
-    use picklock_message::Error;
     use picklock_family::Shape;
+    use picklock_message::Error;
     use picklock_record::Organism;
 
     const H100: u64 = 81_559 << 20;
@@ -202,7 +202,9 @@ mod tests {
             note,
             "out of memory: decoding 1/8 of the sequences at a time that were planned"
         );
-        let alone = |_: &Rows, _: Option<&Tensor>| Err::<Vec<Vec<()>>, _>(Error::OutOfMemory("out of memory".into()));
+        let alone = |_: &Rows, _: Option<&Tensor>| {
+            Err::<Vec<Vec<()>>, _>(Error::OutOfMemory("out of memory".into()))
+        };
         assert!(
             room.in_halves(&rows.narrow(0, 1).unwrap(), None, &alone)
                 .is_err()

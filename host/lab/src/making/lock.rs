@@ -8,11 +8,11 @@ use picklock_task::{Part, Problem};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::cache::Origin;
 use super::interlude::Interrupted;
 use super::maker::{Maker, with_replacement};
 use super::training_set::{Row, Spread, TrainingSet};
 use super::weak_answers::{Imitated, WeakAnswers};
+use crate::cache::Origin;
 
 impl Maker<'_> {
     /// Locks a stack of seeds, with copies on the way: those that the run is known to ask for, and

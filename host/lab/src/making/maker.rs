@@ -7,17 +7,19 @@ use std::time::Instant;
 use picklock_files::Key;
 use picklock_lm::{Batches, Device, Init, Model};
 use picklock_message::{Error, Result};
-use picklock_record::{Checkpoint, Kind, LockCopies, ModelNames, Organism, Scratch, Streams, lm_recipe};
+use picklock_record::{
+    Checkpoint, Kind, LockCopies, ModelNames, Organism, Scratch, Streams, lm_recipe,
+};
 use picklock_sdk::{Flag, LockSpec, Recipe};
 use picklock_task::{Part, Problem, Task, Teacher};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::cache::{Cache, Origin};
 use super::decoding_room::DecodingRoom;
 use super::training_set::{Row, TrainingSet};
 use super::weak_answers::Imitated;
+use crate::cache::{Cache, Origin};
 
 /// Told what is being done: what, steps done, steps in all. Training stops where it says so.
 pub type Notify<'a> = &'a dyn Fn(&str, usize, usize) -> ControlFlow<()>;

@@ -1,9 +1,7 @@
 //! Files that are damaged, or that ask for what isn't there: one line each, and no panic.
 
-use candle_core::quantized::GgmlDType;
-use candle_core::quantized::gguf_file::Value;
-
-use super::{Gguf, Place};
+use super::{Gguf, Place, ggml_type, u32};
+use crate::gguf::value::Value;
 
 /// A file with one tensor, which is enough for everything that is refused before weights are read.
 fn small() -> Gguf {
@@ -11,8 +9,8 @@ fn small() -> Gguf {
     gguf.tensor(
         "token_embd.weight",
         &[265, 256],
-        &vec![0.5; 265 * 256],
-        GgmlDType::Q8_0,
+        ggml_type("Q8_0"),
+        vec![5; 265 * 256 / 32 * 34],
     );
     gguf
 }
@@ -74,7 +72,7 @@ fn no_byte_of_a_header_makes_it_panic() {
 #[test]
 fn what_is_wrong_in_a_header_is_named() {
     let mut gguf = small();
-    gguf.set("general.alignment", Value::U32(32));
+    gguf.set("general.alignment", u32(32));
     let bytes = gguf.bytes();
     let huge = u64::MAX.to_le_bytes();
     for (bytes, expected) in [
@@ -146,7 +144,7 @@ fn lengths_are_believed_only_as_far_as_the_file_goes() {
 #[test]
 fn two_tensors_of_one_name_are_refused() {
     let mut gguf = small();
-    gguf.tensor("token_embd.weight", &[1, 32], &[0.5; 32], GgmlDType::F32);
+    gguf.numbers("token_embd.weight", &[1, 32], &[0.5; 32]);
     assert_eq!(
         refused(&gguf.bytes()),
         "tensor `token_embd.weight` is there twice"
@@ -182,15 +180,15 @@ fn metadata_that_says_too_little_or_too_much_is_refused() {
             "metadata key `llama.block_count`: expected a whole number, got String",
         ),
         (
-            changed("llama.block_count", Some(Value::U32(u32::MAX))),
+            changed("llama.block_count", Some(u32(u32::MAX))),
             "config key `num_hidden_layers`: expected a whole number from 1 to 1024, got 4294967295",
         ),
         (
-            changed("llama.attention.head_count", Some(Value::U32(0))),
+            changed("llama.attention.head_count", Some(u32(0))),
             "config key `num_attention_heads`: expected a whole number from 1 to 1024, got 0",
         ),
         (
-            changed("llama.expert_count", Some(Value::U32(8))),
+            changed("llama.expert_count", Some(u32(8))),
             "`llama.expert_count`: a mixture of experts isn't supported",
         ),
         (
@@ -198,7 +196,7 @@ fn metadata_that_says_too_little_or_too_much_is_refused() {
             "`llama.rope.scaling.type` is `yarn`: expected none or linear",
         ),
         (
-            changed("llama.rope.dimension_count", Some(Value::U32(32))),
+            changed("llama.rope.dimension_count", Some(u32(32))),
             "`llama.rope.dimension_count`: expected 64, all numbers of a head",
         ),
         (
@@ -213,7 +211,7 @@ fn metadata_that_says_too_little_or_too_much_is_refused() {
 #[test]
 fn a_tensor_that_has_no_place_is_named() {
     let mut gguf = small();
-    gguf.set("llama.block_count", Value::U32(1));
+    gguf.set("llama.block_count", u32(1));
     let shapes: [(&str, &[usize]); 11] = [
         ("blk.0.attn_norm.weight", &[256]),
         ("blk.0.attn_q.weight", &[256, 256]),
@@ -229,7 +227,7 @@ fn a_tensor_that_has_no_place_is_named() {
     ];
     for (name, shape) in shapes {
         let numbers = vec![0.25; shape.iter().product()];
-        gguf.tensor(name, shape, &numbers, GgmlDType::F32);
+        gguf.numbers(name, shape, &numbers);
     }
     assert_eq!(
         refused(&gguf.bytes()),
@@ -237,13 +235,8 @@ fn a_tensor_that_has_no_place_is_named() {
     );
     gguf.tensors.pop();
     let last = gguf.tensors.len() - 1;
-    gguf.tensors[last].0 = "output_norm".into();
-    gguf.tensor(
-        "output_norm.weight",
-        &[256],
-        &vec![f32::NAN; 256],
-        GgmlDType::F32,
-    );
+    gguf.tensors[last].name = "output_norm".into();
+    gguf.numbers("output_norm.weight", &[256], &[f32::NAN; 256]);
     gguf.tensors.remove(last);
     let told = refused(&gguf.bytes());
     assert!(

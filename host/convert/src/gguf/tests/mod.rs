@@ -1,25 +1,44 @@
 //! Imports of small files that are written here, and of real ones where there are any.
 
+mod candle;
 mod damage;
 mod real;
 mod tokens;
 mod weights;
 
-use std::io::Cursor;
 use std::path::PathBuf;
 
-use candle_core::{Device, Tensor};
-use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::quantized::gguf_file::{Value, write};
-use picklock_lm::{Model, Storage};
+use picklock_lm::{Device, Model, Storage};
 use tempfile::TempDir;
 
-use crate::gguf::import;
+use super::dequantize::{GgmlType, TYPES};
+use super::import;
+use super::value::{ARRAY, I32, U32, Value, size};
+
+fn u32(number: u32) -> Value {
+    Value::Integer(U32, number.into())
+}
+
+fn i32(number: i32) -> Value {
+    Value::Integer(I32, number.into())
+}
+
+fn ggml_type(name: &str) -> &'static GgmlType {
+    TYPES.iter().find(|known| known.name == name).unwrap()
+}
+
+/// A tensor to be: name, shape with rows first, type and blocks.
+struct Stored {
+    name: String,
+    shape: Vec<usize>,
+    kind: &'static GgmlType,
+    blocks: Vec<u8>,
+}
 
 /// A GGUF file to be.
 struct Gguf {
     metadata: Vec<(String, Value)>,
-    tensors: Vec<(String, QTensor)>,
+    tensors: Vec<Stored>,
 }
 
 impl Gguf {
@@ -39,7 +58,7 @@ impl Gguf {
             ("attention.head_count_kv", 2),
         ];
         for (key, size) in sizes {
-            gguf.set(&format!("{architecture}.{key}"), Value::U32(size));
+            gguf.set(&format!("{architecture}.{key}"), u32(size));
         }
         gguf.set(
             &format!("{architecture}.rope.freq_base"),
@@ -80,38 +99,89 @@ impl Gguf {
             self.set("tokenizer.ggml.pre", Value::String((*pre).into()));
         }
         self.set("tokenizer.ggml.tokens", texts(words));
-        let roles = roles.into_iter().map(Value::I32).collect();
+        let roles = roles.into_iter().map(i32).collect();
         self.set("tokenizer.ggml.token_type", Value::Array(roles));
         self.set(
             "tokenizer.ggml.merges",
             texts(merges.map(String::from).to_vec()),
         );
         for (name, id) in [("bos", 262), ("eos", 261), ("padding", 261)] {
-            self.set(&format!("tokenizer.ggml.{name}_token_id"), Value::U32(id));
+            self.set(&format!("tokenizer.ggml.{name}_token_id"), u32(id));
         }
     }
 
-    /// Adds a tensor of numbers in a type, rows first.
-    fn tensor(&mut self, name: &str, shape: &[usize], numbers: &[f32], kind: GgmlDType) {
-        let tensor = Tensor::from_slice(numbers, shape, &Device::Cpu).unwrap();
-        let tensor = QTensor::quantize(&tensor, kind).unwrap();
-        self.tensors.push((name.into(), tensor));
+    /// Adds a tensor of blocks of a type, rows first.
+    fn tensor(&mut self, name: &str, shape: &[usize], kind: &'static GgmlType, blocks: Vec<u8>) {
+        let numbers = shape.iter().product::<usize>();
+        assert_eq!(blocks.len(), numbers / kind.block_size * kind.type_size);
+        self.tensors.push(Stored {
+            name: name.into(),
+            shape: shape.to_vec(),
+            kind,
+            blocks,
+        });
     }
 
+    /// The same of numbers in 32 bits.
+    fn numbers(&mut self, name: &str, shape: &[usize], numbers: &[f32]) {
+        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes());
+        self.tensor(name, shape, ggml_type("F32"), bytes.collect());
+    }
+
+    /// The file, as version 2.
     fn bytes(&self) -> Vec<u8> {
-        let mut bytes = Cursor::new(Vec::new());
-        let metadata: Vec<_> = self
-            .metadata
-            .iter()
-            .map(|(key, value)| (key.as_str(), value))
-            .collect();
-        let tensors: Vec<_> = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor))
-            .collect();
-        write(&mut bytes, &metadata, &tensors).unwrap();
-        bytes.into_inner()
+        let mut bytes = b"GGUF\x02\0\0\0".to_vec();
+        for count in [self.tensors.len(), self.metadata.len()] {
+            bytes.extend((count as u64).to_le_bytes());
+        }
+        for (key, value) in &self.metadata {
+            write_text(&mut bytes, key);
+            bytes.extend(value.kind().to_le_bytes());
+            write(&mut bytes, value);
+        }
+        let mut offset = 0;
+        for tensor in &self.tensors {
+            write_text(&mut bytes, &tensor.name);
+            bytes.extend((tensor.shape.len() as u32).to_le_bytes());
+            for size in tensor.shape.iter().rev() {
+                bytes.extend((*size as u64).to_le_bytes());
+            }
+            bytes.extend(tensor.kind.number.to_le_bytes());
+            bytes.extend((offset as u64).to_le_bytes());
+            offset += tensor.blocks.len().next_multiple_of(32);
+        }
+        for tensor in &self.tensors {
+            bytes.resize(bytes.len().next_multiple_of(32), 0);
+            bytes.extend(&tensor.blocks);
+        }
+        bytes.resize(bytes.len().next_multiple_of(32), 0);
+        bytes
+    }
+}
+
+fn write_text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend((text.len() as u64).to_le_bytes());
+    bytes.extend(text.as_bytes());
+}
+
+fn write(bytes: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Integer(kind, number) => {
+            bytes.extend(&number.to_le_bytes()[..size(*kind).unwrap() as usize]);
+        }
+        Value::F32(number) => bytes.extend(number.to_le_bytes()),
+        Value::F64(number) => bytes.extend(number.to_le_bytes()),
+        Value::Bool(flag) => bytes.push((*flag).into()),
+        Value::String(text) => write_text(bytes, text),
+        Value::Array(values) => {
+            let kind = values.first().map_or(U32, Value::kind);
+            assert!(kind != ARRAY && values.iter().all(|value| value.kind() == kind));
+            bytes.extend(kind.to_le_bytes());
+            bytes.extend((values.len() as u64).to_le_bytes());
+            for value in values {
+                write(bytes, value);
+            }
+        }
     }
 }
 
@@ -134,7 +204,7 @@ impl Place {
     fn import(&self, bytes: &[u8]) -> Result<Model, String> {
         std::fs::write(self.file(), bytes).unwrap();
         match import(&self.file(), &self.folder(), Storage::default()) {
-            Ok(_) => Ok(Model::load(&self.folder(), picklock_lm::Device::Cpu).unwrap()),
+            Ok(_) => Ok(Model::load(&self.folder(), Device::Cpu).unwrap()),
             Err(error) => {
                 assert!(!self.folder().exists());
                 assert_eq!(

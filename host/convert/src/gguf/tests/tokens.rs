@@ -1,10 +1,9 @@
 //! Tokenizers come in with what their kind implies and what their metadata says.
 
-use candle_core::quantized::gguf_file::Value;
-
+use super::{Gguf, i32, u32};
 use crate::gguf::metadata::Metadata;
 use crate::gguf::tokenizer::{self, Imported};
-use super::Gguf;
+use crate::gguf::value::Value;
 
 fn read(gguf: &Gguf) -> Result<Imported, String> {
     let metadata = gguf.metadata.iter().cloned().collect();
@@ -131,13 +130,13 @@ fn sentencepiece() -> Gguf {
     gguf.set("tokenizer.ggml.scores", Value::Array(scores.collect()));
     gguf.set(
         "tokenizer.ggml.token_type",
-        Value::Array(roles.map(Value::I32).collect()),
+        Value::Array(roles.map(i32).collect()),
     );
     let words = words.iter().cloned().map(Value::String).collect();
     gguf.set("tokenizer.ggml.tokens", Value::Array(words));
     gguf.set("tokenizer.ggml.model", Value::String("llama".into()));
     for (name, id) in [("unknown", 0), ("bos", 1), ("eos", 2)] {
-        gguf.set(&format!("tokenizer.ggml.{name}_token_id"), Value::U32(id));
+        gguf.set(&format!("tokenizer.ggml.{name}_token_id"), u32(id));
     }
     gguf
 }
@@ -173,7 +172,7 @@ fn what_isnt_known_is_named() {
         told.starts_with("`tokenizer.ggml.pre` is `tekken`: expected default"),
         "{told}"
     );
-    let told = refused("tokenizer.ggml.eos_token_id", Value::U32(265));
+    let told = refused("tokenizer.ggml.eos_token_id", u32(265));
     assert_eq!(
         told,
         "`tokenizer.ggml.eos_token_id` is 265: expected an id below 265"
@@ -183,15 +182,12 @@ fn what_isnt_known_is_named() {
         told,
         "`tokenizer.ggml.merges`: expected two words, got `ab`"
     );
-    let told = refused(
-        "tokenizer.ggml.token_type",
-        Value::Array(vec![Value::I32(1)]),
-    );
+    let told = refused("tokenizer.ggml.token_type", Value::Array(vec![i32(1)]));
     assert_eq!(
         told,
         "`tokenizer.ggml.token_type`: expected 265 numbers, one a token, got 1"
     );
-    let told = refused("tokenizer.ggml.tokens", Value::U8(1));
+    let told = refused("tokenizer.ggml.tokens", Value::Integer(0, 1));
     assert_eq!(
         told,
         "metadata key `tokenizer.ggml.tokens`: expected a list of texts, got U8"

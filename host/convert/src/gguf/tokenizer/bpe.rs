@@ -4,15 +4,15 @@
 //! llama.cpp's `llama-vocab.cpp`; the patterns are those of the models' own `tokenizer.json`. It says
 //! nothing of normalisation, and neither llama.cpp nor this brings a text into another form first.
 
-use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
 use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
 
+use super::{Words, refused};
 use crate::gguf::metadata::{Metadata, Read};
-use super::Words;
 
 const LLAMA_3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN_2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -69,8 +69,10 @@ impl Cut {
         let digits = || PreTokenizerWrapper::from(Digits::new(true));
         let bytes = |gpt_2: bool| PreTokenizerWrapper::from(ByteLevel::new(false, true, gpt_2));
         let splits = |patterns: &[&str], rest: &[PreTokenizerWrapper]| {
-            let splits = patterns.iter().map(|pattern| split(pattern));
-            let splits = splits.collect::<Read<Vec<_>>>()?;
+            let splits = patterns
+                .iter()
+                .map(|pattern| split(pattern))
+                .collect::<Read<Vec<_>>>()?;
             Ok::<_, String>([splits.as_slice(), rest].concat())
         };
         let pieces = match name {
@@ -99,8 +101,7 @@ impl Cut {
 /// Makes every match a piece of its own.
 fn split(pattern: &str) -> Read<PreTokenizerWrapper> {
     let pattern = SplitPattern::Regex(pattern.to_string());
-    let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false);
-    split
+    Split::new(pattern, SplitDelimiterBehavior::Isolated, false)
         .map(PreTokenizerWrapper::from)
-        .map_err(|error| format!("tokenizer: {error}"))
+        .map_err(refused)
 }

@@ -7,19 +7,19 @@
 
 use std::collections::HashMap;
 
-use tokenizers::{DecoderWrapper, Tokenizer};
 use tokenizers::decoders::byte_fallback::ByteFallback;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::decoders::sequence::Sequence;
 use tokenizers::decoders::strip::Strip;
 use tokenizers::models::bpe::BPE;
-use tokenizers::normalizers::{self, NormalizerWrapper};
 use tokenizers::normalizers::prepend::Prepend;
 use tokenizers::normalizers::replace::Replace;
+use tokenizers::normalizers::{self, NormalizerWrapper};
+use tokenizers::{DecoderWrapper, Tokenizer};
 
-use crate::gguf::metadata::{Metadata, Read};
-use super::Words;
 use super::special::Special;
+use super::{Words, refused};
+use crate::gguf::metadata::{Metadata, Read};
 
 /// Stands for a space.
 const SPACE: char = '▁';
@@ -37,7 +37,6 @@ pub fn tokenizer(metadata: &Metadata, words: &Words, special: &Special) -> Read<
             scores.len()
         ));
     }
-    let refused = |error: tokenizers::Error| format!("tokenizer: {error}");
     let vocabulary = words.vocabulary().map(|(id, word)| (word.to_string(), id));
     let mut model = BPE::builder()
         .vocab_and_merges(
@@ -58,8 +57,9 @@ pub fn tokenizer(metadata: &Metadata, words: &Words, special: &Special) -> Read<
     }
     let spaces = Replace::new(" ", SPACE.to_string()).map_err(refused)?;
     forms.push(spaces.into());
-    let normalised = tokenizer.with_normalizer(Some(normalizers::Sequence::new(forms)));
-    normalised.map_err(refused)?;
+    tokenizer
+        .with_normalizer(Some(normalizers::Sequence::new(forms)))
+        .map_err(refused)?;
     let mut decoder: Vec<DecoderWrapper> = vec![
         Replace::new(SPACE.to_string(), " ")
             .map_err(refused)?

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::gguf::metadata::{Metadata, Read};
 use super::Words;
+use crate::gguf::metadata::{Metadata, Read};
 
 /// A token.
 pub struct Token {
