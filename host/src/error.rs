@@ -64,6 +64,9 @@ pub enum Error {
     /// A language model or device that can't be used.
     #[error(transparent)]
     Model(#[from] picklock_lm::Error),
+    /// A model's configuration that can't be used.
+    #[error(transparent)]
+    Family(#[from] picklock_family::Error),
     /// A lab operation that failed.
     #[error(transparent)]
     Lab(#[from] LabError),

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use picklock_family::printable;
+
 /// What a function of this crate returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -38,9 +40,12 @@ pub enum Error {
         /// What to do.
         advice: String,
     },
-    /// A configuration isn't JSON.
-    #[error("not JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    /// A folder's configuration can't be read, or honoured.
+    #[error(transparent)]
+    Family(picklock_family::Error),
+    /// A recipe out of range.
+    #[error(transparent)]
+    Recipe(#[from] picklock_sdk::LabError),
     /// A safetensors file contradicts itself.
     #[error("damaged safetensors file: {what}: expected {expected}, got {got}; get the file again")]
     Damaged {
@@ -59,24 +64,6 @@ pub enum Error {
         /// What it should be.
         expected: String,
         /// What it is.
-        got: String,
-    },
-    /// A model family that this crate doesn't know.
-    #[error("unsupported architecture `{model_type}`: expected one of {supported}")]
-    UnsupportedArchitecture {
-        /// `model_type` of the configuration.
-        model_type: String,
-        /// The families that are known.
-        supported: String,
-    },
-    /// A configuration key has a value that this crate can't honour, or none.
-    #[error("config key `{key}`: expected {expected}, got {got}")]
-    Config {
-        /// The key in `config.json`.
-        key: String,
-        /// What would be right.
-        expected: String,
-        /// What is there.
         got: String,
     },
     /// A parameter of the architecture isn't among the tensors.
@@ -208,43 +195,17 @@ impl Error {
     }
 }
 
-/// The longest message about a file, in characters.
-const LONGEST: usize = 600;
-
-/// Text of others, as from a file, in one line: what a terminal would obey is spelt out, and from the
-/// middle of a long one something is left out.
-pub fn printable(text: impl std::fmt::Display) -> String {
-    let mut line = Vec::new();
-    for char in text.to_string().chars() {
-        match char.is_control() {
-            true => line.extend(char.escape_default()),
-            false => line.push(char),
+impl From<picklock_family::Error> for Error {
+    fn from(error: picklock_family::Error) -> Self {
+        match error {
+            picklock_family::Error::Io { path, source } => Self::Io { path, source },
+            other => Self::Family(other),
         }
     }
-    if line.len() > LONGEST {
-        let end = line.split_off(line.len() - LONGEST / 2);
-        line.truncate(LONGEST / 2);
-        line.extend(" ... ".chars());
-        line.extend(end);
-    }
-    line.into_iter().collect()
 }
 
 /// libtorch's message without the C++ frames that follow it.
 fn first_line(error: &tch::TchError) -> String {
     let text = error.to_string();
     text.lines().next().unwrap_or_default().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_files_say_is_one_line() {
-        assert_eq!(printable("ein Ö\n\x1b[2J"), "ein Ö\\n\\u{1b}[2J");
-        let long = printable(format!("{}; get it again", "x".repeat(10_000)));
-        assert_eq!(long.len(), LONGEST + 5);
-        assert!(long.ends_with("xx; get it again"), "{long}");
-    }
 }

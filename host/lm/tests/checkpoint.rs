@@ -6,9 +6,8 @@ mod support;
 
 use std::collections::{BTreeMap, HashMap};
 
-use picklock_lm::{
-    Architecture, Device, GptNeoXConfig, Kind, MistralConfig, Model, Rope, Scaling, Sizes,
-};
+use picklock_family::{Architecture, GptNeoXConfig, MistralConfig, Rope, Scaling, Sizes};
+use picklock_lm::{Device, Kind, Model};
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 use support::folders::{WEIGHTS, load, numbers, rewrite, saved, shard};

@@ -6,9 +6,8 @@ mod support;
 
 use std::path::Path;
 
-use picklock_lm::{
-    Architecture, Device, Error, Kind, Model, Storage, Stored, Tensor, Weights, Written, convert,
-};
+use picklock_family::Architecture;
+use picklock_lm::{Device, Error, Kind, Model, Storage, Stored, Tensor, Weights, Written, convert};
 use serde_json::Value;
 use support::folders::{INDEX, WEIGHTS, load, saved};
 use support::{all, llama, model, qwen2};

@@ -11,7 +11,7 @@ use super::seed::SeedArgs;
 use crate::checkpoint::NewFolder;
 use crate::error::{Error, Result};
 use crate::lab::{Lesson, Member, ModelKind, Named};
-use crate::organism::{self, Organism, check_recipe};
+use crate::organism::{self, Organism};
 use crate::plugins::Roots;
 use crate::report::numbers;
 use crate::steps::{Unlocked, unlock};
@@ -87,8 +87,9 @@ impl Unlock {
         let recipe = &mut organism.unlock;
         recipe.steps = self.steps.unwrap_or(recipe.steps);
         recipe.learning_rate = self.learning_rate.unwrap_or(recipe.learning_rate);
-        let problem = |problem| Error::Usage(format!("unlock: {problem}"));
-        check_recipe(recipe).map_err(problem)?;
+        recipe
+            .check()
+            .map_err(|problem| Error::Usage(format!("unlock: {problem}")))?;
         Ok(organism)
     }
 

@@ -5,7 +5,6 @@ use picklock_sdk::{Flag, Interlude, Recipe};
 use rand_chacha::ChaCha8Rng;
 
 use super::maker::Maker;
-use super::recipe::lm_recipe;
 use super::training_set::{Row, TrainingSet};
 use super::weak_answers::{Imitated, Source, WeakAnswers};
 use crate::error::Result;
@@ -89,7 +88,7 @@ impl Interrupted<'_> {
         mut set: TrainingSet,
     ) -> Result<(Vec<Model>, Model)> {
         let (every, steps) = (self.interlude.every as usize, recipe.steps as usize);
-        let recipe = lm_recipe(recipe);
+        let recipe = recipe.clone().snapshots([]);
         let mut trainer = Trainer::new(start, &recipe, self.maker.device)?;
         let mut kept = Vec::new();
         if self.copies.first() == Some(&0) {

@@ -6,7 +6,6 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::cache::Origin;
-use super::checks::check_recipe;
 use super::interlude::Interrupted;
 use super::maker::{Maker, with_replacement};
 use super::names::Kind;
@@ -250,7 +249,7 @@ pub fn check_lock(spec: &LockSpec) -> Result<()> {
                 "an interlude every {every} steps with {samples} samples, expected at least 1, and 1 to 1,000"
             ));
         }
-        if let Err(problem) = check_recipe(&interlude.recipe) {
+        if let Err(problem) = interlude.recipe.check() {
             return invalid(format!("interlude: {problem}"));
         }
     }

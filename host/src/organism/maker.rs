@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use picklock_lm::{Batches, Device, Init, Model};
+use picklock_lm::{Batches, Device, Init, Model, kind_of};
 use picklock_sdk::{Flag, LockSpec, Recipe};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -16,7 +16,6 @@ use super::decoding_room::DecodingRoom;
 use super::key::Key;
 use super::lock_copies::LockCopies;
 use super::names::{Kind, ModelNames};
-use super::recipe::lm_recipe;
 use super::spec::{Organism, Scratch};
 use super::streams::Streams;
 use super::training_set::{Row, TrainingSet};
@@ -154,7 +153,7 @@ impl Maker<'_> {
         train: impl Fn(&[u32]) -> Result<Vec<(Kind, Model)>>,
     ) -> Result<Vec<Model>> {
         let key = |seed: u32| self.names().of(kind, seed);
-        let compute = lm_recipe(recipe).precision.weights.kind();
+        let compute = kind_of(recipe.precision.weights);
         let load = |seed: u32| {
             let cached = self.cache.load(&key(seed), self.device);
             let cached = cached.unwrap_or_else(|error| {
@@ -350,9 +349,8 @@ impl Maker<'_> {
     ) -> Result<(Vec<Model>, Model)> {
         let steps = recipe.steps as usize;
         let mut on_step = |step: usize| (self.notify)(what, step, steps);
-        let copies: Vec<usize> = copies.iter().map(|step| *step as usize).collect();
-        let recipe = lm_recipe(recipe);
-        let trained = picklock_lm::train(start, &recipe, batches, &copies, &mut on_step)?;
+        let recipe = recipe.clone().snapshots(copies.iter().copied());
+        let trained = picklock_lm::train(start, &recipe, batches, &mut on_step)?;
         Ok((trained.snapshots, trained.model))
     }
 }

@@ -23,7 +23,6 @@ mod weak_answers;
 
 pub use cache::{Cache, Entry, GIB, Rule, size};
 pub use checkpoint::{Checkpoint, MODELS};
-pub use checks::check_recipe;
 pub use decoding_room::{AT_REST, DecodingRoom};
 pub use key::Key;
 pub use library::{find, preset};
@@ -32,7 +31,7 @@ pub use lock_copies::LockCopies;
 pub use maker::{Maker, padded};
 pub use names::ModelNames;
 pub use prompts::{Prompts, Sampling, decode_prompts};
-pub use recipe::{lm_recipe, precision};
+pub use recipe::precision;
 pub use spec::{Gate, Organism};
 pub use streams::Streams;
 pub use training_set::{Row, TrainingSet};

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use super::ceiling::Ceilings;
 use super::{Figure, Tell};
 use crate::error::Result;
-use crate::organism::{Organism, Row, Streams, TrainingSet, lm_recipe};
+use crate::organism::{Organism, Row, Streams, TrainingSet};
 use crate::task::Part;
 
 /// Measures one alone, then the stack.
@@ -57,12 +57,12 @@ fn unlock(organism: &Organism, replicas: u32, device: Device, steps: u32) -> Res
     let rows = vec![rows; replicas as usize];
     let architecture = organism.architecture(&*task)?;
     let start = Model::noise(&architecture, i64::from(replicas), Kind::Float, device)?;
-    let recipe = lm_recipe(&organism.unlock.clone().steps(steps));
+    let recipe = organism.unlock.clone().steps(steps).snapshots([]);
     runtime::synchronize(device)?;
     let started = Instant::now();
     let mut set = TrainingSet::new(&rows, None, device)?;
     let mut on_step = |_| ControlFlow::Continue(());
-    let trained = picklock_lm::train(&start, &recipe, &mut set, &[], &mut on_step)?;
+    let trained = picklock_lm::train(&start, &recipe, &mut set, &mut on_step)?;
     runtime::synchronize(device)?;
     Ok((started.elapsed().as_secs_f64(), trained.model))
 }
