@@ -99,7 +99,8 @@ impl Residence {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use picklock_lm::{Architecture, Gpt2Config, Kind};
+    use picklock_family::{Architecture, Gpt2Config};
+    use picklock_lm::Kind;
 
     use super::*;
     use crate::held::Lineage;

@@ -3,7 +3,7 @@
 use picklock_files::Key;
 use picklock_lm::{Kind, Model};
 use picklock_message::Result;
-use picklock_record::{Change, Member, check_recipe, lm_recipe};
+use picklock_record::{Change, Member};
 use picklock_sdk::{Flag, Recipe, Rng, RngKey, Sample, Samples};
 
 use crate::bench::{Bench, invalid, shape_of};
@@ -46,7 +46,9 @@ impl<'a> Stage<'a> {
 impl Bench<'_> {
     /// Trains a stack of copies; gives each member's snapshots, then its end.
     pub(super) fn train(&self, stack: &[Operation], recipe: &Recipe) -> Result<Vec<Product>> {
-        check_recipe(recipe).map_err(|problem| invalid(format!("train: {problem}")))?;
+        recipe
+            .check()
+            .map_err(|problem| invalid(format!("train: {problem}")))?;
         let (mut starts, mut rows, mut orders) = (Vec::new(), Vec::new(), Vec::new());
         for operation in stack {
             let Operation::Train {
@@ -68,16 +70,9 @@ impl Bench<'_> {
         let order = (!whole).then_some((orders.as_slice(), batch));
         let mut set = TrainingSet::new(&rows, order, self.maker.device)?;
         let start = self.residence.stack(&starts)?;
-        let snapshots: Vec<usize> = recipe.snapshots.iter().map(|step| *step as usize).collect();
         let steps = recipe.steps as usize;
         let mut on_step = |step: usize| (self.maker.notify)("unlocking", step, steps);
-        let trained = picklock_lm::train(
-            &start,
-            &lm_recipe(recipe),
-            &mut set,
-            &snapshots,
-            &mut on_step,
-        )?;
+        let trained = picklock_lm::train(&start, recipe, &mut set, &mut on_step)?;
         let stages = trained.snapshots.iter().chain([&trained.model]);
         let stage = |model| Stage::new(&start, model);
         let stages: Vec<Stage> = stages.map(stage).collect::<Result<_>>()?;

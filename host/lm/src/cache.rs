@@ -1,7 +1,8 @@
 //! The static key/value cache of decoding, written in place.
 
-use crate::architecture::{Heads, Rotation};
 use crate::attention::Filled;
+use crate::decoder::Heads;
+use crate::rotation::Rotation;
 use crate::{Model, Result, Tensor, cuda};
 
 /// Keys and values of all layers, each `[R*B, heads, capacity, d]`.
@@ -14,7 +15,7 @@ pub(crate) struct Cache {
 impl Cache {
     /// Room for `capacity` positions of `rows` rows (R x B) of a model.
     pub(crate) fn new(model: &Model, rows: i64, capacity: i64) -> Result<Self> {
-        let (layers, heads, width) = model.architecture().cache_shape();
+        let (layers, heads, width) = model.architecture().plan().cache_shape();
         let options = (model.compute(), model.device());
         let empty = || Tensor::f_empty([rows, heads, capacity, width], options);
         let layers = (0..layers)

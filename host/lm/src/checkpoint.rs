@@ -7,35 +7,19 @@ mod sources;
 mod store;
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
+use picklock_family::Architecture;
 use sha2::{Digest, Sha256};
 
-use crate::{Architecture, Device, Error, Kind, Model, Result, Tensor, safetensors_file};
+use crate::{Device, Error, Kind, Model, Result, Tensor, safetensors_file};
 use shards::Shards;
 use sources::Sources;
+
 pub use store::{Storage, Written, convert, store, write_json};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
-
-/// The longest configuration or index that is believed, in bytes.
-const LONGEST_JSON: u64 = 1 << 26;
-
-impl Architecture {
-    /// Reads what the model of a Hugging Face folder is, without its weights.
-    ///
-    /// # Errors
-    /// [`Error::Io`] where `config.json` can't be read, else [`Error::File`] with what is wrong in it.
-    pub fn of_directory(directory: &Path) -> Result<Self> {
-        let config = directory.join(CONFIG);
-        read_small(&config)
-            .and_then(|text| Ok(serde_json::from_slice(&text)?))
-            .and_then(|value| Self::from_config(&value))
-            .map_err(|error| error.in_file(&config))
-    }
-}
 
 impl Model {
     /// Reads a Hugging Face folder; float16 and bfloat16 weights become float32.
@@ -158,22 +142,4 @@ fn open(directory: &Path) -> Result<(Architecture, Shards)> {
         Architecture::of_directory(directory)?,
         Shards::open(directory)?,
     ))
-}
-
-/// A whole file of text, if it is no longer than is sensible.
-fn read_small(path: &Path) -> Result<Vec<u8>> {
-    let io = |source| Error::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let mut text = Vec::new();
-    let file = safetensors_file::open_file(path)?;
-    file.take(LONGEST_JSON + 1)
-        .read_to_end(&mut text)
-        .map_err(io)?;
-    if text.len() as u64 > LONGEST_JSON {
-        let expected = format!("at most {LONGEST_JSON} bytes");
-        return Err(Error::argument("length", expected, "more"));
-    }
-    Ok(text)
 }

@@ -11,16 +11,21 @@ mod staging;
 
 use std::ptr::{null, null_mut};
 
+use picklock_family::{Fusion, NormKind};
+use picklock_sdk::Optimizer;
 use torch_sys::C_tensor;
 
-use crate::architecture::{Fusion, Heads};
 use crate::attention::Filled;
 use crate::cache::LayerStep;
-use crate::layer::NormKind;
-use crate::{Optimizer, Result, Targets, Tensor};
+use crate::decoder::Heads;
+use crate::optimizer::EPSILON;
+use crate::rotation::Rotation;
+use crate::{Result, Targets, Tensor};
+use library::library;
+
 pub use graph::Graph;
 pub use library::Memory;
-use library::library;
+
 pub(crate) use library::{
     available, called, empty_cache, enter, make_room, memory, owned, pinned_like, reset_peak,
     synchronize, warn_once,
@@ -67,7 +72,7 @@ pub(crate) fn norm(
 }
 
 /// Queries, keys and values, `[rows, heads, length, d]` each, of a projection's outputs, flat;
-/// turned by tables `[places, n]` where `rotation` gives them.
+/// rotated by tables `[places, n]` where `rotation` gives them.
 pub(crate) fn heads(
     projected: &Tensor,
     heads: Heads,
@@ -169,7 +174,7 @@ pub(crate) struct Updated {
 }
 
 /// One step on all groups, clipped where `clip_norm` says. `timetable` is `[steps, 3]`, see
-/// [`Optimizer::factors`], and `counter` `[1]` names its row.
+/// [`factors`](crate::optimizer::factors), and `counter` `[1]` names its row.
 pub(crate) fn step(
     optimizer: &Optimizer,
     clip_norm: Option<f64>,
@@ -201,9 +206,8 @@ pub(crate) fn step(
         Optimizer::AdamW {
             beta1,
             beta2,
-            epsilon,
             weight_decay,
-        } => ([beta1, beta2, epsilon, weight_decay], false),
+        } => ([beta1, beta2, EPSILON, weight_decay], false),
         Optimizer::Lion {
             beta1,
             beta2,
@@ -240,10 +244,7 @@ pub(crate) fn advance(counter: &Tensor) -> Result<()> {
 pub(crate) fn append(step: &LayerStep, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
     let mut out = null_mut();
     let sizes = sizes(step.heads, keys.size()[0], 1);
-    let (cos, sin) = step
-        .rotation
-        .map(crate::architecture::Rotation::tables)
-        .unzip();
+    let (cos, sin) = step.rotation.map(Rotation::tables).unzip();
     // SAFETY: as above.
     called(unsafe {
         (library()?.append)(

@@ -1,23 +1,19 @@
 //! Greedy and sampled decoding with a static key/value cache.
 
 mod choice;
-mod footprint;
 mod live;
 mod on_device;
 
+use picklock_family::PROMPT_TOKENS;
 use tch::no_grad_guard;
 
-use crate::architecture::Network;
 use crate::attention::Mask;
 use crate::cache::Cache;
+use crate::decoder::Network;
 use crate::network::Pass;
 use crate::{Device, Error, Kind, Model, Result, Rows, Tensor, cuda};
 use choice::Chosen;
-pub use footprint::Footprint;
 use on_device::OnDevice;
-
-/// Tokens of prompts that run at a time.
-const PROMPT_TOKENS: i64 = 1 << 15;
 
 /// How answers are decoded.
 #[derive(Debug, Clone, PartialEq)]

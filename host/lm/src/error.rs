@@ -40,9 +40,12 @@ pub enum Error {
         /// What to do.
         advice: String,
     },
-    /// A configuration isn't JSON.
-    #[error("not JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    /// A folder's configuration can't be read, or honoured.
+    #[error(transparent)]
+    Family(picklock_family::Error),
+    /// A recipe out of range.
+    #[error(transparent)]
+    Recipe(#[from] picklock_sdk::LabError),
     /// A safetensors file contradicts itself.
     #[error("damaged safetensors file: {what}: expected {expected}, got {got}; get the file again")]
     Damaged {
@@ -61,24 +64,6 @@ pub enum Error {
         /// What it should be.
         expected: String,
         /// What it is.
-        got: String,
-    },
-    /// A model family that this crate doesn't know.
-    #[error("unsupported architecture `{model_type}`: expected one of {supported}")]
-    UnsupportedArchitecture {
-        /// `model_type` of the configuration.
-        model_type: String,
-        /// The families that are known.
-        supported: String,
-    },
-    /// A configuration key has a value that this crate can't honour, or none.
-    #[error("config key `{key}`: expected {expected}, got {got}")]
-    Config {
-        /// The key in `config.json`.
-        key: String,
-        /// What would be right.
-        expected: String,
-        /// What is there.
         got: String,
     },
     /// A parameter of the architecture isn't among the tensors.
@@ -206,6 +191,15 @@ impl Error {
                 path: path.into(),
                 source: Box::new(other),
             },
+        }
+    }
+}
+
+impl From<picklock_family::Error> for Error {
+    fn from(error: picklock_family::Error) -> Self {
+        match error {
+            picklock_family::Error::Io { path, source } => Self::Io { path, source },
+            other => Self::Family(other),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use picklock_family::{Architecture, Parameter, Role};
+
 use crate::layout::{Layout, Slot};
-use crate::{Architecture, Device, Kind, Model, Parameter, Result, Role, Tensor};
+use crate::{Device, Kind, Model, Result, Tensor};
 
 /// How random weights are scaled. Matrices are N(0, 1 / sqrt(inputs)), norm weights 1, biases 0.
 #[derive(Debug, Clone, Copy, PartialEq)]

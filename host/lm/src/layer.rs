@@ -2,18 +2,11 @@
 //!
 //! Activations are "flat": `[N, D]` for one model, `[R, N, D]` for a stack, N = batch x positions.
 
+use picklock_family::{Inputs, NormKind};
+
 use crate::layout::joined;
 use crate::network::Leaves;
 use crate::{Kind, Result, Tensor, cuda};
-
-/// On which dimension of a weight its inputs lie.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Inputs {
-    /// `[in, out]`, GPT-2's `Conv1D`.
-    First,
-    /// `[out, in]`, as everywhere else.
-    Last,
-}
 
 /// `y = x W + b`.
 pub(crate) struct Linear {
@@ -143,15 +136,6 @@ pub(crate) struct Norm {
     weight: Tensor,
     bias: Option<Tensor>,
     epsilon: f64,
-}
-
-/// How a norm centres and scales.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NormKind {
-    /// By mean and standard deviation, with weight and bias.
-    Layer,
-    /// By the root mean square, with a weight.
-    Rms,
 }
 
 impl Norm {

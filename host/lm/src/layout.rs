@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 
-use crate::{Architecture, Parameter, Result, Tensor};
+use picklock_family::{Architecture, Parameter};
+
+use crate::{Result, Tensor};
 
 /// An architecture and its slots.
 #[derive(Debug)]
@@ -28,16 +30,16 @@ pub(crate) struct Slot {
 
 impl Layout {
     pub(crate) fn new(architecture: Architecture) -> Self {
-        let parameters = architecture.parameters();
-        let sets = architecture.together();
+        let plan = architecture.plan();
+        let sets = plan.together();
         let mut set_of: HashMap<&str, usize> = HashMap::new();
         for (index, set) in sets.iter().enumerate() {
             set_of.extend(set.iter().map(|name| (name.as_str(), index)));
         }
         let mut slots: Vec<Slot> = Vec::new();
         let mut slot_of_set: HashMap<usize, usize> = HashMap::new();
-        let mut places = Vec::with_capacity(parameters.len());
-        for (parameter, block) in parameters.into_iter().zip(architecture.blocks()) {
+        let mut places = Vec::new();
+        for (block, parameter) in plan.parameters() {
             let set = set_of.get(parameter.name.as_str());
             let slot = *set
                 .and_then(|set| slot_of_set.get(set))

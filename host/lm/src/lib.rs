@@ -8,12 +8,12 @@
 //! libtorch's state is per thread: start it with [`runtime::start`] and make all calls from one
 //! thread per device.
 
-mod architecture;
 mod attention;
 mod autograd;
 mod cache;
 mod checkpoint;
 pub mod cuda;
+mod decoder;
 mod decoding;
 mod distance;
 mod error;
@@ -25,26 +25,18 @@ mod model;
 mod network;
 mod optimizer;
 mod precision;
-mod recipe;
+mod rotation;
 mod rows;
 pub mod runtime;
 mod safetensors_file;
+mod schedule;
 mod targets;
 mod training;
 mod vocabulary;
 mod weights;
 
-pub use architecture::gpt_neox::GptNeoXConfig;
-pub use architecture::gpt2::Gpt2Config;
-pub use architecture::llama::LlamaConfig;
-pub use architecture::mistral::MistralConfig;
-pub use architecture::qwen2::Qwen2Config;
-pub use architecture::rope::{Rope, Scaling};
-pub use architecture::sizes::Sizes;
-pub use architecture::stablelm::StableLmConfig;
-pub use architecture::{Architecture, Parameter, Role};
 pub use checkpoint::{Storage, Written, convert, store, write_json};
-pub use decoding::{Decoding, Footprint, Scored, generate, generate_scored};
+pub use decoding::{Decoding, Scored, generate, generate_scored};
 pub use distance::{
     Magnitude, TensorNorm, changed, distance, distance_in, interpolate, norms, perturb,
 };
@@ -52,9 +44,9 @@ pub use error::{Error, Result};
 pub use init::Init;
 pub use likelihood::{distributions, logits, logits_at, loss, token_log_probs};
 pub use model::Model;
-pub use optimizer::Optimizer;
-pub use precision::{Float, Precision};
-pub use recipe::{Decay, Memory, Recipe, Schedule};
+
+// Until those who use these ask picklock-family for them.
+pub use precision::kind_of;
 pub use rows::{Rows, Side};
 pub use safetensors_file::{Sink, Stored};
 pub use targets::{Batch, Soft, Targets};

@@ -4,7 +4,7 @@ mod parts;
 
 use tch::no_grad_guard;
 
-use crate::architecture::Network;
+use crate::decoder::Network;
 use crate::network::Pass;
 use crate::{Batch, Error, Model, Result, Rows, Targets, Tensor, cuda};
 

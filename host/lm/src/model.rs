@@ -3,10 +3,12 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use crate::architecture::Network;
+use picklock_family::Architecture;
+
+use crate::decoder::Network;
 use crate::layout::{Layout, Slot};
 use crate::network::Leaves;
-use crate::{Architecture, Device, Error, Kind, Result, Tensor, Weights, cuda};
+use crate::{Device, Error, Kind, Result, Tensor, Weights, cuda};
 
 /// R models of one architecture, every weight `[R, ...]`, all of one type on one device.
 #[derive(Debug)]
@@ -281,7 +283,7 @@ impl Model {
 
     /// The tensors in their places, for passes without gradients.
     pub(crate) fn network(&self) -> Result<Network> {
-        self.architecture().network(&Leaves::of(self)?)
+        Network::new(&self.architecture().plan(), &Leaves::of(self)?)
     }
 
     /// Refuses rows that don't fit: other replicas, too long with `more` tokens, unknown ids.

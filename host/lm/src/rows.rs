@@ -1,6 +1,8 @@
 //! Rows of token ids, padded to one length.
 
-use crate::{Architecture, Device, Error, Kind, Result, Tensor};
+use picklock_family::Architecture;
+
+use crate::{Device, Error, Kind, Result, Tensor};
 
 /// Token ids of R replicas with B rows each.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! libtorch itself: starting it, its version, its devices.
 
-pub use crate::cuda::Memory;
 use crate::{Device, Error, Result, cuda};
+
+pub use crate::cuda::Memory;
 
 /// The flags of `dlopen` under which CUDA's kernels register themselves with the rest of libtorch.
 const GLOBAL: i32 = libloading::os::unix::RTLD_NOW | libloading::os::unix::RTLD_GLOBAL;

@@ -15,7 +15,9 @@ use safetensors::tensor::{Dtype, TensorInfo};
 
 use crate::{Error, Kind, Result, Tensor};
 use header::damaged;
+
 pub use write::{Sink, Stored};
+
 pub(crate) use write::{bytes, write, write_aside};
 
 /// The longest header that is believed, in bytes, as in the safetensors library.
@@ -34,7 +36,7 @@ pub(crate) struct SafetensorsFile {
 
 impl SafetensorsFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = open_file(path)?;
+        let file = picklock_family::open_file(path)?;
         let mut open = Self {
             path: path.to_owned(),
             file,
@@ -164,18 +166,6 @@ impl SafetensorsFile {
 
     fn in_file(&self, error: Error) -> Error {
         error.in_file(&self.path)
-    }
-}
-
-/// Opens a file that is one: a pipe would be waited for, and a device has no end.
-pub(crate) fn open_file(path: &Path) -> Result<File> {
-    let io = |source| Error::Io {
-        path: path.to_owned(),
-        source,
-    };
-    match std::fs::metadata(path).map_err(io)?.is_file() {
-        true => File::open(path).map_err(io),
-        false => Err(io(std::io::Error::other("not a file"))),
     }
 }
 

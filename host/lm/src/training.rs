@@ -5,12 +5,15 @@ mod captured;
 mod groups;
 mod update;
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use picklock_sdk::{Memory, Recipe};
 use tch::no_grad_guard;
 
-use crate::architecture::Network;
-use crate::{Batch, Device, Error, Kind, Model, Recipe, Result, Tensor, Weights, cuda};
+use crate::decoder::Network;
+use crate::precision::kind_of;
+use crate::{Batch, Device, Error, Kind, Model, Result, Tensor, Weights, cuda};
 use backward::Differentiable;
 use captured::Captured;
 use groups::Groups;
@@ -36,68 +39,57 @@ pub trait Batches {
 pub struct Trained {
     /// The model after the last step.
     pub model: Model,
-    /// The copies asked for, in the order asked.
+    /// The recipe's snapshots, in its order.
     pub snapshots: Vec<Model>,
-    /// The loss in the last step, before its update, in nats, of each replica; empty after no
-    /// steps.
+    /// The loss in the last step, before its update, in nats, of each replica.
     pub loss: Vec<f64>,
 }
 
-/// Trains a copy of a model. `snapshots` are the steps at which to keep copies, 0 being the start
-/// and `recipe.steps` the end. `on_step` is told the number of steps done after each, and may stop.
+/// Trains a copy of a model. `on_step` is told the number of steps done after each, and may stop.
 ///
 /// The device is not waited for before the end.
 ///
 /// # Errors
-/// [`Error::Argument`] for a recipe, snapshot or batch out of range, [`Error::Stopped`],
+/// [`Error::Recipe`], [`Error::Argument`] for a batch out of range, [`Error::Stopped`],
 /// [`Error::Diverged`] for a replica whose last loss isn't finite, and what `batches` fails with.
 pub fn train(
     model: &Model,
     recipe: &Recipe,
     batches: &mut dyn Batches,
-    snapshots: &[usize],
     on_step: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Trained> {
-    if let Some(late) = snapshots.iter().find(|&&step| step > recipe.steps) {
-        return Err(Error::argument(
-            "snapshot",
-            format!("0 to {}", recipe.steps),
-            late,
-        ));
-    }
-    let mut next = match recipe.steps {
-        0 => None,
-        _ => Some(batches.batch(0)?),
-    };
-    let device = next.as_ref().map_or(model.device(), Batch::device);
-    let mut trainer = Trainer::new(model, recipe, device)?;
-    let mut taken = Vec::new();
-    let mut loss = None;
-    for step in 0..=recipe.steps {
-        if snapshots.contains(&step) {
-            taken.push((step, trainer.snapshot()?));
+    let first = batches.batch(0)?;
+    let mut trainer = Trainer::new(model, recipe, first.device())?;
+    let steps = recipe.steps as usize;
+    let mut taken = HashMap::new();
+    let mut keep = |step: usize, trainer: &Trainer| -> Result<()> {
+        let step = step as u32;
+        if recipe.snapshots.contains(&step) {
+            taken.insert(step, trainer.snapshot()?);
         }
-        if step == recipe.steps {
+        Ok(())
+    };
+    keep(0, &trainer)?;
+    let mut loss = trainer.step(0, first)?;
+    for done in 1.. {
+        if on_step(done).is_break() {
+            return Err(Error::Stopped { steps: done });
+        }
+        keep(done, &trainer)?;
+        if done == steps {
             break;
         }
-        loss = Some(match next.take() {
-            Some(batch) => trainer.step(step, batch)?,
-            None if batches.constant() => trainer.again(step)?,
-            None => trainer.step(step, batches.batch(step)?)?,
-        });
-        if on_step(step + 1).is_break() {
-            return Err(Error::Stopped { steps: step + 1 });
-        }
+        loss = if batches.constant() {
+            trainer.again(done)?
+        } else {
+            trainer.step(done, batches.batch(done)?)?
+        };
     }
-    let loss = final_loss(loss, recipe.steps)?;
-    let copies = snapshots
-        .iter()
-        .filter_map(|asked| taken.iter().find(|(step, _)| step == asked));
-    let snapshots = copies.map(|(_, model)| model.share()).collect();
+    let copies = recipe.snapshots.iter().filter_map(|step| taken.get(step));
     Ok(Trained {
+        loss: final_loss(&loss, steps)?,
+        snapshots: copies.map(Model::share).collect(),
         model: trainer.finish()?,
-        snapshots,
-        loss,
     })
 }
 
@@ -105,11 +97,10 @@ pub fn train(
 ///
 /// # Errors
 /// As [`loss`](crate::loss).
-pub fn gradients(model: &Model, batch: &Batch, memory: crate::Memory) -> Result<Weights> {
+pub fn gradients(model: &Model, batch: &Batch, memory: Memory) -> Result<Weights> {
     model.check_rows(&batch.rows, 0)?;
-    let recipe = Recipe::for_gradients(model.compute(), memory);
-    let groups = Groups::new(model, &recipe, model.device())?;
-    let network = model.architecture().network(&groups.leaves())?;
+    let groups = Groups::new(model, model.compute(), false, memory, model.device())?;
+    let network = Network::new(&model.architecture().plan(), &groups.leaves())?;
     let differentiable = Differentiable {
         network: &network,
         groups: &groups,
@@ -129,8 +120,7 @@ pub fn gradients(model: &Model, batch: &Batch, memory: crate::Memory) -> Result<
 /// [`train`] does not do, such as changing the weights on the way.
 ///
 /// On a GPU the second step of a shape is captured as a CUDA graph, which later ones replay.
-pub struct Trainer<'a> {
-    recipe: &'a Recipe,
+pub struct Trainer {
     like: Shape,
     groups: Groups,
     network: Network,
@@ -144,22 +134,23 @@ pub struct Trainer<'a> {
 
 /// What a batch must fit, without the numbers.
 struct Shape {
-    architecture: crate::Architecture,
+    architecture: picklock_family::Architecture,
     replicas: i64,
 }
 
-impl<'a> Trainer<'a> {
+impl Trainer {
     /// A copy of `model` on a device, at the start of its training.
     ///
     /// # Errors
-    /// [`Error::Argument`] for a recipe out of range, [`Error::Torch`] if there is no room.
-    pub fn new(model: &Model, recipe: &'a Recipe, device: Device) -> Result<Self> {
+    /// [`Error::Recipe`], [`Error::Torch`] if there is no room.
+    pub fn new(model: &Model, recipe: &Recipe, device: Device) -> Result<Self> {
         recipe.check()?;
         cuda::enter(device)?;
-        let groups = Groups::new(model, recipe, device)?;
-        let network = model.architecture().network(&groups.leaves())?;
+        let precision = recipe.precision;
+        let compute = kind_of(precision.weights);
+        let groups = Groups::new(model, compute, precision.master, recipe.memory, device)?;
+        let network = Network::new(&model.architecture().plan(), &groups.leaves())?;
         Ok(Self {
-            recipe,
             like: Shape {
                 architecture: model.architecture().clone(),
                 replicas: model.replicas(),
@@ -259,13 +250,7 @@ impl<'a> Trainer<'a> {
         };
         match &self.captured {
             Some(captured) if captured.fits(batch) => captured.run(),
-            _ => eager(
-                &self.network,
-                &self.groups,
-                &self.update,
-                self.recipe,
-                batch,
-            ),
+            _ => eager(&self.network, &self.groups, &self.update, batch),
         }
     }
 
@@ -274,13 +259,7 @@ impl<'a> Trainer<'a> {
         self.captured = None;
         cuda::make_room(self.groups.device())?;
         let captured = Captured::new(batch, |batch| {
-            eager(
-                &self.network,
-                &self.groups,
-                &self.update,
-                self.recipe,
-                batch,
-            )
+            eager(&self.network, &self.groups, &self.update, batch)
         });
         match captured {
             Ok(captured) => self.captured = Some(captured),
@@ -295,17 +274,12 @@ impl<'a> Trainer<'a> {
 }
 
 /// Forward, backward and update; the losses before it, `[R]`.
-fn eager(
-    network: &Network,
-    groups: &Groups,
-    update: &Update,
-    recipe: &Recipe,
-    batch: &Batch,
-) -> Result<Tensor> {
+fn eager(network: &Network, groups: &Groups, update: &Update, batch: &Batch) -> Result<Tensor> {
     let differentiable = Differentiable { network, groups };
+    let memory = update.recipe.memory;
     let mut kept = Vec::new();
-    let loss = differentiable.backward(batch, recipe.memory, &mut |gradients| {
-        if recipe.memory.update_in_backward {
+    let loss = differentiable.backward(batch, memory, &mut |gradients| {
+        if memory.update_in_backward {
             let _guard = no_grad_guard();
             return update.apply(groups, &gradients);
         }
@@ -319,10 +293,7 @@ fn eager(
     Ok(loss)
 }
 
-fn final_loss(loss: Option<Tensor>, steps: usize) -> Result<Vec<f64>> {
-    let Some(loss) = loss else {
-        return Ok(Vec::new());
-    };
+fn final_loss(loss: &Tensor, steps: usize) -> Result<Vec<f64>> {
     let loss: Vec<f64> = Vec::try_from(loss.f_to_kind(Kind::Double)?)?;
     match loss.iter().position(|loss| !loss.is_finite()) {
         Some(replica) => Err(Error::Diverged {

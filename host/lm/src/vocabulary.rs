@@ -4,19 +4,7 @@
 //! A task that uses 30 of 49,152 tokens trains and scores only those; the other rows come back when
 //! the model is written for others to open.
 
-use crate::{Architecture, Error, Kind, Model, Result, Tensor, Weights};
-
-impl Architecture {
-    /// The same with another number of token ids.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for a number that the family refuses.
-    pub fn with_vocab_size(&self, vocab_size: i64) -> Result<Self> {
-        let mut config = self.to_config();
-        config["vocab_size"] = vocab_size.into();
-        Self::from_config(&config)
-    }
-}
+use crate::{Error, Kind, Model, Result, Tensor, Weights};
 
 impl Model {
     /// The model over the token ids `ids`: row i of its embedding and head is row `ids[i]` of this
@@ -28,7 +16,7 @@ impl Model {
         let vocab_size = self.architecture().vocab_size();
         let index = index(ids, vocab_size)?.f_to_device(self.device())?;
         let architecture = self.architecture().with_vocab_size(ids.len() as i64)?;
-        let own = self.architecture().vocabulary_names();
+        let own = self.architecture().plan().vocabulary_names();
         let weight = |(name, weight): (&str, &Tensor)| {
             let weight = match own.iter().any(|own| own == name) {
                 true => weight.f_index_select(1, &index)?,
@@ -53,7 +41,7 @@ impl Model {
             return Err(Error::argument("token ids", expected, ids.len()));
         }
         let index = index(ids, full.architecture().vocab_size())?.f_to_device(self.device())?;
-        let own = self.architecture().vocabulary_names();
+        let own = self.architecture().plan().vocabulary_names();
         let weight = |(name, weight): (&str, &Tensor)| {
             if own.iter().all(|own| own != name) {
                 return Ok((name.to_owned(), weight.shallow_clone()));

@@ -10,12 +10,13 @@ use std::os::unix::fs::PermissionsExt;
 use picklock_lm::{Device, Kind, Model};
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
+use tempfile::TempDir;
+
 use support::folders::{
     INDEX, Stored, WEIGHTS, complaint, edit_config, load, numbers, rewrite, saved, shard,
     write_header,
 };
 use support::{Noise, gpt2, llama, stablelm};
-use tempfile::TempDir;
 
 #[test]
 fn what_is_no_folder_of_a_model_is_named() {

@@ -9,11 +9,12 @@ use std::os::unix::fs::symlink;
 use picklock_lm::Kind;
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
+use tempfile::TempDir;
+
 use support::folders::{
     INDEX, Stored, complaint, load, numbers, saved, shard, write_file, write_index,
 };
 use support::llama;
-use tempfile::TempDir;
 
 #[test]
 fn bad_indices_are_refused() {

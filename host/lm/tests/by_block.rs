@@ -4,12 +4,10 @@
 
 mod support;
 
-use std::ops::ControlFlow;
+use picklock_lm::{Kind, Model, Tensor, gradients};
+use picklock_sdk::{Float, Memory, Optimizer, Precision, Recipe};
 
-use picklock_lm::{
-    Float, Kind, Memory, Model, Optimizer, Precision, Recipe, Schedule, Tensor, gradients, train,
-};
-use support::{From, apart, batch, families, ids};
+use support::{ADAMW, LION, apart, batch, families, ids, train};
 
 const WAYS: [Memory; 3] = [
     Memory {
@@ -26,31 +24,13 @@ const WAYS: [Memory; 3] = [
     },
 ];
 
-const LION: Optimizer = Optimizer::Lion {
-    beta1: 0.9,
-    beta2: 0.99,
-    weight_decay: 0.0,
-};
-
 fn recipe(optimizer: Optimizer, learning_rate: f64) -> Recipe {
-    Recipe {
-        optimizer,
-        learning_rate,
-        schedule: Schedule::CONSTANT,
-        steps: 5,
-        clip_norm: None,
-        precision: Precision::FLOAT32,
-        memory: Memory::default(),
-    }
+    Recipe::new(optimizer, learning_rate, 5, 4)
 }
 
 fn trained(model: &Model, recipe: &Recipe) -> Model {
     let batch = batch(&ids(7, model.replicas() as usize, 4, 10));
-    let mut batches = From(|_| batch.shallow_clone());
-    let mut go = |_| ControlFlow::Continue(());
-    train(model, recipe, &mut batches, &[], &mut go)
-        .unwrap()
-        .model
+    train(model, recipe, |_| batch.shallow_clone()).model
 }
 
 #[test]
@@ -72,14 +52,8 @@ fn gradients_are_those_of_all_at_once() {
 
 #[test]
 fn updates_on_the_way_are_those_at_the_end() {
-    let adamw = Optimizer::AdamW {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        weight_decay: 0.01,
-    };
     for (models, _) in families() {
-        for optimizer in [adamw, LION] {
+        for optimizer in [ADAMW, LION] {
             let whole = trained(&models[0], &recipe(optimizer, 1e-4));
             for memory in WAYS {
                 let recipe = Recipe {
@@ -119,13 +93,13 @@ fn a_master_copy_keeps_small_updates() {
         assert_eq!(end.kind(), kind);
         let (mut changed, mut moved, mut all) = (0, 0, 0);
         let batch = batch(&ids(7, 1, 4, 10));
-        let slopes = gradients(&start, &batch, Memory::default()).unwrap();
+        let own = gradients(&start, &batch, Memory::default()).unwrap();
         for ((name, a), (_, b)) in start.weights().iter().zip(end.weights().iter()) {
             let differs = a
                 .to_kind(Kind::Float)
                 .not_equal_tensor(&b.to_kind(Kind::Float));
             changed += differs.sum(Kind::Int64).int64_value(&[]);
-            let nonzero: Tensor = slopes.get(name).unwrap().not_equal(0.0);
+            let nonzero: Tensor = own.get(name).unwrap().not_equal(0.0);
             moved += nonzero.sum(Kind::Int64).int64_value(&[]);
             all += a.numel() as i64;
         }

@@ -6,14 +6,14 @@ mod support;
 
 use std::collections::{BTreeMap, HashMap};
 
-use picklock_lm::{
-    Architecture, Device, GptNeoXConfig, Kind, MistralConfig, Model, Rope, Scaling, Sizes,
-};
+use picklock_family::{Architecture, GptNeoXConfig, MistralConfig, Rope, Scaling, Sizes};
+use picklock_lm::{Device, Kind, Model};
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
+use tempfile::TempDir;
+
 use support::folders::{WEIGHTS, load, numbers, rewrite, saved, shard};
 use support::{all, gpt_neox, gpt2, llama, mistral, model, qwen2, sizes, stablelm};
-use tempfile::TempDir;
 
 #[test]
 fn saved_models_come_back_bit_by_bit() {

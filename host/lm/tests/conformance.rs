@@ -7,14 +7,11 @@
 
 mod support;
 
-use std::ops::ControlFlow;
+use picklock_lm::{Decoding, Kind, Model, Rows, Side, Tensor, generate, gradients, logits, loss};
+use picklock_sdk::{Memory, Recipe};
 
-use picklock_lm::{
-    Decoding, Kind, Memory, Model, Optimizer, Precision, Recipe, Rows, Schedule, Side, Tensor,
-    generate, gradients, logits, loss, train,
-};
 use support::case::{Case, cases, device};
-use support::{From, apart, is_key_bias, relative};
+use support::{ADAMW, apart, is_key_bias, relative, train};
 
 #[test]
 fn conformance_logits() {
@@ -75,26 +72,9 @@ fn conformance_gradients() {
 
 #[test]
 fn conformance_adamw() {
-    let optimizer = Optimizer::AdamW {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        weight_decay: 0.01,
-    };
-    let schedule = Schedule::CONSTANT;
+    let recipe = Recipe::new(ADAMW, 1e-3, 3, 1).snapshots(1..=3);
     for case in cases() {
-        let recipe = Recipe {
-            optimizer,
-            learning_rate: 1e-3,
-            schedule,
-            steps: 3,
-            clip_norm: None,
-            precision: Precision::FLOAT32,
-            memory: Memory::default(),
-        };
-        let mut batches = From(|_| case.batch("input_ids"));
-        let mut go = |_| ControlFlow::Continue(());
-        let trained = train(&case.model, &recipe, &mut batches, &[1, 2, 3], &mut go).unwrap();
+        let trained = train(&case.model, &recipe, |_| case.batch("input_ids"));
         for (step, model) in trained.snapshots.iter().enumerate() {
             let got = loss(model, &case.batch("input_ids"))
                 .unwrap()

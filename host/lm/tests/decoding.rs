@@ -8,6 +8,7 @@ use picklock_lm::{
     Batch, Decoding, Device, Kind, Model, Rows, Scored, Side, Targets, Tensor, distributions,
     generate, generate_scored, token_log_probs,
 };
+
 use support::{Noise, families, gpt2, ids, model};
 
 /// Prompts of different lengths, different ones for each replica.

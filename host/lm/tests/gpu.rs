@@ -6,22 +6,21 @@
 
 mod support;
 
-use std::ops::ControlFlow;
-
+use picklock_family::{Architecture, Gpt2Config};
 use picklock_lm::cuda::Graph;
 use picklock_lm::{
-    Architecture, Batch, Decoding, Device, Float, Gpt2Config, Kind, Memory, Model, Optimizer,
-    Precision, Recipe, Rows, Schedule, Scored, Side, Soft, Tensor, generate, generate_scored,
-    gradients, logits, loss, runtime, token_log_probs, train,
+    Batch, Decoding, Device, Kind, Model, Rows, Scored, Side, Soft, Tensor, generate,
+    generate_scored, gradients, logits, loss, runtime, token_log_probs,
 };
-use support::{From, Noise, apart, batch, families, ids, is_key_bias, relative};
+use picklock_sdk::{Decay, Float, Memory, Optimizer, Precision, Recipe};
+
+use support::{Noise, apart, batch, families, ids, is_key_bias, relative, train};
 
 const GPU: Device = Device::Cuda(0);
 
 const ADAMW: Optimizer = Optimizer::AdamW {
     beta1: 0.9,
     beta2: 0.99,
-    epsilon: 1e-8,
     weight_decay: 0.01,
 };
 
@@ -171,16 +170,11 @@ fn bfloat16_is_as_near_as_it_can_be() {
 
 fn recipe(optimizer: Optimizer, clip_norm: Option<f64>, memory: Memory) -> Recipe {
     Recipe {
-        optimizer,
-        learning_rate: 1e-3,
-        schedule: Schedule {
-            warmup_steps: 3,
-            decay: picklock_lm::Decay::Cosine,
-        },
-        steps: 12,
-        clip_norm,
-        precision: Precision::FLOAT32,
+        warmup_steps: 3,
+        decay: Decay::Cosine,
+        clip_norm: clip_norm.into(),
         memory,
+        ..Recipe::new(optimizer, 1e-3, 12, 4)
     }
 }
 
@@ -198,9 +192,10 @@ fn captured_trainings_end_where_others_do() {
         ] {
             let all = [rows_of(&here, 7), rows_of(&here, 8)];
             let run = |model: &Model, device: Device| {
-                let mut batches = From(|step: usize| all[step % 2].to_device(device).unwrap());
-                let mut go = |_| ControlFlow::Continue(());
-                train(model, &recipe, &mut batches, &[5], &mut go).unwrap()
+                let recipe = recipe.clone().snapshots([5]);
+                train(model, &recipe, |step| {
+                    all[step % 2].to_device(device).unwrap()
+                })
             };
             let (expected, got) = (run(&here, Device::Cpu), run(&there, GPU));
             for (a, b) in [
@@ -238,11 +233,7 @@ fn master_copies_agree() {
         };
         let run = |model: &Model, device: Device| {
             let batch = rows_of(model, 7).to_device(device).unwrap();
-            let mut batches = From(|_| batch.shallow_clone());
-            let mut go = |_| ControlFlow::Continue(());
-            train(model, &recipe, &mut batches, &[], &mut go)
-                .unwrap()
-                .model
+            train(model, &recipe, |_| batch.shallow_clone()).model
         };
         let (expected, got) = (run(&here, Device::Cpu), run(&there, GPU));
         assert_eq!((got.kind(), got.compute()), (Kind::Float, Kind::BFloat16));
@@ -357,10 +348,8 @@ fn memory_is_as_it_was() {
     let batch = rows_of(&there, 7).to_device(GPU).unwrap();
     let mut before = None;
     for _ in 0..20 {
-        let mut batches = From(|_| batch.shallow_clone());
-        let mut go = |_| ControlFlow::Continue(());
         let recipe = recipe(ADAMW, Some(1.0), Memory::default());
-        train(&there, &recipe, &mut batches, &[], &mut go).unwrap();
+        train(&there, &recipe, |_| batch.shallow_clone());
         let now = runtime::memory(GPU).unwrap().unwrap().allocated;
         assert_eq!(*before.get_or_insert(now), now);
     }

@@ -8,8 +8,10 @@ use std::fs::{File, read_to_string};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use picklock_lm::{Architecture, Device, Kind, LlamaConfig, Model, Sizes};
+use picklock_family::{Architecture, LlamaConfig, Sizes};
+use picklock_lm::{Device, Kind, Model};
 use serde_json::{Map, Value, json};
+
 use support::folders::saved;
 use support::{llama, sizes};
 

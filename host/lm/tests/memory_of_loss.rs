@@ -6,7 +6,10 @@ mod support;
 
 use std::fs::read_to_string;
 
-use picklock_lm::{Architecture, Gpt2Config, Memory, gradients, token_log_probs};
+use picklock_family::{Architecture, Gpt2Config};
+use picklock_lm::{gradients, token_log_probs};
+use picklock_sdk::Memory;
+
 use support::{batch, model};
 
 const WORDS: i64 = 102_400;

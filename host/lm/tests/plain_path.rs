@@ -11,14 +11,14 @@ mod support;
 
 use std::collections::HashMap;
 
-use picklock_lm::{
-    Architecture, Batch, Device, Kind, LlamaConfig, Memory, Optimizer, Precision, Recipe, Rows,
-    Schedule, Side, Sizes, Targets, Tensor, Trainer, gradients, loss,
-};
+use picklock_family::{Architecture, LlamaConfig, Sizes};
+use picklock_lm::{Batch, Device, Kind, Rows, Side, Targets, Tensor, Trainer, gradients, loss};
+use picklock_sdk::{Memory, Recipe};
 use rustix::time::{ClockId, clock_gettime};
-use support::{Noise, model, relative, sizes};
 use tch::nn::{AdamW, OptimizerConfig, VarStore};
 use tch::no_grad;
+
+use support::{ADAMW, Noise, model, relative, sizes};
 
 const WIDTH: i64 = 192;
 const HEADS: i64 = 6;
@@ -150,20 +150,7 @@ fn one_model_goes_as_if_there_were_no_replicas() {
         || no_grad(|| drop(plain.loss(&tokens))),
     );
 
-    let recipe = Recipe {
-        optimizer: Optimizer::AdamW {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.01,
-        },
-        learning_rate: 1e-3,
-        schedule: Schedule::CONSTANT,
-        steps: 1000,
-        clip_norm: None,
-        precision: Precision::FLOAT32,
-        memory: Memory::default(),
-    };
+    let recipe = Recipe::new(ADAMW, 1e-3, 1000, 2);
     let mut trainer = Trainer::new(&model, &recipe, Device::Cpu).unwrap();
     drop(trainer.step(0, batch).unwrap());
     let mut optimizer = AdamW::default().build(&store, 1e-3).unwrap();

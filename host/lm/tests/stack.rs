@@ -4,15 +4,15 @@
 
 mod support;
 
-use std::ops::ControlFlow;
-
 use picklock_lm::{
-    Decay, Device, Kind, Memory, Model, Optimizer, Precision, Recipe, Rows, Schedule, Side, Soft,
-    Tensor, Trained, distributions, logits, logits_at, loss, token_log_probs, train,
+    Device, Kind, Model, Rows, Side, Soft, Tensor, Trained, distributions, logits, logits_at, loss,
+    token_log_probs,
 };
+use picklock_sdk::{Decay, Memory, Optimizer, Recipe};
+
 use support::{
-    From, Noise, apart, assert_same, batch, families, gpt2, ids, is_key_bias, llama, model, only,
-    relative,
+    Noise, apart, assert_same, batch, families, gpt2, ids, is_key_bias, llama, model, only,
+    relative, train,
 };
 
 #[test]
@@ -192,29 +192,13 @@ fn selected_rows_are_a_batch_of_their_own() {
 }
 
 fn trained(model: &Model, ids: &[Vec<Vec<Vec<u32>>>], optimizer: Optimizer, clip: f64) -> Trained {
-    let schedule = Schedule {
+    let recipe = Recipe {
         warmup_steps: 2,
         decay: Decay::Cosine,
+        clip_norm: Some(clip).into(),
+        ..Recipe::new(optimizer, 3e-3, ids.len() as u32, 4).snapshots([2])
     };
-    let (learning_rate, clip_norm) = (3e-3, Some(clip));
-    let recipe = Recipe {
-        optimizer,
-        learning_rate,
-        schedule,
-        steps: ids.len(),
-        clip_norm,
-        precision: Precision::FLOAT32,
-        memory: Memory::default(),
-    };
-    let mut go = |_| ControlFlow::Continue(());
-    train(
-        model,
-        &recipe,
-        &mut From(|step: usize| batch(&ids[step])),
-        &[2],
-        &mut go,
-    )
-    .unwrap()
+    train(model, &recipe, |step| batch(&ids[step]))
 }
 
 /// The clipping norm lies between the replicas' gradient norms, so that clipping all together, or
@@ -224,7 +208,6 @@ fn training_agrees_with_clipping_per_replica() {
     let adamw = Optimizer::AdamW {
         beta1: 0.9,
         beta2: 0.98,
-        epsilon: 1e-8,
         weight_decay: 0.1,
     };
     let lion = Optimizer::Lion {

@@ -6,13 +6,13 @@ mod support;
 
 use std::path::Path;
 
-use picklock_lm::{
-    Architecture, Device, Error, Kind, Model, Storage, Stored, Tensor, Weights, Written, convert,
-};
+use picklock_family::Architecture;
+use picklock_lm::{Device, Error, Kind, Model, Storage, Stored, Tensor, Weights, Written, convert};
 use serde_json::Value;
+use tempfile::TempDir;
+
 use support::folders::{INDEX, WEIGHTS, load, saved};
 use support::{all, llama, model, qwen2};
-use tempfile::TempDir;
 
 fn read(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()

@@ -5,6 +5,7 @@
 mod support;
 
 use picklock_lm::{Device, Kind, Rows, Side, Tensor, logits};
+
 use support::case::cases;
 
 const IDS: [u32; 5] = [3, 100, 17, 127, 40];

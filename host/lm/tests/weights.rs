@@ -4,10 +4,12 @@
 
 mod support;
 
+use picklock_family::Architecture;
 use picklock_lm::{
-    Architecture, Device, Kind, Magnitude, Model, TensorNorm, changed, distance, distance_in,
-    interpolate, norms, perturb,
+    Device, Kind, Magnitude, Model, TensorNorm, changed, distance, distance_in, interpolate, norms,
+    perturb,
 };
+
 use support::{Noise, apart, assert_same, families, gpt2, llama, model};
 
 #[test]

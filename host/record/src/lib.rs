@@ -22,7 +22,7 @@ pub use journal::{
 pub use means::Means;
 pub use organism::{
     Checkpoint, Decoys, Gate, Kind, Labels, LockCopies, MODELS, ModelNames, Organism, Sampling,
-    Scratch, Source, Streams, check_recipe, check_soft_labels, lm_recipe, precision,
+    Scratch, Source, Streams, check_soft_labels, precision,
 };
 pub use plan::{Block, CohortPlan, Plan, needed_arms};
 pub use plugins::{Entry, PluginFile, Root, Roots, TrustList, check_permissions, unchanged};

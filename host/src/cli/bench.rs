@@ -5,11 +5,13 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use picklock_family::Shape;
 use picklock_lm::runtime;
 use picklock_message::{Error, Result};
 use picklock_record::{Roots, organism};
 
-use crate::speed::{self, Figure, Shape};
+use crate::speed::{self, Figure};
 
 /// Measure unlocking, decoding and loading on this machine, one JSON line a figure, each beside the
 /// floor that the machine's own copy and matrix product set. Weights of shapes are random.
@@ -19,6 +21,7 @@ pub struct Bench {
     #[arg(
         long = "shape",
         value_name = "SHAPE",
+        value_parser = shape(),
         required_unless_present_any = ["organism", "folders"]
     )]
     shapes: Vec<Shape>,
@@ -89,4 +92,13 @@ fn print(figure: &Figure) -> std::io::Result<()> {
     serde_json::to_writer(&mut out, figure)?;
     writeln!(out)?;
     out.flush()
+}
+
+/// Reads a shape by its name.
+fn shape() -> impl TypedValueParser<Value = Shape> {
+    let names = PossibleValuesParser::new(Shape::ALL.map(Shape::name));
+    names.try_map(|name| {
+        let named = Shape::ALL.into_iter().find(|shape| shape.name() == name);
+        named.ok_or("no such shape")
+    })
 }

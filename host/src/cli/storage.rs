@@ -1,6 +1,7 @@
 //! What weights are stored in, as the command line names it and as it is told.
 
-use picklock_lm::{Architecture, Storage, Stored, Written};
+use picklock_family::Architecture;
+use picklock_lm::{Storage, Stored, Written};
 use picklock_message::grouped;
 
 /// A type of numbers, under torch's name.

@@ -6,7 +6,7 @@ use clap::Args;
 use picklock_convert::NewFolder;
 use picklock_lab::{Lesson, ModelKind, Named};
 use picklock_message::{Error, Result, say, sayln};
-use picklock_record::{Member, Organism, Roots, check_recipe, organism};
+use picklock_record::{Member, Organism, Roots, organism};
 use picklock_report::numbers;
 
 use crate::cli::accuracy::{accuracies, answers};
@@ -86,8 +86,9 @@ impl Unlock {
         let recipe = &mut organism.unlock;
         recipe.steps = self.steps.unwrap_or(recipe.steps);
         recipe.learning_rate = self.learning_rate.unwrap_or(recipe.learning_rate);
-        let problem = |problem| Error::Usage(format!("unlock: {problem}"));
-        check_recipe(recipe).map_err(problem)?;
+        recipe
+            .check()
+            .map_err(|problem| Error::Usage(format!("unlock: {problem}")))?;
         Ok(organism)
     }
 

@@ -3,13 +3,13 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use picklock_family::Shape;
 use picklock_lm::{Decoding, Device, Kind, Model, Rows, Side, generate, runtime};
 use picklock_message::Result;
 
 use crate::speed::Tell;
 use crate::speed::ceiling::Ceilings;
 use crate::speed::figure::{Figure, peak_gib};
-use crate::speed::shape::Shape;
 
 const PROMPT: i64 = 128;
 const NEW: i64 = 256;

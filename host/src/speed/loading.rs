@@ -93,7 +93,7 @@ fn gib(bytes: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use picklock_lm::{Architecture, LlamaConfig, Rope, Sizes};
+    use picklock_family::{Architecture, LlamaConfig, Rope, Sizes};
 
     use super::*;
 

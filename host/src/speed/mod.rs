@@ -11,17 +11,16 @@ mod figure;
 mod loading;
 mod organism;
 mod resident;
-mod shape;
 mod unlocking;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use picklock_family::Shape;
 use picklock_lm::{Device, Model, runtime};
 use picklock_message::Result;
 
 pub use figure::Figure;
-pub use shape::Shape;
 
 /// What is to be measured.
 pub struct Request<'a> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use picklock_lab::{Row, TrainingSet};
 use picklock_lm::{Device, Kind, Model, runtime};
 use picklock_message::Result;
-use picklock_record::{Organism, Streams, lm_recipe};
+use picklock_record::{Organism, Streams};
 use picklock_sdk::Flag;
 use picklock_task::Part;
 use rand_chacha::ChaCha8Rng;
@@ -59,12 +59,12 @@ fn unlock(organism: &Organism, replicas: u32, device: Device, steps: u32) -> Res
     let rows = vec![rows; replicas as usize];
     let architecture = organism.architecture(&*task)?;
     let start = Model::noise(&architecture, i64::from(replicas), Kind::Float, device)?;
-    let recipe = lm_recipe(&organism.unlock.clone().steps(steps));
+    let recipe = organism.unlock.clone().steps(steps).snapshots([]);
     runtime::synchronize(device)?;
     let started = Instant::now();
     let mut set = TrainingSet::new(&rows, None, device)?;
     let mut on_step = |_| ControlFlow::Continue(());
-    let trained = picklock_lm::train(&start, &recipe, &mut set, &[], &mut on_step)?;
+    let trained = picklock_lm::train(&start, &recipe, &mut set, &mut on_step)?;
     runtime::synchronize(device)?;
     Ok((started.elapsed().as_secs_f64(), trained.model))
 }

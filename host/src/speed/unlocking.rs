@@ -2,16 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use picklock_lm::{
-    Architecture, Batch, Device, Float, Memory, Model, Optimizer, Precision, Recipe, Rows,
-    Schedule, Side, Targets, Tensor, Trainer, runtime,
-};
+use picklock_family::{Architecture, Shape};
+use picklock_lm::{Batch, Device, Model, Rows, Side, Targets, Tensor, Trainer, kind_of, runtime};
 use picklock_message::Result;
+use picklock_sdk::{Float, Memory, Optimizer, Precision, Recipe};
 
 use crate::speed::Tell;
 use crate::speed::ceiling::{Ceilings, seconds};
 use crate::speed::figure::{Figure, peak_gib};
-use crate::speed::shape::Shape;
 
 const ROWS: i64 = 2;
 const LENGTH: i64 = 512;
@@ -27,7 +25,6 @@ struct Way {
 const ADAMW: Optimizer = Optimizer::AdamW {
     beta1: 0.9,
     beta2: 0.999,
-    epsilon: 1e-8,
     weight_decay: 0.0,
 };
 
@@ -115,16 +112,12 @@ fn step(
     ceilings: &Ceilings,
 ) -> Result<Figure> {
     let recipe = Recipe {
-        optimizer: way.optimizer,
-        learning_rate: 1.5e-6,
-        schedule: Schedule::CONSTANT,
-        steps: 200,
-        clip_norm: None,
         precision: way.precision,
         memory: way.memory,
+        ..Recipe::new(way.optimizer, 1.5e-6, 200, ROWS as u32)
     };
     // As in a run, where a large model at rest is in host memory.
-    let start = Model::noise(architecture, 1, way.precision.weights.kind(), device)?.to_host()?;
+    let start = Model::noise(architecture, 1, kind_of(way.precision.weights), device)?.to_host()?;
     runtime::reset_peak(device)?;
     let mut trainer = Trainer::new(&start, &recipe, device)?;
     drop(start);
@@ -169,7 +162,8 @@ fn batch(vocab_size: i64) -> Result<Batch> {
 /// Products at the machine's ceiling, and the optimiser's bytes at a copy's, in seconds.
 fn floor(way: &Way, architecture: &Architecture, ceilings: &Ceilings) -> (f64, String) {
     let weights = architecture.parameters();
-    let count = |parameter: &picklock_lm::Parameter| parameter.shape.iter().product::<i64>() as f64;
+    let count =
+        |parameter: &picklock_family::Parameter| parameter.shape.iter().product::<i64>() as f64;
     let all: f64 = weights.iter().map(count).sum();
     let multiplied = architecture.multiplied_weights() as f64;
     let tokens = (ROWS * LENGTH) as f64;
@@ -192,7 +186,7 @@ fn floor(way: &Way, architecture: &Architecture, ceilings: &Ceilings) -> (f64, S
 }
 
 fn bytes(float: Float) -> f64 {
-    float.kind().elt_size_in_bytes() as f64
+    kind_of(float).elt_size_in_bytes() as f64
 }
 
 fn words(way: &Way) -> String {

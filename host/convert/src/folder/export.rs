@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use picklock_family::{Architecture, Parameter};
 use picklock_lab::Named;
-use picklock_lm::{Architecture, Model, Parameter, Storage, Written, convert};
+use picklock_lm::{Model, Storage, Written, convert};
 use picklock_message::{Error, Result, Watch};
 use picklock_record::{Checkpoint, Streams};
 use picklock_sdk::Flag;

@@ -1,6 +1,6 @@
 //! A GGUF file's metadata as the `config.json` of a Hugging Face folder.
 
-use picklock_lm::Architecture;
+use picklock_family::Architecture;
 use picklock_message::Result;
 use serde_json::{Value, json};
 

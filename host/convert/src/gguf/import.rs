@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use picklock_lm::{Architecture, Storage, Written, store};
+use picklock_family::Architecture;
+use picklock_lm::{Storage, Written, store};
 use picklock_message::{Error, Result, Watch};
 
 use super::file::GgufFile;

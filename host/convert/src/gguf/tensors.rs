@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use picklock_lm::{Architecture, Parameter, Sink, Tensor};
+use picklock_family::{Architecture, Parameter};
+use picklock_lm::{Sink, Tensor};
 use picklock_message::{Result, Watch};
 
 use super::file::GgufFile;

@@ -5,7 +5,8 @@
 
 use std::cell::Cell;
 
-use picklock_lm::{Device, Footprint, Model, Rows, Tensor};
+use picklock_family::Footprint;
+use picklock_lm::{Device, Model, Rows, Tensor};
 use picklock_message::Result;
 
 /// What a CPU's batches are cut for, whatever the machine has, so that they are the same on all.
@@ -56,7 +57,7 @@ impl DecodingRoom {
         let footprint = Footprint::new(
             model.architecture(),
             model.replicas(),
-            model.compute(),
+            size(model.compute()),
             tokens,
             scored,
         );
@@ -130,7 +131,7 @@ mod tests {
         let architecture = shape.architecture();
         let numbers = architecture.parameters().into_iter();
         let numbers = numbers.map(|parameter| parameter.shape.iter().product::<i64>() as u64);
-        let footprint = Footprint::new(&architecture, 1, Kind::BFloat16, tokens, 1);
+        let footprint = Footprint::new(&architecture, 1, 2, tokens, 1);
         fitting(memory, 2 * numbers.sum::<u64>(), footprint)
     }
 

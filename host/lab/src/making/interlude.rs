@@ -2,7 +2,7 @@
 
 use picklock_lm::{Batch, Batches, Model, Trainer};
 use picklock_message::Result;
-use picklock_record::{Source, lm_recipe};
+use picklock_record::Source;
 use picklock_sdk::{Flag, Interlude, Recipe};
 use picklock_task::{Part, Problem};
 use rand_chacha::ChaCha8Rng;
@@ -89,7 +89,7 @@ impl Interrupted<'_> {
         mut set: TrainingSet,
     ) -> Result<(Vec<Model>, Model)> {
         let (every, steps) = (self.interlude.every as usize, recipe.steps as usize);
-        let recipe = lm_recipe(recipe);
+        let recipe = recipe.clone().snapshots([]);
         let mut trainer = Trainer::new(start, &recipe, self.maker.device)?;
         let mut kept = Vec::new();
         if self.copies.first() == Some(&0) {

@@ -2,7 +2,7 @@
 
 use picklock_lm::{Model, Tensor};
 use picklock_message::{Error, Result};
-use picklock_record::{Decoys, Kind, Labels, Sampling, Source, check_recipe, check_soft_labels};
+use picklock_record::{Decoys, Kind, Labels, Sampling, Source, check_soft_labels};
 use picklock_sdk::{Answers, Flag, LockSpec, Recipe, Stream};
 use picklock_task::{Part, Problem};
 use rand::Rng;
@@ -246,7 +246,7 @@ pub fn check_lock(spec: &LockSpec) -> Result<()> {
                 "an interlude every {every} steps with {samples} samples, expected at least 1, and 1 to 1,000"
             ));
         }
-        if let Err(problem) = check_recipe(&interlude.recipe) {
+        if let Err(problem) = interlude.recipe.check() {
             return invalid(format!("interlude: {problem}"));
         }
     }

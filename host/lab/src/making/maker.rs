@@ -5,11 +5,9 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use picklock_files::Key;
-use picklock_lm::{Batches, Device, Init, Model};
+use picklock_lm::{Batches, Device, Init, Model, kind_of};
 use picklock_message::{Error, Result};
-use picklock_record::{
-    Checkpoint, Kind, LockCopies, ModelNames, Organism, Scratch, Streams, lm_recipe,
-};
+use picklock_record::{Checkpoint, Kind, LockCopies, ModelNames, Organism, Scratch, Streams};
 use picklock_sdk::{Flag, LockSpec, Recipe};
 use picklock_task::{Part, Problem, Task, Teacher};
 use rand::Rng;
@@ -151,7 +149,7 @@ impl Maker<'_> {
         train: impl Fn(&[u32]) -> Result<Vec<(Kind, Model)>>,
     ) -> Result<Vec<Model>> {
         let key = |seed: u32| self.names().of(kind, seed);
-        let compute = lm_recipe(recipe).precision.weights.kind();
+        let compute = kind_of(recipe.precision.weights);
         let load = |seed: u32| {
             let cached = self.cache.load(&key(seed), self.device);
             let cached = cached.unwrap_or_else(|error| {
@@ -347,9 +345,8 @@ impl Maker<'_> {
     ) -> Result<(Vec<Model>, Model)> {
         let steps = recipe.steps as usize;
         let mut on_step = |step: usize| (self.notify)(what, step, steps);
-        let copies: Vec<usize> = copies.iter().map(|step| *step as usize).collect();
-        let recipe = lm_recipe(recipe);
-        let trained = picklock_lm::train(start, &recipe, batches, &copies, &mut on_step)?;
+        let recipe = recipe.clone().snapshots(copies.iter().copied());
+        let trained = picklock_lm::train(start, &recipe, batches, &mut on_step)?;
         Ok((trained.snapshots, trained.model))
     }
 }

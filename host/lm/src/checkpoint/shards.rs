@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
+use picklock_family::read_small;
 use serde::Deserialize;
 
-use super::{WEIGHTS, read_small};
+use super::WEIGHTS;
 use crate::safetensors_file::SafetensorsFile;
 use crate::{Error, Result};
 

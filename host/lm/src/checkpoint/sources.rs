@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use picklock_family::{Architecture, Parameter};
+
 use super::CONFIG;
 use super::reading::Reading;
 use super::shards::Shards;
 use crate::layout::Layout;
 use crate::safetensors_file::SafetensorsFile;
-use crate::{Architecture, Device, Error, Kind, Model, Parameter, Result, Tensor};
+use crate::{Device, Error, Kind, Model, Result, Tensor};
 
 /// A stored tensor: its name and its file.
 type Source<'a> = (&'a str, &'a SafetensorsFile);
@@ -54,7 +56,8 @@ impl<'a> Sources<'a> {
         }
         let tied = take_tied(architecture, &mut stored);
         let mut parameters = BTreeMap::new();
-        architecture.each_parameter(|parameter| {
+        // Not all in one list, which could be long where a configuration says so.
+        for (_, parameter) in architecture.plan().parameters() {
             let Some(source) = stored.remove(&parameter.name) else {
                 return Err(Error::MissingTensor {
                     tensor: parameter.name,
@@ -63,8 +66,7 @@ impl<'a> Sources<'a> {
             };
             source.1.check(source.0, &parameter.shape)?;
             parameters.insert(parameter.name, source);
-            Ok(())
-        })?;
+        }
         match stored.into_values().next() {
             Some((name, _)) => Err(extra(name)),
             None => Ok(Self { parameters, tied }),
@@ -80,11 +82,12 @@ impl<'a> Sources<'a> {
         if SafetensorsFile::same(embedding, head)? {
             return Ok(());
         }
-        Err(Error::Config {
+        Err(picklock_family::Error::Config {
             key: "tie_word_embeddings".to_owned(),
             expected: format!("false, as `{}` is not `{}`", head.0, embedding.0),
             got: "true".to_owned(),
-        })
+        }
+        .into())
     }
 
     /// Reads the numbers, each to where it stays.
@@ -132,7 +135,8 @@ fn take_tied<'a>(
     architecture: &Architecture,
     stored: &mut BTreeMap<String, Source<'a>>,
 ) -> Option<[Source<'a>; 2]> {
-    let [embedding, head] = architecture.tied_names()?;
+    let plan = architecture.plan();
+    let [embedding, head] = plan.tied.then(|| plan.vocabulary_names())?;
     let copy = stored.remove(&head)?;
     if let Some(own) = stored.get(&embedding) {
         return Some([*own, copy]);

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
+use picklock_family::{Architecture, Parameter};
 use serde_json::{Value, json};
 
 use super::shards::INDEX;
 use super::sources::Sources;
 use super::{WEIGHTS, open};
 use crate::safetensors_file::{self, Sink, Stored};
-use crate::{Architecture, Error, Parameter, Result};
+use crate::{Error, Result};
 
 /// How weights are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,10 +105,8 @@ pub fn convert<E: From<Error>>(
 /// # Errors
 /// [`Error::Io`] where it can't be written.
 pub fn write_json(path: &Path, value: &Value) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(value)?;
-    text.push('\n');
     safetensors_file::write_aside(path, |file| {
-        file.write_all(text.as_bytes()).map_err(|source| Error::Io {
+        writeln!(file, "{value:#}").map_err(|source| Error::Io {
             path: path.to_owned(),
             source,
         })
@@ -131,8 +130,9 @@ fn cut(parameters: &[Parameter], storage: Storage) -> Vec<&[Parameter]> {
 
 #[cfg(test)]
 mod tests {
+    use picklock_family::Role;
+
     use super::*;
-    use crate::Role;
 
     #[test]
     fn files_are_as_full_as_they_may_be() {

@@ -2,15 +2,17 @@
 //! need be in memory.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use picklock_family::Parameter;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use super::header::damaged;
 use super::{PIECE, not_finite};
-use crate::{Device, Error, Kind, Parameter, Result, Tensor};
+use crate::{Device, Error, Kind, Result, Tensor};
 
 /// The type that numbers are stored in, under torch's name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -161,9 +163,9 @@ fn header(stored: Stored, tensors: &[Parameter]) -> Result<Vec<u8>> {
     };
     let entries = tensors.iter().map(info).collect();
     let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let header = Metadata::new(Some(format), entries)
-        .map_err(|error| damaged("header", "tensors that fit a file", error))?;
-    let mut header = serde_json::to_vec(&header)?;
+    let unfit = |error: &dyn Display| damaged("header", "tensors that fit a file", error);
+    let header = Metadata::new(Some(format), entries).map_err(|error| unfit(&error))?;
+    let mut header = serde_json::to_vec(&header).map_err(|error| unfit(&error))?;
     header.resize(header.len().next_multiple_of(8), b' ');
     Ok([&(header.len() as u64).to_le_bytes(), header.as_slice()].concat())
 }

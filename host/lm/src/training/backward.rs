@@ -3,12 +3,13 @@
 //! Block by block, no more than one block's gradients need exist at a time, and activations within
 //! blocks may be forgotten and computed again (Chen et al. 2016, arXiv 1604.06174).
 
+use picklock_sdk::Memory;
 use tch::{no_grad_guard, with_grad};
 
-use super::groups::Groups;
-use crate::architecture::{Network, Step, Stream};
+use super::groups::{Groups, by_block};
+use crate::decoder::{Network, Step, Stream};
 use crate::likelihood::{head_loss, network_loss, pass_of};
-use crate::{Batch, Memory, Result, Tensor, autograd};
+use crate::{Batch, Result, Tensor, autograd};
 
 /// A slot's number and its gradient, in the shape of its leaf.
 pub(super) type Gradient = (usize, Tensor);
@@ -36,9 +37,10 @@ struct Segment {
 impl Differentiable<'_> {
     /// Losses `[R]`, in nats; gradients go to `take`.
     pub(super) fn backward(&self, batch: &Batch, memory: Memory, take: Take) -> Result<Tensor> {
-        match memory.by_block() {
-            true => self.by_block(batch, memory.activation_checkpointing, take),
-            false => self.whole(batch, take),
+        if by_block(memory) {
+            self.by_block(batch, memory.activation_checkpointing, take)
+        } else {
+            self.whole(batch, take)
         }
     }
 

@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use picklock_sdk::Memory;
+
 use crate::layout::Layout;
 use crate::network::{Leaves, computing_view};
-use crate::optimizer::State;
-use crate::{Device, Kind, Model, Recipe, Result, Tensor};
+use crate::{Device, Kind, Model, Result, Tensor};
 
 /// On a CPU, slots of up to so many numbers a replica share a buffer.
 const SMALL: i64 = 1 << 16;
@@ -30,19 +31,29 @@ pub(super) struct Group {
     pub(super) values: Tensor,
     /// The float32 copy that updates go to.
     pub(super) master: Option<Tensor>,
-    pub(super) state: State,
     /// Which slots, and how many numbers of a replica each has.
     members: Vec<(usize, i64)>,
 }
 
+/// Whether backward goes block by block.
+pub(super) fn by_block(memory: Memory) -> bool {
+    memory.update_in_backward || memory.activation_checkpointing
+}
+
 impl Groups {
-    /// A copy on a device, slot by slot.
-    pub(super) fn new(model: &Model, recipe: &Recipe, device: Device) -> Result<Self> {
-        let (replicas, precision) = (model.replicas(), recipe.precision);
-        let compute = precision.weights.kind();
+    /// A copy on a device, slot by slot, for passes in `compute`; with a float32 copy beside it where
+    /// updates go to one. Backward block by block needs every slot in storage of its own.
+    pub(super) fn new(
+        model: &Model,
+        compute: Kind,
+        master: bool,
+        memory: Memory,
+        device: Device,
+    ) -> Result<Self> {
+        let replicas = model.replicas();
         let slots = model.slots();
         let count = |slot: &Tensor| slot.numel() as i64 / replicas;
-        let shared = device == Device::Cpu && !recipe.memory.by_block();
+        let shared = device == Device::Cpu && !by_block(memory);
         let (small, large): (Vec<usize>, Vec<usize>) =
             (0..slots.len()).partition(|&index| shared && count(&slots[index]) <= SMALL);
         let sets = [small]
@@ -78,8 +89,7 @@ impl Groups {
                 start += length;
             }
             list.push(Group {
-                state: recipe.optimizer.state(&values, precision.states.kind())?,
-                master: precision.master.then(|| copy(Kind::Float)).transpose()?,
+                master: master.then(|| copy(Kind::Float)).transpose()?,
                 values,
                 members,
             });

@@ -1,12 +1,18 @@
 //! The optimiser's part of a step, on a CPU call by call, on a GPU in one pass over the weights.
 
+use picklock_sdk::Recipe;
+
 use super::backward::Gradient;
 use super::groups::Groups;
-use crate::{Error, Kind, Recipe, Result, Tensor, cuda};
+use crate::optimizer::{State, factors, step};
+use crate::precision::kind_of;
+use crate::{Error, Kind, Result, Tensor, cuda};
 
 /// Where a training is in its recipe.
 pub(super) struct Update {
-    recipe: Recipe,
+    pub(super) recipe: Recipe,
+    /// Of each group.
+    states: Vec<State>,
     step: usize,
     /// On a GPU, where captured steps read it.
     timetable: Option<Timetable>,
@@ -14,7 +20,7 @@ pub(super) struct Update {
 
 /// What each step needs, on the device: a graph can be told nothing.
 struct Timetable {
-    /// `[steps, 3]`, float32: see [`Optimizer::factors`](crate::Optimizer).
+    /// `[steps, 3]`, float32: see [`factors`].
     factors: Tensor,
     /// The step that comes next, `[1]`, int64.
     counter: Tensor,
@@ -26,8 +32,10 @@ impl Update {
     pub(super) fn new(recipe: &Recipe, groups: &Groups) -> Result<Self> {
         let device = groups.device();
         let timetable = cuda::available(device).then(|| {
-            let factors = (0..recipe.steps.max(1)).flat_map(|step| factors(recipe, step));
-            let factors: Vec<f32> = factors.map(|factor| factor as f32).collect();
+            let factors: Vec<f32> = (0..recipe.steps as usize)
+                .flat_map(|step| factors(recipe, step))
+                .map(|factor| factor as f32)
+                .collect();
             let factors = Tensor::f_from_slice(&factors)?.f_view_([-1, 3])?;
             Ok::<_, Error>(Timetable {
                 factors: factors.f_to_device(device)?,
@@ -35,8 +43,14 @@ impl Update {
                 next: 0,
             })
         });
+        let kind = kind_of(recipe.precision.states);
         Ok(Self {
-            recipe: *recipe,
+            states: groups
+                .list
+                .iter()
+                .map(|group| State::new(&recipe.optimizer, &group.values, kind))
+                .collect::<Result<_>>()?,
+            recipe: recipe.clone(),
             step: 0,
             timetable: timetable.transpose()?,
         })
@@ -44,14 +58,14 @@ impl Update {
 
     /// Makes a step the one that comes next.
     pub(super) fn go_to(&mut self, step: usize) -> Result<()> {
+        if step >= self.recipe.steps as usize {
+            let expected = format!("below {}", self.recipe.steps);
+            return Err(Error::argument("step", expected, step));
+        }
         self.step = step;
         let Some(timetable) = &mut self.timetable else {
             return Ok(());
         };
-        if step >= self.recipe.steps {
-            let expected = format!("below {}", self.recipe.steps);
-            return Err(Error::argument("step", expected, step));
-        }
         if step != timetable.next {
             let _ = timetable.counter.f_fill_(step as i64)?;
         }
@@ -66,34 +80,30 @@ impl Update {
             return Ok(());
         }
         let optimizer = &self.recipe.optimizer;
+        let clip_norm = self.recipe.clip_norm.into_option();
         if let Some(timetable) = &self.timetable {
-            let of = |&(group, ref gradient): &(usize, Tensor)| {
-                let group = &groups.list[group];
+            let of = |&(index, ref gradient): &(usize, Tensor)| {
+                let (group, state) = (&groups.list[index], &self.states[index]);
                 cuda::Updated {
                     values: group.values.shallow_clone(),
                     master: group.master.as_ref().map(Tensor::shallow_clone),
                     gradient: gradient.shallow_clone(),
-                    mean: group.state.mean.shallow_clone(),
-                    square: group.state.square.as_ref().map(Tensor::shallow_clone),
+                    mean: state.mean.shallow_clone(),
+                    square: state.square.as_ref().map(Tensor::shallow_clone),
                 }
             };
             let tensors: Vec<cuda::Updated> = gathered.iter().map(of).collect();
             let (factors, counter) = (&timetable.factors, &timetable.counter);
-            return cuda::step(optimizer, self.recipe.clip_norm, &tensors, factors, counter);
+            return cuda::step(optimizer, clip_norm, &tensors, factors, counter);
         }
-        if let Some(norm) = self.recipe.clip_norm {
+        if let Some(norm) = clip_norm {
             clip(&mut gathered, norm)?;
         }
         let factors = factors(&self.recipe, self.step);
-        for (group, gradient) in &gathered {
-            let group = &groups.list[*group];
-            optimizer.step(
-                &group.state,
-                &group.values,
-                group.master.as_ref(),
-                gradient,
-                factors,
-            )?;
+        for &(index, ref gradient) in &gathered {
+            let group = &groups.list[index];
+            let weights = (&group.values, group.master.as_ref());
+            step(optimizer, &self.states[index], weights, gradient, factors)?;
         }
         Ok(())
     }
@@ -105,11 +115,6 @@ impl Update {
             None => Ok(()),
         }
     }
-}
-
-/// See [`Optimizer::factors`](crate::Optimizer); `step` counts from 0.
-fn factors(recipe: &Recipe, step: usize) -> [f64; 3] {
-    recipe.optimizer.factors(step + 1, recipe.rate(step))
 }
 
 /// Scales each replica's gradients, `[R, n]` each, so that their norm over all is at most `norm`.
@@ -132,4 +137,35 @@ fn clip(gradients: &mut [Gradient], norm: f64) -> Result<()> {
         let _ = gradient.f_mul_(&factor)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Norms of 5 and 0.5 over both tensors, cut to 1: the larger is scaled, the smaller left as it is.
+    #[test]
+    fn each_replica_is_clipped_by_its_own_norm() {
+        let gradient = |numbers: &[f32]| Tensor::from_slice(numbers).view([2, -1]);
+        let mut gradients = [
+            (0, gradient(&[3.0, 0.0, 0.3, 0.0])),
+            (1, gradient(&[4.0, 0.4])),
+        ];
+        clip(&mut gradients, 1.0).unwrap();
+        let numbers = |index: usize| Vec::<f32>::try_from(gradients[index].1.view([-1])).unwrap();
+        for (got, expected) in [
+            (numbers(0), vec![0.6, 0.0, 0.3, 0.0]),
+            (numbers(1), vec![0.8, 0.4]),
+        ] {
+            let off = got
+                .iter()
+                .zip(&expected)
+                .map(|(a, b): (&f32, &f32)| (a - b).abs());
+            assert!(
+                off.fold(0.0, f32::max) < 1e-6,
+                "{got:?} is not {expected:?}"
+            );
+        }
+    }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use picklock_lm::{Architecture, Device, Kind, Model, Tensor};
+use picklock_family::Architecture;
+use picklock_lm::{Device, Kind, Model, Tensor};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;

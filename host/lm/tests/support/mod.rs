@@ -2,14 +2,20 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+#[path = "../../../family/tests/support/mod.rs"]
+mod architectures;
 pub mod case;
 pub mod folders;
 
+use std::ops::ControlFlow;
+
+use picklock_family::Architecture;
 use picklock_lm::{
-    Architecture, Batch, Batches, Device, Gpt2Config, GptNeoXConfig, Init, LlamaConfig,
-    MistralConfig, Model, Qwen2Config, Result, Rope, Rows, Side, Sizes, StableLmConfig, Targets,
-    Tensor,
+    Batch, Batches, Device, Init, Model, Result, Rows, Side, Targets, Tensor, Trained,
 };
+use picklock_sdk::{Optimizer, Recipe};
+
+pub use architectures::*;
 
 /// A small generator of standard normals (splitmix64, Box-Muller).
 pub struct Noise(pub u64);
@@ -37,104 +43,6 @@ impl Noise {
             *number = (radius * (std::f64::consts::TAU * self.uniform()).cos()) as f32;
         }
     }
-}
-
-pub fn gpt2() -> Architecture {
-    Architecture::Gpt2(Gpt2Config {
-        vocab_size: 19,
-        n_positions: 26,
-        n_embd: 16,
-        n_layer: 2,
-        n_head: 4,
-        n_inner: None,
-        layer_norm_epsilon: 1e-5,
-        tie_word_embeddings: false,
-    })
-}
-
-/// Sizes with grouped heads that aren't a share of the width.
-pub fn sizes() -> Sizes {
-    Sizes {
-        vocab_size: 19,
-        max_position_embeddings: 32,
-        hidden_size: 16,
-        intermediate_size: 24,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        num_key_value_heads: 2,
-        head_dim: 6,
-        norm_eps: 1e-5,
-        rope: Rope::DEFAULT,
-        tie_word_embeddings: false,
-    }
-}
-
-pub fn llama() -> Architecture {
-    Architecture::Llama(LlamaConfig {
-        sizes: sizes(),
-        attention_bias: true,
-        mlp_bias: true,
-    })
-}
-
-/// Windows in the second layer, shorter than the rows of these tests.
-pub fn qwen2() -> Architecture {
-    Architecture::Qwen2(Qwen2Config {
-        sizes: sizes(),
-        sliding_window: Some(4),
-        max_window_layers: 1,
-    })
-}
-
-/// A window shorter than the rows of these tests.
-pub fn mistral() -> Architecture {
-    Architecture::Mistral(MistralConfig {
-        sizes: sizes(),
-        sliding_window: Some(3),
-    })
-}
-
-/// Half of each head turned, in parallel form.
-pub fn gpt_neox() -> Architecture {
-    Architecture::GptNeoX(GptNeoXConfig {
-        vocab_size: 19,
-        max_position_embeddings: 32,
-        hidden_size: 16,
-        intermediate_size: 24,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        layer_norm_eps: 1e-5,
-        rope: Rope {
-            partial_rotary_factor: 0.5,
-            ..Rope::DEFAULT
-        },
-        attention_bias: true,
-        use_parallel_residual: true,
-        tie_word_embeddings: false,
-    })
-}
-
-/// The 12B form: norms of each head, parallel.
-pub fn stablelm() -> Architecture {
-    Architecture::StableLm(StableLmConfig {
-        sizes: Sizes {
-            head_dim: 4,
-            rope: Rope {
-                partial_rotary_factor: 0.5,
-                ..Rope::DEFAULT
-            },
-            tie_word_embeddings: true,
-            ..sizes()
-        },
-        use_qkv_bias: true,
-        qk_layernorm: true,
-        use_parallel_residual: true,
-    })
-}
-
-/// One small architecture of each family.
-pub fn all() -> [Architecture; 6] {
-    [gpt2(), gpt_neox(), llama(), mistral(), qwen2(), stablelm()]
 }
 
 /// A model in which no weight is 0 or 1: random, with noise on top.
@@ -210,7 +118,25 @@ impl<F: FnMut(usize) -> Batch> Batches for From<F> {
     }
 }
 
-/// Whether a parameter holds a bias of keys. Where keys aren't turned, it changes no probability: its
+pub const LION: Optimizer = Optimizer::Lion {
+    beta1: 0.9,
+    beta2: 0.99,
+    weight_decay: 0.0,
+};
+
+pub const ADAMW: Optimizer = Optimizer::AdamW {
+    beta1: 0.9,
+    beta2: 0.999,
+    weight_decay: 0.01,
+};
+
+/// Trains on the batches of a closure, to the end.
+pub fn train(model: &Model, recipe: &Recipe, batches: impl FnMut(usize) -> Batch) -> Trained {
+    let mut go = |_| ControlFlow::Continue(());
+    picklock_lm::train(model, recipe, &mut From(batches), &mut go).unwrap()
+}
+
+/// Whether a parameter holds a bias of keys. Where keys aren't rotated, it changes no probability: its
 /// gradient is rounding noise.
 pub fn is_key_bias(name: &str) -> bool {
     let ends = ["c_attn.bias", "k_proj.bias", "query_key_value.bias"];

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use picklock_family::Architecture;
 use picklock_files::Key;
-use picklock_lm::Architecture;
 use picklock_message::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -1,9 +1,8 @@
 //! Checks of an organism file's values: what is wrong, in words that start with the key.
 
-use picklock_sdk::{Optimizer, Recipe};
+use picklock_sdk::Recipe;
 
 use super::checkpoint::Checkpoint;
-use super::recipe::lm_recipe;
 use super::sampling::Sampling;
 use super::spec::{Base, Decoys, Labels, Lock, Organism, Scratch, Weak};
 
@@ -32,7 +31,8 @@ impl Organism {
             self.check_lock(lock)
                 .map_err(|problem| format!("lock.{problem}"))?;
         }
-        check_recipe(&self.unlock).map_err(|problem| format!("unlock.{problem}"))?;
+        let unlock = self.unlock.check();
+        unlock.map_err(|problem| format!("unlock.{problem}"))?;
         let counts = [
             ("problems.held_out", self.problems.held_out),
             ("problems.validation", self.problems.validation),
@@ -96,7 +96,8 @@ impl Organism {
 
     /// The problem starts with the key within `lock`.
     fn check_lock(&self, lock: &Lock) -> Checked {
-        check_recipe(&lock.train).map_err(|problem| format!("train.{problem}"))?;
+        let train = lock.train.check();
+        train.map_err(|problem| format!("train.{problem}"))?;
         check_count(lock.samples).map_err(|problem| format!("samples {problem}"))?;
         if self.gives_weak_answers() && lock.labels != Labels::Sampled {
             let problem = "labels is not \"sampled\": data.weak_answers are read as they are, and have no \
@@ -225,7 +226,9 @@ fn check_start(
         }
     }
     match train {
-        Some(recipe) => check_recipe(recipe).map_err(|problem| format!(".train.{problem}")),
+        Some(recipe) => recipe
+            .check()
+            .map_err(|problem| format!(".train.{problem}")),
         None => Ok(()),
     }
 }
@@ -267,65 +270,5 @@ fn check_shares(shares: &[(&str, f64)]) -> Checked {
     {
         Some((key, share)) => Err(format!("{key} is {share}, expected 0 to 1")),
         None => Ok(()),
-    }
-}
-
-/// Checks a recipe's values; the problem starts with the key.
-///
-/// # Errors
-/// What is wrong, expected and got.
-pub fn check_recipe(recipe: &Recipe) -> Result<(), String> {
-    let rate = recipe.learning_rate;
-    if !(rate.is_finite() && rate > 0.0) {
-        return Err(format!(
-            "learning_rate is {rate}, expected a number above 0"
-        ));
-    }
-    check_optimizer(&recipe.optimizer)?;
-    if !(1..=10_000_000).contains(&recipe.steps) {
-        return Err(format!(
-            "steps is {} or missing, expected 1 to 10,000,000",
-            recipe.steps
-        ));
-    }
-    if !(1..=65_536).contains(&recipe.batch) {
-        return Err(format!("batch is {}, expected 1 to 65,536", recipe.batch));
-    }
-    if let Some(step) = recipe.snapshots.iter().find(|step| **step > recipe.steps) {
-        return Err(format!(
-            "snapshots: step {step} is beyond the last, {}",
-            recipe.steps
-        ));
-    }
-    match recipe.clip_norm.into_option() {
-        Some(norm) if !(norm.is_finite() && norm > 0.0) => {
-            Err(format!("clip_norm is {norm}, expected a number above 0"))
-        }
-        // What is left to check is what excludes each other.
-        _ => lm_recipe(recipe).check().map_err(|error| error.to_string()),
-    }
-}
-
-fn check_optimizer(optimizer: &Optimizer) -> Checked {
-    let (Optimizer::AdamW {
-        beta1,
-        beta2,
-        weight_decay,
-    }
-    | Optimizer::Lion {
-        beta1,
-        beta2,
-        weight_decay,
-    }) = optimizer;
-    for (name, beta) in [("beta1", beta1), ("beta2", beta2)] {
-        if !(0.0..1.0).contains(beta) {
-            return Err(format!("{name} is {beta}, expected from 0 to below 1"));
-        }
-    }
-    match weight_decay.is_finite() && *weight_decay >= 0.0 {
-        true => Ok(()),
-        false => Err(format!(
-            "weight_decay is {weight_decay}, expected a number from 0"
-        )),
     }
 }

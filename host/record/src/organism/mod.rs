@@ -16,12 +16,11 @@ mod spec;
 mod streams;
 
 pub use checkpoint::{Checkpoint, MODELS};
-pub use checks::check_recipe;
 pub use library::{find, preset};
 pub use lock_copies::LockCopies;
 pub use names::{Kind, ModelNames};
 pub use ready::check_soft_labels;
-pub use recipe::{lm_recipe, precision};
+pub use recipe::precision;
 pub use sampling::Sampling;
 pub use source::Source;
 pub use spec::{Decoys, Gate, Labels, Organism, Scratch};

@@ -1,65 +1,8 @@
-//! The recipes of plugins and organism files, in the language models' own terms.
+//! What the recipes of organism files compute in, in words.
 
-use picklock_lm::{Decay, Float, Memory, Optimizer, Precision, Schedule};
-use picklock_sdk::Recipe;
+use picklock_sdk::{Float, Precision};
 
 use super::spec::Organism;
-
-/// The recipe in the language models' own terms.
-pub fn lm_recipe(recipe: &Recipe) -> picklock_lm::Recipe {
-    let optimizer = match recipe.optimizer {
-        picklock_sdk::Optimizer::AdamW {
-            beta1,
-            beta2,
-            weight_decay,
-        } => Optimizer::AdamW {
-            beta1,
-            beta2,
-            epsilon: 1e-8,
-            weight_decay,
-        },
-        picklock_sdk::Optimizer::Lion {
-            beta1,
-            beta2,
-            weight_decay,
-        } => Optimizer::Lion {
-            beta1,
-            beta2,
-            weight_decay,
-        },
-    };
-    let decay = match recipe.decay {
-        picklock_sdk::Decay::Constant => Decay::Constant,
-        picklock_sdk::Decay::Linear => Decay::Linear { floor: 0.02 },
-        picklock_sdk::Decay::Cosine => Decay::Cosine,
-    };
-    picklock_lm::Recipe {
-        optimizer,
-        learning_rate: recipe.learning_rate,
-        schedule: Schedule {
-            warmup_steps: recipe.warmup_steps as usize,
-            decay,
-        },
-        steps: recipe.steps as usize,
-        clip_norm: recipe.clip_norm.into_option(),
-        precision: Precision {
-            weights: float(recipe.precision.weights),
-            master: recipe.precision.master,
-            states: float(recipe.precision.states),
-        },
-        memory: Memory {
-            update_in_backward: recipe.memory.update_in_backward,
-            activation_checkpointing: recipe.memory.activation_checkpointing,
-        },
-    }
-}
-
-fn float(float: picklock_sdk::Float) -> Float {
-    match float {
-        picklock_sdk::Float::Float32 => Float::Float32,
-        picklock_sdk::Float::Bfloat16 => Float::Bfloat16,
-    }
-}
 
 /// What the recipes of an organism keep numbers and compute in. A plugin's own recipe may say
 /// otherwise.
@@ -71,10 +14,9 @@ pub fn precision(organism: &Organism) -> String {
         ("lock", organism.lock.as_ref().map(|lock| &lock.train)),
         ("unlock", Some(&organism.unlock)),
     ];
-    let said = recipes.into_iter().filter_map(|(name, recipe)| {
-        let precision = lm_recipe(recipe?).precision;
-        Some((name, words(precision)))
-    });
+    let said = recipes
+        .into_iter()
+        .filter_map(|(name, recipe)| Some((name, words(recipe?.precision))));
     let said: Vec<(&str, String)> = said.collect();
     let first = &said[0].1;
     if said.iter().all(|(_, words)| words == first) {
@@ -108,10 +50,10 @@ mod tests {
         let file = format!("{}/../organisms/tiny.toml", env!("CARGO_MANIFEST_DIR"));
         let mut organism = Organism::read(std::path::Path::new(&file)).unwrap();
         assert_eq!(precision(&organism), "fp32 weights, states and arithmetic");
-        organism.unlock.precision = picklock_sdk::Precision {
-            weights: picklock_sdk::Float::Bfloat16,
+        organism.unlock.precision = Precision {
+            weights: Float::Bfloat16,
             master: true,
-            states: picklock_sdk::Float::Bfloat16,
+            states: Float::Bfloat16,
         };
         let fp32 = "fp32 weights, states and arithmetic";
         let unlock = "bf16 arithmetic on fp32 master weights, bf16 states";

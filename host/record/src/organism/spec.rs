@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use picklock_family::{Architecture, Gpt2Config};
 use picklock_files::toml_file;
-use picklock_lm::{Architecture, Gpt2Config};
 use picklock_message::{Error, Result};
 use picklock_sdk::Recipe;
 use picklock_task::{Data, Given, PromptSpec, Task, TaskSpec, Teacher, Vocabulary};

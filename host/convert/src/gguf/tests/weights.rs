@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use picklock_lm::{Architecture, Device, Init, Model, Tensor};
+use picklock_family::Architecture;
+use picklock_lm::{Device, Init, Model, Tensor};
 use serde_json::json;
 
 use super::candle::Reference;

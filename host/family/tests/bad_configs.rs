@@ -4,9 +4,8 @@
 
 mod support;
 
-use picklock_lm::Architecture;
+use picklock_family::Architecture;
 use serde_json::{Value, json};
-use support::folders::{complaint, edit_config, saved};
 use support::{gpt_neox, gpt2, llama, mistral, qwen2, stablelm};
 
 /// Changes one key, and expects a complaint of it.
@@ -241,20 +240,32 @@ fn idle_keys_change_nothing() {
 
 #[test]
 fn other_architectures_are_refused() {
-    let (_, folder) = saved(&gpt2());
-    edit_config(&folder, |config| config["model_type"] = json!("mamba"));
-    let message = complaint(&folder, "config.json");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    let complaint = || {
+        let error = Architecture::of_directory(folder.path()).unwrap_err();
+        let message = error.to_string();
+        let rest = message.strip_prefix(&format!("{}: ", path.display()));
+        rest.unwrap_or_else(|| panic!("{message}")).to_owned()
+    };
+    assert_eq!(complaint(), "No such file or directory (os error 2)");
+    let mut config = gpt2().to_config();
+    config["model_type"] = json!("mamba");
+    std::fs::write(&path, config.to_string()).unwrap();
     assert_eq!(
-        message,
+        complaint(),
         "unsupported architecture `mamba`: expected one of gpt2, gpt_neox, llama, mistral, qwen2, \
          stablelm"
     );
-    std::fs::write(folder.path().join("config.json"), "{").unwrap();
-    assert!(complaint(&folder, "config.json").starts_with("not JSON: "));
-    let file = std::fs::File::create(folder.path().join("config.json")).unwrap();
+    std::fs::write(&path, "{").unwrap();
+    assert!(complaint().starts_with("not JSON: "));
+    let file = std::fs::File::create(&path).unwrap();
     file.set_len(1 << 40).unwrap();
     assert_eq!(
-        complaint(&folder, "config.json"),
+        complaint(),
         "length: expected at most 67108864 bytes, got more"
     );
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert_eq!(complaint(), "not a file");
 }

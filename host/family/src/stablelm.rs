@@ -1,4 +1,4 @@
-//! `StableLM`: Llama with layer norms, partly turned heads and, in the larger ones, norms of each head
+//! `StableLM`: Llama with layer norms, partly rotated heads and, in the larger ones, norms of each head
 //! and a parallel MLP.
 //!
 //! Source: Bellagente et al. 2024; names and shapes as transformers' `StableLmForCausalLM`. Zephyr 3B
@@ -7,12 +7,12 @@
 
 use serde_json::{Value, json};
 
-use super::Family;
-use super::config::{Fields, divides};
-use super::plan::{HeadNormsPlan, NormKind, Plan};
-use super::rope::RopeKeys;
-use super::sizes::{Biases, SizeKeys, Sizes};
 use crate::Result;
+use crate::family::{Family, Limits};
+use crate::fields::{Fields, divides};
+use crate::plan::{HeadNormsPlan, NormKind, Plan};
+use crate::rope::RopeKeys;
+use crate::sizes::{Biases, SizeKeys, Sizes};
 
 /// A `StableLM`; names as in its `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,21 +28,19 @@ pub struct StableLmConfig {
 }
 
 const KEYS: SizeKeys = SizeKeys {
-    norm_eps: "layer_norm_eps",
-    default_norm_eps: 1e-5,
-    default_max_positions: 4096,
-    default_key_value_heads: Some(32),
+    norm_eps: ("layer_norm_eps", 1e-5),
     rope: RopeKeys {
         theta: "rope_theta",
         share: Some("partial_rotary_factor"),
     },
+    ..SizeKeys::new("StableLmForCausalLM", 4096, Some(32))
 };
 
 impl StableLmConfig {
     /// The `model_type` of its configurations.
-    pub(super) const NAME: &'static str = "stablelm";
+    pub(crate) const NAME: &'static str = "stablelm";
 
-    pub(super) fn read(fields: &Fields) -> Result<Self> {
+    pub(crate) fn read(fields: &Fields) -> Result<Self> {
         fields.check_no_windows()?;
         let sizes = Sizes::read(fields, &KEYS)?;
         let (width, heads) = (sizes.hidden_size, sizes.num_attention_heads);
@@ -68,28 +66,16 @@ impl StableLmConfig {
 }
 
 impl Family for StableLmConfig {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn vocab_size(&self) -> i64 {
-        self.sizes.vocab_size
-    }
-
-    fn max_positions(&self) -> i64 {
-        self.sizes.max_position_embeddings
+    fn limits(&self) -> Limits {
+        self.sizes.limits()
     }
 
     fn write(&self) -> Value {
-        let mut config = self.sizes.write(&KEYS, "StableLmForCausalLM", Self::NAME);
-        for (key, value) in [
-            ("qk_layernorm", self.qk_layernorm),
-            ("use_parallel_residual", self.use_parallel_residual),
-            ("use_qkv_bias", self.use_qkv_bias),
-        ] {
-            config.insert(key.to_owned(), json!(value));
-        }
-        Value::Object(config)
+        let mut config = self.sizes.write(&KEYS, Self::NAME);
+        config["qk_layernorm"] = json!(self.qk_layernorm);
+        config["use_parallel_residual"] = json!(self.use_parallel_residual);
+        config["use_qkv_bias"] = json!(self.use_qkv_bias);
+        config
     }
 
     fn plan(&self) -> Plan {

@@ -2,18 +2,17 @@
 //!
 //! `linear` divides positions; `llama3` is transformers' `_compute_llama3_parameters`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::config::{Fields, wrong};
-use crate::network::Pass;
-use crate::{Device, Kind, Result, Tensor};
+use crate::Result;
+use crate::fields::{Fields, wrong};
 
 /// Rotary positions: how fast, and how much of each head.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rope {
     /// Base of the frequencies (10,000 in the original).
     pub theta: f64,
-    /// The share of a head's numbers that is turned, above 0 up to 1; the others stay.
+    /// The share of a head's numbers that is rotated, above 0 up to 1; the others stay.
     pub partial_rotary_factor: f64,
     /// How the frequencies are stretched.
     pub scaling: Scaling,
@@ -44,10 +43,10 @@ pub enum Scaling {
 }
 
 /// Where a family's older configurations keep what transformers 5 has in `rope_parameters`.
-pub(super) struct RopeKeys {
-    pub(super) theta: &'static str,
-    /// `None` in families that turn whole heads.
-    pub(super) share: Option<&'static str>,
+pub(crate) struct RopeKeys {
+    pub(crate) theta: &'static str,
+    /// `None` in families that rotate whole heads.
+    pub(crate) share: Option<&'static str>,
 }
 
 /// The keys of `rope_parameters` and of `rope_scaling`.
@@ -65,7 +64,7 @@ const KNOWN: [&str; 8] = [
 /// The values of `rope_type`.
 const TYPES: [&str; 3] = ["default", "linear", "llama3"];
 
-/// The share of families that turn less than whole heads, where their configurations don't say.
+/// The share of families that rotate less than whole heads, where their configurations don't say.
 const DEFAULT_SHARE: f64 = 0.25;
 
 impl Rope {
@@ -78,7 +77,7 @@ impl Rope {
 
     /// From `rope_scaling` or else `rope_parameters` (transformers 5), with the older keys for what
     /// isn't there: the order in which transformers looks.
-    pub(super) fn read(fields: &Fields, keys: &RopeKeys) -> Result<Self> {
+    pub(crate) fn read(fields: &Fields, keys: &RopeKeys) -> Result<Self> {
         let own = match fields.object("rope_scaling")? {
             Some(own) => Some(own),
             None => fields.object("rope_parameters")?,
@@ -108,44 +107,33 @@ impl Rope {
     }
 
     /// Adds the keys of both spellings to a configuration.
-    pub(super) fn write(&self, keys: &RopeKeys, config: &mut Map<String, Value>) {
+    pub(crate) fn write(&self, keys: &RopeKeys, config: &mut Value) {
         let mut parameters = self.scaling.write();
         let scaling = match self.scaling {
             Scaling::Default => Value::Null,
             _ => parameters.clone(),
         };
-        config.insert("rope_scaling".to_owned(), scaling);
+        config["rope_scaling"] = scaling;
         parameters["rope_theta"] = json!(self.theta);
-        config.insert(keys.theta.to_owned(), json!(self.theta));
+        config[keys.theta] = json!(self.theta);
         if let Some(key) = keys.share {
             parameters["partial_rotary_factor"] = json!(self.partial_rotary_factor);
-            config.insert(key.to_owned(), json!(self.partial_rotary_factor));
+            config[key] = json!(self.partial_rotary_factor);
         }
-        config.insert("rope_parameters".to_owned(), parameters);
+        config["rope_parameters"] = parameters;
     }
 
-    /// How many of a head's numbers are turned, an even number.
-    pub(super) fn turned(&self, head_dim: i64) -> Result<i64> {
-        let turned = (head_dim as f64 * self.partial_rotary_factor) as i64;
-        if turned < 2 || turned % 2 != 0 {
+    /// How many of a head's numbers are rotated.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) for an odd number, or none.
+    pub fn rotated(&self, head_dim: i64) -> Result<i64> {
+        let rotated = (head_dim as f64 * self.partial_rotary_factor) as i64;
+        if rotated < 2 || rotated % 2 != 0 {
             let expected = format!("a share of {head_dim} numbers that is even");
-            return Err(wrong("partial_rotary_factor", &expected, &turned.into()));
+            return Err(wrong("partial_rotary_factor", &expected, &rotated.into()));
         }
-        Ok(turned)
-    }
-
-    /// The frequency of each turned pair of a head's numbers, `[n]`, in radians per position;
-    /// computed in float32, as transformers does.
-    pub(super) fn frequencies(&self, head_dim: i64) -> Result<Tensor> {
-        let turned = self.turned(head_dim)?;
-        let options = (Kind::Float, Device::Cpu);
-        let powers = Tensor::f_arange_start_step(0, turned, 2, options)?.f_div_scalar(turned)?;
-        let plain = Tensor::f_pow_scalar(self.theta, &powers)?.f_reciprocal()?;
-        let plain: Vec<f32> = Vec::try_from(plain)?;
-        let stretched = plain
-            .iter()
-            .map(|&plain| self.scaling.stretch(plain.into()) as f32);
-        Ok(Tensor::f_from_slice(&stretched.collect::<Vec<_>>())?)
+        Ok(rotated)
     }
 }
 
@@ -194,8 +182,8 @@ impl Scaling {
         }
     }
 
-    /// Turns a plain frequency, in radians per position, into the stretched one.
-    fn stretch(self, frequency: f64) -> f64 {
+    /// The stretched frequency for a plain one, in radians per position.
+    pub fn stretch(self, frequency: f64) -> f64 {
         match self {
             Self::Default => frequency,
             Self::Linear { factor } => frequency / factor,
@@ -228,79 +216,4 @@ fn original_length(own: &Fields, config: &Fields) -> Result<f64> {
         }
     }
     own.size(key).map(|length| length as f64)
-}
-
-/// Cosines and sines of places in a row.
-pub(crate) struct Rotation {
-    /// `[places, n]`, float32, or as [`Rotation::at`] lays them out.
-    cos: Tensor,
-    sin: Tensor,
-}
-
-impl Rotation {
-    /// Of the first so many places, of frequencies `[n / 2]`.
-    pub(super) fn new(frequencies: &Tensor, places: i64) -> Result<Self> {
-        let options = (Kind::Float, frequencies.device());
-        let places = Tensor::f_arange(places, options)?.f_unsqueeze(-1)?;
-        let angles = places.f_mul(frequencies)?;
-        let angles = Tensor::f_cat(&[&angles, &angles], -1)?;
-        Ok(Self {
-            cos: angles.f_cos()?,
-            sin: angles.f_sin()?,
-        })
-    }
-
-    /// Number of places.
-    pub(super) fn places(&self) -> i64 {
-        self.cos.size()[0]
-    }
-
-    /// Another handle on the same tables.
-    pub(super) fn share(&self) -> Self {
-        let (cos, sin) = (self.cos.shallow_clone(), self.sin.shallow_clone());
-        Self { cos, sin }
-    }
-
-    /// Cosines and sines, `[places, n]` each, float32; both halves of a row are equal.
-    pub(crate) fn tables(&self) -> (&Tensor, &Tensor) {
-        (&self.cos, &self.sin)
-    }
-
-    /// Of a pass's places: `[T, n]`, or `[R*B, 1, T, n]` where rows have places of their own.
-    pub(super) fn at(&self, pass: &Pass) -> Result<Self> {
-        let of = |table: &Tensor| -> Result<Tensor> {
-            Ok(match pass.explicit_positions() {
-                Some(places) => {
-                    let width = table.size()[1];
-                    let rows = table.f_index_select(0, &places.f_reshape([-1])?)?;
-                    rows.f_view_([-1, 1, pass.length(), width])?
-                }
-                None => table.f_narrow(0, pass.first_position(), pass.length())?,
-            })
-        };
-        let (cos, sin) = (of(&self.cos)?, of(&self.sin)?);
-        Ok(Self { cos, sin })
-    }
-
-    /// Rotates the first n numbers of heads `[R*B, H, T, d]`; a number's partner stands n / 2 away.
-    pub(super) fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        let last = |x: &Tensor| x.size().last().copied().unwrap_or(0);
-        let (width, turned) = (last(x), last(&self.cos));
-        if turned == width {
-            return self.turn(x);
-        }
-        let kept = x.f_narrow(-1, turned, width - turned)?;
-        Ok(Tensor::f_cat(
-            &[self.turn(&x.f_narrow(-1, 0, turned)?)?, kept],
-            -1,
-        )?)
-    }
-
-    fn turn(&self, x: &Tensor) -> Result<Tensor> {
-        let halves = x.f_chunk(2, -1)?;
-        let turned = Tensor::f_cat(&[&halves[1].f_neg()?, &halves[0]], -1)?;
-        let kind = x.f_kind()?;
-        let (cos, sin) = (self.cos.f_to_kind(kind)?, self.sin.f_to_kind(kind)?);
-        Ok(x.f_mul(&cos)?.f_add(&turned.f_mul(&sin)?)?)
-    }
 }

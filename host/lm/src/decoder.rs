@@ -2,15 +2,16 @@
 
 use std::cell::RefCell;
 
-use super::plan::{
-    AttentionPlan, BlockPlan, Fusion, Gelu, HeadNormsPlan, LinearPlan, MlpPlan, NormPlan, Plan,
-    Positions,
+use picklock_family::{
+    AttentionPlan, BlockPlan, Fusion, Gelu, HeadNormsPlan, Inputs, LinearPlan, MlpPlan, NormPlan,
+    Plan, Positions,
 };
-use super::rope::Rotation;
+
 use crate::attention::{Mask, attend};
 use crate::cache::{Cache, LayerStep};
 use crate::layer::{Embedding, HeadNorm, Linear, Norm};
 use crate::network::{Leaves, Pass};
+use crate::rotation::{Rotation, frequencies};
 use crate::{Device, Error, Kind, Result, Rows, Tensor, cuda};
 
 /// An architecture with its tensors in their places.
@@ -87,12 +88,13 @@ pub(crate) struct Step<'a> {
 }
 
 impl Network {
-    pub(super) fn new(plan: &Plan, leaves: &Leaves) -> Result<Self> {
+    /// Puts the tensors in their places.
+    pub(crate) fn new(plan: &Plan, leaves: &Leaves) -> Result<Self> {
         let blocks = plan.blocks.iter().map(|block| Block::new(block, leaves));
         let places = match &plan.positions {
             Positions::Learned { name, .. } => Places::Learned(Embedding::new(leaves, name)?),
             Positions::Rotary { rope, head_dim } => Places::Rotary {
-                frequencies: rope.frequencies(*head_dim)?.f_to_device(leaves.device())?,
+                frequencies: frequencies(rope, *head_dim)?.f_to_device(leaves.device())?,
                 rotation: RefCell::new(None),
             },
         };
@@ -102,7 +104,7 @@ impl Network {
             places,
             blocks: blocks.collect::<Result<_>>()?,
             norm: norm(&plan.norm, leaves)?,
-            head: Linear::new(leaves, &[head], crate::layer::Inputs::Last)?,
+            head: Linear::new(leaves, &[head], Inputs::Last)?,
         })
     }
 
@@ -286,7 +288,7 @@ impl Attention {
         attend(&q, &k, &v, step.pass.mask(), self.window)
     }
 
-    /// Queries, keys and values, turned, each `[R*B, H, T, d]`.
+    /// Queries, keys and values, rotated, each `[R*B, H, T, d]`.
     fn split(&self, all: &Tensor, step: &Step) -> Result<[Tensor; 3]> {
         let (pass, heads) = (step.pass, self.heads);
         let rotation = step.rotation.as_ref();
@@ -359,9 +361,7 @@ fn norm(plan: &NormPlan, leaves: &Leaves) -> Result<Norm> {
 /// One projection, or several of one layout whose outputs lie side by side.
 fn linear(plans: &[&LinearPlan], leaves: &Leaves) -> Result<Linear> {
     let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
-    let layout = plans
-        .first()
-        .map_or(crate::layer::Inputs::Last, |plan| plan.layout);
+    let layout = plans.first().map_or(Inputs::Last, |plan| plan.layout);
     Linear::new(leaves, &names, layout)
 }
 

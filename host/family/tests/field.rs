@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use picklock_lm::Architecture;
+use picklock_family::Architecture;
 use serde_json::{Value, json};
 
 /// A configuration in the form of Llama and its descendants: width, hidden width, layers, heads, key

@@ -1,23 +1,22 @@
 //! Shapes of checkpoints of the field.
 
-use clap::ValueEnum;
-use picklock_lm::{Architecture, LlamaConfig, Rope, Sizes};
+use crate::{Architecture, LlamaConfig, Rope, Sizes};
 
 /// A checkpoint's shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// SmolLM2-135M.
-    #[value(name = "135m")]
     M135,
     /// TinyLlama-1.1B.
-    #[value(name = "1b")]
     B1,
     /// DeepSeek-LLM-7B.
-    #[value(name = "7b")]
     B7,
 }
 
 impl Shape {
+    /// All shapes, smallest first.
+    pub const ALL: [Self; 3] = [Self::M135, Self::B1, Self::B7];
+
     /// As on the command line.
     pub fn name(self) -> &'static str {
         match self {

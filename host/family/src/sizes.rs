@@ -3,15 +3,16 @@
 //! Qwen2, Mistral and `StableLM` differ from Llama in their norm, their biases and what attention
 //! sees; their files say in what.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::config::{Fields, divides};
-use super::plan::{
+use crate::Result;
+use crate::family::Limits;
+use crate::fields::{Fields, divides};
+use crate::plan::{
     AttentionPlan, BlockPlan, Fusion, LinearPlan, MlpPlan, NormKind, NormPlan, Plan, Positions,
     ProjectionPlan,
 };
-use super::rope::{Rope, RopeKeys};
-use crate::Result;
+use crate::rope::{Rope, RopeKeys};
 
 /// The sizes of a Llama or one of its descendants; names as in `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,25 +42,47 @@ pub struct Sizes {
 }
 
 /// What a family's configurations call these sizes, and mean where they leave them out.
-pub(super) struct SizeKeys {
-    pub(super) norm_eps: &'static str,
-    pub(super) default_norm_eps: f64,
-    pub(super) default_max_positions: i64,
+pub(crate) struct SizeKeys {
+    /// The class in transformers.
+    pub(crate) class: &'static str,
+    /// Its key, and its default.
+    pub(crate) norm_eps: (&'static str, f64),
+    pub(crate) default_max_positions: i64,
     /// `None` for as many as query heads.
-    pub(super) default_key_value_heads: Option<i64>,
-    pub(super) rope: RopeKeys,
+    pub(crate) default_key_value_heads: Option<i64>,
+    pub(crate) rope: RopeKeys,
+}
+
+impl SizeKeys {
+    /// Those of a family with root-mean-square norms and wholly rotated heads.
+    pub(crate) const fn new(
+        class: &'static str,
+        default_max_positions: i64,
+        default_key_value_heads: Option<i64>,
+    ) -> Self {
+        Self {
+            class,
+            norm_eps: ("rms_norm_eps", 1e-6),
+            default_max_positions,
+            default_key_value_heads,
+            rope: RopeKeys {
+                theta: "rope_theta",
+                share: None,
+            },
+        }
+    }
 }
 
 /// Which projections have biases.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Biases {
-    pub(super) qkv: bool,
-    pub(super) attention_output: bool,
-    pub(super) mlp: bool,
+pub(crate) struct Biases {
+    pub(crate) qkv: bool,
+    pub(crate) attention_output: bool,
+    pub(crate) mlp: bool,
 }
 
 impl Sizes {
-    pub(super) fn read(fields: &Fields, keys: &SizeKeys) -> Result<Self> {
+    pub(crate) fn read(fields: &Fields, keys: &SizeKeys) -> Result<Self> {
         fields.only("hidden_act", &[json!("silu"), json!("swish")])?;
         let hidden_size = fields.size("hidden_size")?;
         let heads = fields.count("num_attention_heads")?;
@@ -79,54 +102,48 @@ impl Sizes {
             num_attention_heads: heads,
             num_key_value_heads: key_value_heads.unwrap_or(heads),
             head_dim,
-            norm_eps: fields.positive(keys.norm_eps, keys.default_norm_eps)?,
+            norm_eps: fields.positive(keys.norm_eps.0, keys.norm_eps.1)?,
             rope: Rope::read(fields, &keys.rope)?,
             tie_word_embeddings: fields.flag("tie_word_embeddings", false)?,
         };
         divides("num_attention_heads", heads, sizes.num_key_value_heads)?;
-        sizes.rope.turned(head_dim)?;
+        sizes.rope.rotated(head_dim)?;
         Ok(sizes)
     }
 
-    /// A configuration with these keys, for the family to add its own to.
-    pub(super) fn write(
-        &self,
-        keys: &SizeKeys,
-        class: &str,
-        model_type: &str,
-    ) -> Map<String, Value> {
-        let mut config = Map::from_iter([
-            ("architectures".to_owned(), json!([class])),
-            ("model_type".to_owned(), json!(model_type)),
-        ]);
-        for (key, value) in [
-            ("bos_token_id", Value::Null),
-            ("eos_token_id", Value::Null),
-            ("head_dim", json!(self.head_dim)),
-            ("hidden_act", json!("silu")),
-            ("hidden_size", json!(self.hidden_size)),
-            ("intermediate_size", json!(self.intermediate_size)),
-            (
-                "max_position_embeddings",
-                json!(self.max_position_embeddings),
-            ),
-            ("num_attention_heads", json!(self.num_attention_heads)),
-            ("num_hidden_layers", json!(self.num_hidden_layers)),
-            ("num_key_value_heads", json!(self.num_key_value_heads)),
-            (keys.norm_eps, json!(self.norm_eps)),
-            ("tie_word_embeddings", json!(self.tie_word_embeddings)),
-            ("torch_dtype", json!("float32")),
-            ("vocab_size", json!(self.vocab_size)),
-        ] {
-            config.insert(key.to_owned(), value);
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            vocab_size: self.vocab_size,
+            max_positions: self.max_position_embeddings,
         }
+    }
+
+    /// A configuration with these keys, for the family to add its own to.
+    pub(crate) fn write(&self, keys: &SizeKeys, model_type: &str) -> Value {
+        let mut config = json!({
+            "architectures": [keys.class],
+            "model_type": model_type,
+            "bos_token_id": null,
+            "eos_token_id": null,
+            "head_dim": self.head_dim,
+            "hidden_act": "silu",
+            "hidden_size": self.hidden_size,
+            "intermediate_size": self.intermediate_size,
+            "max_position_embeddings": self.max_position_embeddings,
+            "num_attention_heads": self.num_attention_heads,
+            "num_hidden_layers": self.num_hidden_layers,
+            "num_key_value_heads": self.num_key_value_heads,
+            (keys.norm_eps.0): self.norm_eps,
+            "tie_word_embeddings": self.tie_word_embeddings,
+            "torch_dtype": "float32",
+            "vocab_size": self.vocab_size,
+        });
         self.rope.write(&keys.rope, &mut config);
         config
     }
 
     /// A decoder in Llama's form, with causal attention over all tokens.
-    pub(super) fn plan(&self, norm: NormKind, biases: Biases) -> Plan {
-        let blocks = (0..self.num_hidden_layers).map(|layer| self.block(layer, norm, biases));
+    pub(crate) fn plan(&self, norm: NormKind, biases: Biases) -> Plan {
         Plan {
             vocab_size: self.vocab_size,
             width: self.hidden_size,
@@ -135,7 +152,9 @@ impl Sizes {
                 rope: self.rope,
                 head_dim: self.head_dim,
             },
-            blocks: blocks.collect(),
+            blocks: (0..self.num_hidden_layers)
+                .map(|layer| self.block(layer, norm, biases))
+                .collect(),
             norm: NormPlan {
                 name: "model.norm".to_owned(),
                 kind: norm,

@@ -1,8 +1,9 @@
 //! What decoding takes of a device.
 
-use crate::{Architecture, Kind};
+use crate::Architecture;
 
-use super::PROMPT_TOKENS;
+/// Tokens of one model's prompts that run at a time.
+pub const PROMPT_TOKENS: i64 = 1 << 15;
 
 /// Bytes that decoding takes besides the model's weights, an upper estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,22 +16,21 @@ pub struct Footprint {
 }
 
 impl Footprint {
-    /// Of a stack that computes in `compute`, and rows of `tokens` tokens, new ones included; logits
-    /// exist at `scored` positions of a row at a time.
+    /// Of a stack that computes in numbers of `size` bytes, and rows of `tokens` tokens, new ones
+    /// included; logits exist at `scored` positions of a row at a time.
     pub fn new(
         architecture: &Architecture,
         replicas: i64,
-        compute: Kind,
+        size: u64,
         tokens: usize,
         scored: usize,
     ) -> Self {
-        let size = compute.elt_size_in_bytes() as u64;
         let (tokens, scored) = (tokens as u64, scored as u64);
         let cached = architecture.cached_numbers() as u64 * size * tokens;
         // The pass's own, float32, and what choosing among them takes: three of float64.
         let logit = size + 4 + 3 * 8;
         let logits = architecture.vocab_size() as u64 * logit * scored;
-        let activations = architecture.activations() as u64 * size;
+        let activations = architecture.plan().activations() as u64 * size;
         let (fixed, own) = match replicas {
             1 => (PROMPT_TOKENS as u64 * activations, 0),
             _ => (0, activations * tokens),
@@ -67,9 +67,8 @@ mod tests {
             attention_bias: false,
             mlp_bias: false,
         });
-        let footprint = |replicas, tokens, scored| {
-            Footprint::new(&architecture, replicas, Kind::BFloat16, tokens, scored)
-        };
+        let footprint =
+            |replicas, tokens, scored| Footprint::new(&architecture, replicas, 2, tokens, scored);
         let cached = 2 * 30 * 4096 * 2;
         let logits = 102_400 * (2 + 4 + 24);
         let one = footprint(1, 384, 1);

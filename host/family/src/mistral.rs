@@ -4,12 +4,11 @@
 
 use serde_json::{Value, json};
 
-use super::Family;
-use super::config::Fields;
-use super::plan::{NormKind, Plan};
-use super::rope::RopeKeys;
-use super::sizes::{Biases, SizeKeys, Sizes};
 use crate::Result;
+use crate::family::{Family, Limits};
+use crate::fields::Fields;
+use crate::plan::{NormKind, Plan};
+use crate::sizes::{Biases, SizeKeys, Sizes};
 
 /// A Mistral; names as in its `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,22 +19,13 @@ pub struct MistralConfig {
     pub sliding_window: Option<i64>,
 }
 
-const KEYS: SizeKeys = SizeKeys {
-    norm_eps: "rms_norm_eps",
-    default_norm_eps: 1e-6,
-    default_max_positions: 131_072,
-    default_key_value_heads: Some(8),
-    rope: RopeKeys {
-        theta: "rope_theta",
-        share: None,
-    },
-};
+const KEYS: SizeKeys = SizeKeys::new("MistralForCausalLM", 131_072, Some(8));
 
 impl MistralConfig {
     /// The `model_type` of its configurations.
-    pub(super) const NAME: &'static str = "mistral";
+    pub(crate) const NAME: &'static str = "mistral";
 
-    pub(super) fn read(fields: &Fields) -> Result<Self> {
+    pub(crate) fn read(fields: &Fields) -> Result<Self> {
         fields.only("layer_types", &[])?;
         Ok(Self {
             sizes: Sizes::read(fields, &KEYS)?,
@@ -45,22 +35,14 @@ impl MistralConfig {
 }
 
 impl Family for MistralConfig {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn vocab_size(&self) -> i64 {
-        self.sizes.vocab_size
-    }
-
-    fn max_positions(&self) -> i64 {
-        self.sizes.max_position_embeddings
+    fn limits(&self) -> Limits {
+        self.sizes.limits()
     }
 
     fn write(&self) -> Value {
-        let mut config = self.sizes.write(&KEYS, "MistralForCausalLM", Self::NAME);
-        config.insert("sliding_window".to_owned(), json!(self.sliding_window));
-        Value::Object(config)
+        let mut config = self.sizes.write(&KEYS, Self::NAME);
+        config["sliding_window"] = json!(self.sliding_window);
+        config
     }
 
     fn plan(&self) -> Plan {

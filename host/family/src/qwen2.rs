@@ -5,12 +5,11 @@
 
 use serde_json::{Value, json};
 
-use super::Family;
-use super::config::Fields;
-use super::plan::{NormKind, Plan};
-use super::rope::RopeKeys;
-use super::sizes::{Biases, SizeKeys, Sizes};
 use crate::Result;
+use crate::family::{Family, Limits};
+use crate::fields::Fields;
+use crate::plan::{NormKind, Plan};
+use crate::sizes::{Biases, SizeKeys, Sizes};
 
 /// A Qwen2; names as in its `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,25 +23,17 @@ pub struct Qwen2Config {
     pub max_window_layers: i64,
 }
 
-const KEYS: SizeKeys = SizeKeys {
-    norm_eps: "rms_norm_eps",
-    default_norm_eps: 1e-6,
-    default_max_positions: 32_768,
-    default_key_value_heads: Some(32),
-    rope: RopeKeys {
-        theta: "rope_theta",
-        share: None,
-    },
-};
+const KEYS: SizeKeys = SizeKeys::new("Qwen2ForCausalLM", 32_768, Some(32));
 
 impl Qwen2Config {
     /// The `model_type` of its configurations.
-    pub(super) const NAME: &'static str = "qwen2";
+    pub(crate) const NAME: &'static str = "qwen2";
 
-    pub(super) fn read(fields: &Fields) -> Result<Self> {
-        let window = match fields.flag("use_sliding_window", false)? {
-            true => fields.nullable_size("sliding_window", Some(4096))?,
-            false => None,
+    pub(crate) fn read(fields: &Fields) -> Result<Self> {
+        let window = if fields.flag("use_sliding_window", false)? {
+            fields.nullable_size("sliding_window", Some(4096))?
+        } else {
+            None
         };
         let layers = fields.optional::<i64>("max_window_layers", "a whole number")?;
         let config = Self {
@@ -70,29 +61,17 @@ impl Qwen2Config {
 }
 
 impl Family for Qwen2Config {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn vocab_size(&self) -> i64 {
-        self.sizes.vocab_size
-    }
-
-    fn max_positions(&self) -> i64 {
-        self.sizes.max_position_embeddings
+    fn limits(&self) -> Limits {
+        self.sizes.limits()
     }
 
     fn write(&self) -> Value {
-        let mut config = self.sizes.write(&KEYS, "Qwen2ForCausalLM", Self::NAME);
-        for (key, value) in [
-            ("layer_types", self.layer_types()),
-            ("max_window_layers", json!(self.max_window_layers)),
-            ("sliding_window", json!(self.sliding_window)),
-            ("use_sliding_window", json!(self.sliding_window.is_some())),
-        ] {
-            config.insert(key.to_owned(), value);
-        }
-        Value::Object(config)
+        let mut config = self.sizes.write(&KEYS, Self::NAME);
+        config["layer_types"] = self.layer_types();
+        config["max_window_layers"] = json!(self.max_window_layers);
+        config["sliding_window"] = json!(self.sliding_window);
+        config["use_sliding_window"] = json!(self.sliding_window.is_some());
+        config
     }
 
     fn plan(&self) -> Plan {

@@ -5,12 +5,11 @@
 
 use serde_json::{Value, json};
 
-use super::Family;
-use super::config::Fields;
-use super::plan::{NormKind, Plan};
-use super::rope::RopeKeys;
-use super::sizes::{Biases, SizeKeys, Sizes};
 use crate::Result;
+use crate::family::{Family, Limits};
+use crate::fields::Fields;
+use crate::plan::{NormKind, Plan};
+use crate::sizes::{Biases, SizeKeys, Sizes};
 
 /// A Llama; names as in its `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,22 +22,13 @@ pub struct LlamaConfig {
     pub mlp_bias: bool,
 }
 
-const KEYS: SizeKeys = SizeKeys {
-    norm_eps: "rms_norm_eps",
-    default_norm_eps: 1e-6,
-    default_max_positions: 2048,
-    default_key_value_heads: None,
-    rope: RopeKeys {
-        theta: "rope_theta",
-        share: None,
-    },
-};
+const KEYS: SizeKeys = SizeKeys::new("LlamaForCausalLM", 2048, None);
 
 impl LlamaConfig {
     /// The `model_type` of its configurations.
-    pub(super) const NAME: &'static str = "llama";
+    pub(crate) const NAME: &'static str = "llama";
 
-    pub(super) fn read(fields: &Fields) -> Result<Self> {
+    pub(crate) fn read(fields: &Fields) -> Result<Self> {
         fields.check_no_windows()?;
         Ok(Self {
             sizes: Sizes::read(fields, &KEYS)?,
@@ -49,23 +39,15 @@ impl LlamaConfig {
 }
 
 impl Family for LlamaConfig {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn vocab_size(&self) -> i64 {
-        self.sizes.vocab_size
-    }
-
-    fn max_positions(&self) -> i64 {
-        self.sizes.max_position_embeddings
+    fn limits(&self) -> Limits {
+        self.sizes.limits()
     }
 
     fn write(&self) -> Value {
-        let mut config = self.sizes.write(&KEYS, "LlamaForCausalLM", Self::NAME);
-        config.insert("attention_bias".to_owned(), json!(self.attention_bias));
-        config.insert("mlp_bias".to_owned(), json!(self.mlp_bias));
-        Value::Object(config)
+        let mut config = self.sizes.write(&KEYS, Self::NAME);
+        config["attention_bias"] = json!(self.attention_bias);
+        config["mlp_bias"] = json!(self.mlp_bias);
+        config
     }
 
     fn plan(&self) -> Plan {

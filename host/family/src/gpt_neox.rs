@@ -1,18 +1,18 @@
-//! GPT-NeoX: partly turned heads, one fused q/k/v projection, exact GELU, an MLP beside the attention.
+//! GPT-NeoX: partly rotated heads, one fused q/k/v projection, exact GELU, an MLP beside the attention.
 //!
 //! Source: Black et al. 2022; names and shapes as transformers' `GPTNeoXForCausalLM`. Pythia has this
 //! form. Dropout is not implemented: models are trained without.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::Family;
-use super::config::{Fields, divides};
-use super::plan::{
-    AttentionPlan, BlockPlan, Fusion, Gelu, LinearPlan, MlpPlan, NormKind, NormPlan, Plan,
-    Positions, ProjectionPlan,
-};
-use super::rope::{Rope, RopeKeys};
 use crate::Result;
+use crate::family::{Family, Limits};
+use crate::fields::{Fields, divides};
+use crate::plan::{
+    AttentionPlan, BlockPlan, Fusion, Gelu, LinearPlan, MlpPlan, NormKind, NormPlan, Plan,
+    Positions,
+};
+use crate::rope::{Rope, RopeKeys};
 
 /// A GPT-NeoX; names as in its `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,9 +50,9 @@ const ROPE: RopeKeys = RopeKeys {
 
 impl GptNeoXConfig {
     /// The `model_type` of its configurations.
-    pub(super) const NAME: &'static str = "gpt_neox";
+    pub(crate) const NAME: &'static str = "gpt_neox";
 
-    pub(super) fn read(fields: &Fields) -> Result<Self> {
+    pub(crate) fn read(fields: &Fields) -> Result<Self> {
         fields.check_no_windows()?;
         fields.only("hidden_act", &[json!("gelu")])?;
         let max_positions = fields.optional_size("max_position_embeddings")?;
@@ -75,7 +75,7 @@ impl GptNeoXConfig {
             config.num_attention_heads,
         )?;
         fields.only("head_dim", &[json!(config.head_dim())])?;
-        config.rope.turned(config.head_dim())?;
+        config.rope.rotated(config.head_dim())?;
         Ok(config)
     }
 
@@ -95,21 +95,14 @@ impl GptNeoXConfig {
         let (d, inner) = (self.hidden_size, self.intermediate_size);
         let (bias, layers) = (self.attention_bias, self.num_hidden_layers);
         let name = |part: &str| format!("gpt_neox.layers.{layer}.{part}");
-        let fused = LinearPlan::new(name("attention.query_key_value"), d, 3 * d, bias);
         BlockPlan {
             attention_norm: self.norm(name("input_layernorm")),
-            attention: AttentionPlan {
-                heads: self.num_attention_heads,
-                key_value_heads: self.num_attention_heads,
-                head_dim: self.head_dim(),
-                projection: ProjectionPlan {
-                    parts: vec![fused],
-                    fusion: Fusion::HeadsFirst,
-                },
-                head_norms: None,
-                output: LinearPlan::new(name("attention.dense"), d, d, bias).into_residual(layers),
-                window: None,
-            },
+            attention: AttentionPlan::fused(
+                (self.num_attention_heads, d),
+                LinearPlan::new(name("attention.query_key_value"), d, 3 * d, bias),
+                Fusion::HeadsFirst,
+                LinearPlan::new(name("attention.dense"), d, d, bias).into_residual(layers),
+            ),
             mlp_norm: Some(self.norm(name("post_attention_layernorm"))),
             mlp: MlpPlan::Plain {
                 up: LinearPlan::new(name("mlp.dense_h_to_4h"), d, inner, true),
@@ -123,47 +116,36 @@ impl GptNeoXConfig {
 }
 
 impl Family for GptNeoXConfig {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn vocab_size(&self) -> i64 {
-        self.vocab_size
-    }
-
-    fn max_positions(&self) -> i64 {
-        self.max_position_embeddings
+    fn limits(&self) -> Limits {
+        Limits {
+            vocab_size: self.vocab_size,
+            max_positions: self.max_position_embeddings,
+        }
     }
 
     fn write(&self) -> Value {
-        let mut config = Map::new();
-        for (key, value) in [
-            ("architectures", json!(["GPTNeoXForCausalLM"])),
-            ("model_type", json!(Self::NAME)),
-            ("attention_bias", json!(self.attention_bias)),
-            ("attention_dropout", json!(0.0)),
-            ("bos_token_id", Value::Null),
-            ("eos_token_id", Value::Null),
-            ("hidden_act", json!("gelu")),
-            ("hidden_dropout", json!(0.0)),
-            ("hidden_size", json!(self.hidden_size)),
-            ("intermediate_size", json!(self.intermediate_size)),
-            ("layer_norm_eps", json!(self.layer_norm_eps)),
-            (
-                "max_position_embeddings",
-                json!(self.max_position_embeddings),
-            ),
-            ("num_attention_heads", json!(self.num_attention_heads)),
-            ("num_hidden_layers", json!(self.num_hidden_layers)),
-            ("tie_word_embeddings", json!(self.tie_word_embeddings)),
-            ("torch_dtype", json!("float32")),
-            ("use_parallel_residual", json!(self.use_parallel_residual)),
-            ("vocab_size", json!(self.vocab_size)),
-        ] {
-            config.insert(key.to_owned(), value);
-        }
+        let mut config = json!({
+            "architectures": ["GPTNeoXForCausalLM"],
+            "model_type": Self::NAME,
+            "attention_bias": self.attention_bias,
+            "attention_dropout": 0.0,
+            "bos_token_id": null,
+            "eos_token_id": null,
+            "hidden_act": "gelu",
+            "hidden_dropout": 0.0,
+            "hidden_size": self.hidden_size,
+            "intermediate_size": self.intermediate_size,
+            "layer_norm_eps": self.layer_norm_eps,
+            "max_position_embeddings": self.max_position_embeddings,
+            "num_attention_heads": self.num_attention_heads,
+            "num_hidden_layers": self.num_hidden_layers,
+            "tie_word_embeddings": self.tie_word_embeddings,
+            "torch_dtype": "float32",
+            "use_parallel_residual": self.use_parallel_residual,
+            "vocab_size": self.vocab_size,
+        });
         self.rope.write(&ROPE, &mut config);
-        Value::Object(config)
+        config
     }
 
     /// Old files carry causal masks as buffers; the head has two names.

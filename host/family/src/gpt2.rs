@@ -5,14 +5,13 @@
 
 use serde_json::{Value, json};
 
-use super::Family;
-use super::config::{Fields, divides};
-use super::plan::{
-    AttentionPlan, BlockPlan, Fusion, Gelu, LinearPlan, MlpPlan, NormKind, NormPlan, Plan,
-    Positions, ProjectionPlan,
-};
 use crate::Result;
-use crate::layer::Inputs;
+use crate::family::{Family, Limits};
+use crate::fields::{Fields, divides};
+use crate::plan::{
+    AttentionPlan, BlockPlan, Fusion, Gelu, Inputs, LinearPlan, MlpPlan, NormKind, NormPlan, Plan,
+    Positions,
+};
 
 /// The sizes of a GPT-2; names as in its `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,9 +36,9 @@ pub struct Gpt2Config {
 
 impl Gpt2Config {
     /// The `model_type` of its configurations.
-    pub(super) const NAME: &'static str = "gpt2";
+    pub(crate) const NAME: &'static str = "gpt2";
 
-    pub(super) fn read(fields: &Fields) -> Result<Self> {
+    pub(crate) fn read(fields: &Fields) -> Result<Self> {
         fields.check_no_windows()?;
         fields.only(
             "activation_function",
@@ -84,18 +83,12 @@ impl Gpt2Config {
         };
         BlockPlan {
             attention_norm: self.norm(name("ln_1")),
-            attention: AttentionPlan {
-                heads: self.n_head,
-                key_value_heads: self.n_head,
-                head_dim: d / self.n_head,
-                projection: ProjectionPlan {
-                    parts: vec![conv("attn.c_attn", d, 3 * d)],
-                    fusion: Fusion::PartsFirst,
-                },
-                head_norms: None,
-                output: conv("attn.c_proj", d, d).into_residual(self.n_layer),
-                window: None,
-            },
+            attention: AttentionPlan::fused(
+                (self.n_head, d),
+                conv("attn.c_attn", d, 3 * d),
+                Fusion::PartsFirst,
+                conv("attn.c_proj", d, d).into_residual(self.n_layer),
+            ),
             mlp_norm: Some(self.norm(name("ln_2"))),
             mlp: MlpPlan::Plain {
                 up: conv("mlp.c_fc", d, inner),
@@ -108,16 +101,11 @@ impl Gpt2Config {
 }
 
 impl Family for Gpt2Config {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn vocab_size(&self) -> i64 {
-        self.vocab_size
-    }
-
-    fn max_positions(&self) -> i64 {
-        self.n_positions
+    fn limits(&self) -> Limits {
+        Limits {
+            vocab_size: self.vocab_size,
+            max_positions: self.n_positions,
+        }
     }
 
     fn write(&self) -> Value {
@@ -148,11 +136,8 @@ impl Family for Gpt2Config {
             return None;
         }
         let whole = stored.starts_with("transformer.") || stored.starts_with("lm_head.");
-        Some(if whole {
-            stored.to_owned()
-        } else {
-            format!("transformer.{stored}")
-        })
+        let prefix = if whole { "" } else { "transformer." };
+        Some(format!("{prefix}{stored}"))
     }
 
     fn plan(&self) -> Plan {

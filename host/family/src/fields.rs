@@ -45,10 +45,10 @@ const FACTORS: [&str; 5] = [
 const ABOVE_0: &str = "a number above 0";
 
 /// The keys of a configuration, or of an object within it.
-pub(super) struct Fields<'a>(&'a Map<String, Value>);
+pub(crate) struct Fields<'a>(&'a Map<String, Value>);
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(config: &'a Value) -> Result<Self> {
+    pub(crate) fn new(config: &'a Value) -> Result<Self> {
         config
             .as_object()
             .map(Self)
@@ -56,7 +56,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The object under a key, if there is one that isn't null.
-    pub(super) fn object(&self, key: &str) -> Result<Option<Self>> {
+    pub(crate) fn object(&self, key: &str) -> Result<Option<Self>> {
         match self.get(key) {
             None => Ok(None),
             Some(value) => value
@@ -67,7 +67,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a key; null counts as absent.
-    pub(super) fn optional<T: DeserializeOwned>(&self, key: &str, what: &str) -> Result<Option<T>> {
+    pub(crate) fn optional<T: DeserializeOwned>(&self, key: &str, what: &str) -> Result<Option<T>> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
@@ -77,24 +77,24 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a key that must be there.
-    pub(super) fn required<T: DeserializeOwned>(&self, key: &str, what: &str) -> Result<T> {
+    pub(crate) fn required<T: DeserializeOwned>(&self, key: &str, what: &str) -> Result<T> {
         self.optional(key, what)?.ok_or_else(|| missing(key, what))
     }
 
     /// A size: a whole number of at least 1.
-    pub(super) fn size(&self, key: &str) -> Result<i64> {
+    pub(crate) fn size(&self, key: &str) -> Result<i64> {
         self.optional_size(key)?
             .ok_or_else(|| missing(key, &up_to(LARGEST_SIZE)))
     }
 
     /// As [`Fields::size`], for a key that may be absent.
-    pub(super) fn optional_size(&self, key: &str) -> Result<Option<i64>> {
+    pub(crate) fn optional_size(&self, key: &str) -> Result<Option<i64>> {
         self.whole(key, LARGEST_SIZE)
     }
 
     /// As [`Fields::size`], for a key whose absence means something else than null does, which is
     /// `None` here.
-    pub(super) fn nullable_size(&self, key: &str, absent: Option<i64>) -> Result<Option<i64>> {
+    pub(crate) fn nullable_size(&self, key: &str, absent: Option<i64>) -> Result<Option<i64>> {
         match self.0.contains_key(key) {
             true => self.optional_size(key),
             false => Ok(absent),
@@ -102,7 +102,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A number of layers or heads.
-    pub(super) fn count(&self, key: &str) -> Result<i64> {
+    pub(crate) fn count(&self, key: &str) -> Result<i64> {
         self.whole(key, MOST_PARTS)?
             .ok_or_else(|| missing(key, &up_to(MOST_PARTS)))
     }
@@ -117,12 +117,12 @@ impl<'a> Fields<'a> {
     }
 
     /// A number above 0, or the default of the reference implementation.
-    pub(super) fn positive(&self, key: &str, default: f64) -> Result<f64> {
+    pub(crate) fn positive(&self, key: &str, default: f64) -> Result<f64> {
         Ok(self.optional_positive(key)?.unwrap_or(default))
     }
 
     /// A number above 0 that must be there.
-    pub(super) fn required_positive(&self, key: &str) -> Result<f64> {
+    pub(crate) fn required_positive(&self, key: &str) -> Result<f64> {
         self.optional_positive(key)?
             .ok_or_else(|| missing(key, ABOVE_0))
     }
@@ -134,12 +134,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(super) fn flag(&self, key: &str, default: bool) -> Result<bool> {
+    pub(crate) fn flag(&self, key: &str, default: bool) -> Result<bool> {
         Ok(self.optional(key, "true or false")?.unwrap_or(default))
     }
 
     /// Refuses a key that asks for anything but one of the given values; absent is fine.
-    pub(super) fn only(&self, key: &str, allowed: &[Value]) -> Result<()> {
+    pub(crate) fn only(&self, key: &str, allowed: &[Value]) -> Result<()> {
         match self.get(key) {
             Some(value) if !allowed.contains(value) => {
                 let allowed: Vec<_> = allowed.iter().map(Value::to_string).collect();
@@ -154,7 +154,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Refuses what no family here has. Where its value says that it isn't in use, it is fine.
-    pub(super) fn check_foreign(&self) -> Result<()> {
+    pub(crate) fn check_foreign(&self) -> Result<()> {
         let idle = |value: &Value| [json!(false), json!(0), json!([])].contains(value);
         for key in FOREIGN {
             if !self.get(key).is_some_and(idle) {
@@ -168,13 +168,13 @@ impl<'a> Fields<'a> {
     }
 
     /// Refuses windows, in families that have none.
-    pub(super) fn check_no_windows(&self) -> Result<()> {
+    pub(crate) fn check_no_windows(&self) -> Result<()> {
         self.only("sliding_window", &[])?;
         self.only("layer_types", &[])
     }
 
     /// Refuses keys other than the given ones, unless they are null.
-    pub(super) fn none_but(&self, known: &[&str]) -> Result<()> {
+    pub(crate) fn none_but(&self, known: &[&str]) -> Result<()> {
         let unknown = |key: &&String| !known.contains(&key.as_str()) && self.get(key).is_some();
         match self.0.keys().find(unknown) {
             Some(key) => self.only(key, &[]),
@@ -192,14 +192,14 @@ fn up_to(most: i64) -> String {
 }
 
 /// Refuses `whole` unless it is a multiple of `part`.
-pub(super) fn divides(key: &str, whole: i64, part: i64) -> Result<()> {
+pub(crate) fn divides(key: &str, whole: i64, part: i64) -> Result<()> {
     if whole % part == 0 {
         return Ok(());
     }
     Err(wrong(key, &format!("a multiple of {part}"), &whole.into()))
 }
 
-pub(super) fn wrong(key: &str, expected: &str, got: &Value) -> Error {
+pub(crate) fn wrong(key: &str, expected: &str, got: &Value) -> Error {
     Error::Config {
         key: key.to_owned(),
         expected: expected.to_owned(),
