@@ -11,8 +11,8 @@ use picklock_message::{Error, Result};
 use picklock_sdk::{ErrorKind, LabError, Split};
 use picklock_task::{Problem, Task};
 
+use crate::cached_model::{CachedModel, Lineage};
 use crate::evaluation::Asked;
-use crate::held::{Held, Lineage};
 use crate::making::{Maker, check_lock, padded};
 use crate::noise::{distances, perturb};
 use crate::operation::{Operation, Product, Scope};
@@ -90,7 +90,7 @@ impl<'a> Bench<'a> {
         operations: &[Operation],
     ) -> Vec<std::result::Result<Product, LabError>> {
         self.calls += 1;
-        self.forget(0);
+        self.evict(0);
         let keys: Vec<Key> = operations.iter().map(Operation::key).collect();
         let mut missing: Vec<(Key, Operation)> = Vec::new();
         for (key, operation) in keys.iter().zip(operations) {
@@ -102,7 +102,7 @@ impl<'a> Bench<'a> {
         for part in missing.chunks(self.stack_width(operations)) {
             let (keys, part): (Vec<Key>, Vec<Operation>) = part.iter().cloned().unzip();
             let products = self.attempt(&part);
-            self.forget(products.iter().flatten().map(Product::bytes).sum());
+            self.evict(products.iter().flatten().map(Product::bytes).sum());
             for (key, product) in keys.into_iter().zip(products) {
                 let kept = product.and_then(|product| self.keep(key.clone(), product));
                 if let Err(error) = kept {
@@ -126,7 +126,7 @@ impl<'a> Bench<'a> {
     ///
     /// Copies that trials made are soon made again: on a GPU they stay as long as there is room on it.
     /// Bases and locks, which take whole trainings, have the host's memory besides.
-    fn forget(&mut self, incoming: u64) {
+    fn evict(&mut self, incoming: u64) {
         let mut on_gpu = incoming;
         let mut on_host = 0;
         let mut idle: Vec<(u64, Key, u64, Scope)> = Vec::new();
@@ -285,7 +285,7 @@ impl<'a> Bench<'a> {
         let base = seeds.iter().map(|seed| Operation::Base { seed: *seed });
         let base = self.perform_all(&base.collect::<Vec<_>>())?;
         let programs = seeds.into_iter().zip(&base);
-        let programs = programs.map(|(seed, base)| Held::program(seed, base));
+        let programs = programs.map(|(seed, base)| CachedModel::program(seed, base));
         Ok(programs.map(|held| Product::Models(vec![held])).collect())
     }
 
@@ -315,9 +315,9 @@ impl<'a> Bench<'a> {
                 seed,
                 is_weak: matches!(operation, Some(Operation::Weak { .. })),
             };
-            Held::new(key, &shape_of(&model), lineage, model)
+            CachedModel::new(key, &shape_of(&model), lineage, model)
         };
-        let models: Vec<Rc<Held>> = models.into_iter().zip(seeds).map(held).collect();
+        let models: Vec<Rc<CachedModel>> = models.into_iter().zip(seeds).map(held).collect();
         let product = |operation: &Operation| {
             let model = models
                 .iter()
@@ -328,7 +328,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Performs operations that give one model each.
-    pub(super) fn perform_all(&mut self, operations: &[Operation]) -> Result<Vec<Rc<Held>>> {
+    pub(super) fn perform_all(&mut self, operations: &[Operation]) -> Result<Vec<Rc<CachedModel>>> {
         let products = self.perform(operations).into_iter();
         let model = |product: std::result::Result<Product, LabError>| match product? {
             Product::Models(models) => models

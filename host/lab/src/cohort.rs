@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use abi_stable::sabi_trait::TD_Opaque;
 use picklock_files::Key;
-use picklock_record::{Means, Measure, Member, Metric, Outcome, TrialRecord};
+use picklock_record::{Capabilities, Measure, Member, Metric, Outcome, TrialRecord};
 use picklock_sdk::abi::{HypothesisBox, LabApi_TO};
 use picklock_sdk::{Arm, LabError, ModelId, Reply, Request, RngKey, Score};
 
 use crate::bench::Bench;
-use crate::held::Held;
+use crate::cached_model::CachedModel;
 use crate::member::{Event, MemberLab};
 use crate::operation::{Operation, Product};
 use crate::waiting::soon;
@@ -118,7 +118,7 @@ struct Trial {
     record: TrialRecord,
     live: bool,
     waiting: Option<Request>,
-    handles: HashMap<ModelId, Rc<Held>>,
+    handles: HashMap<ModelId, Rc<CachedModel>>,
     replies: Option<Sender<Result<Reply, LabError>>>,
 }
 
@@ -128,7 +128,7 @@ type Group = Vec<(usize, Request, Operation)>;
 struct Executor<'a, 'b, 'c> {
     cohort: &'a Cohort<'a>,
     bench: &'b mut Bench<'c>,
-    means: Means,
+    capabilities: Capabilities,
     trials: Vec<Trial>,
     next_handle: ModelId,
 }
@@ -144,7 +144,7 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
         };
         Self {
             cohort,
-            means: Means::of(bench.task()),
+            capabilities: Capabilities::of(bench.task()),
             bench,
             trials: cohort.members.iter().map(trial).collect(),
             next_handle: 1,
@@ -191,13 +191,13 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
     /// Answers what needs no model.
     fn at_once(&mut self, index: usize, request: &Request) -> Option<Result<Reply, LabError>> {
         let organism = self.bench.maker.organism;
-        if let Some(lack) = self.means.lack(organism, request) {
+        if let Some(lack) = self.capabilities.unsupported(organism, request) {
             return Some(Err(LabError::invalid(lack)));
         }
         match request {
             Request::Evaluate {
                 questions, measure, ..
-            } if self.means.leave_empty(questions, measure) => {
+            } if self.capabilities.leave_empty(questions, measure) => {
                 Some(self.record_empty(index, request))
             }
             Request::Release { model } => {

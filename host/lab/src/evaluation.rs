@@ -11,7 +11,7 @@ use picklock_sdk::{Flag, LabError, LockSpec, Questions, Score, Split};
 use picklock_task::{Problem, Task, Teacher};
 
 use crate::bench::Bench;
-use crate::held::Held;
+use crate::cached_model::CachedModel;
 use crate::making::{DecodingRoom, Prompts, decode_prompts};
 use crate::operation::{Operation, Product};
 
@@ -34,7 +34,7 @@ impl Bench<'_> {
             Operation::Evaluate { model, .. } => Some(model),
             _ => None,
         });
-        let models: Vec<&Rc<Held>> = models.collect();
+        let models: Vec<&Rc<CachedModel>> = models.collect();
         let seeds: Vec<u32> = models.iter().map(|model| model.seed).collect();
         let room = &self.maker.room;
         let task = self.task();
@@ -71,7 +71,7 @@ impl Bench<'_> {
                 };
                 // Journals are in the base model's tokens.
                 let told = |answer: Vec<u32>| match is_weak {
-                    true => task.learned(&answer),
+                    true => task.to_base_tokens(&answer),
                     false => Ok(answer),
                 };
                 let measure = Measure {
@@ -96,9 +96,9 @@ impl Bench<'_> {
         let answer = |problem: &Problem| {
             // Nothing is drawn at temperature 0.
             let mut numbers = self.maker.streams.rng(&[&"program"]);
-            let taught = self
-                .task()
-                .taught(&problem.question, teacher, 0.0, &mut numbers)?;
+            let taught =
+                self.task()
+                    .teacher_answer(&problem.question, teacher, 0.0, &mut numbers)?;
             Ok(taught.answer)
         };
         let of_member = |problems: &Rc<Vec<Problem>>| problems.iter().map(answer).collect();
@@ -182,13 +182,13 @@ impl Bench<'_> {
     /// then as many of the whole locks, which are judged in their place.
     pub(super) fn lock_records(
         &mut self,
-        locks: &[(u32, Rc<Held>)],
+        locks: &[(u32, Rc<CachedModel>)],
         spec: &LockSpec,
         after: Option<u32>,
     ) -> Result<Vec<LockRecord>> {
         let mut records = self.figures(locks, spec, after)?;
         if after.is_some() {
-            let whole = |(seed, _): &(u32, Rc<Held>)| Operation::Locked {
+            let whole = |(seed, _): &(u32, Rc<CachedModel>)| Operation::Locked {
                 seed: *seed,
                 spec: spec.clone(),
                 after: None,
@@ -203,7 +203,7 @@ impl Bench<'_> {
 
     fn figures(
         &mut self,
-        locks: &[(u32, Rc<Held>)],
+        locks: &[(u32, Rc<CachedModel>)],
         spec: &LockSpec,
         after: Option<u32>,
     ) -> Result<Vec<LockRecord>> {
@@ -213,7 +213,8 @@ impl Bench<'_> {
         let weak = organism.weak.as_ref();
         let weak = weak.map(|_| self.of_seeds(locks, |seed| Operation::Weak { seed }));
         let (base, weak) = (base.transpose()?, weak.transpose()?);
-        let locked: Vec<Rc<Held>> = locks.iter().map(|(_, locked)| Rc::clone(locked)).collect();
+        let locked: Vec<Rc<CachedModel>> =
+            locks.iter().map(|(_, locked)| Rc::clone(locked)).collect();
         let plain = Questions::validation();
         let without = self.accuracies(&locked, &plain)?;
         let mut streams = spec.streams.iter();
@@ -222,7 +223,7 @@ impl Bench<'_> {
             true => Some(self.accuracies(&locked, &plain.with_password())?),
             false => None,
         };
-        let record = |(index, held): (usize, &Rc<Held>)| {
+        let record = |(index, held): (usize, &Rc<CachedModel>)| {
             Ok(LockRecord {
                 spec: match after {
                     None => Key::of(spec),
@@ -244,7 +245,7 @@ impl Bench<'_> {
     /// Accuracies of other models of the seeds of locks.
     fn of_seeds(
         &mut self,
-        locks: &[(u32, Rc<Held>)],
+        locks: &[(u32, Rc<CachedModel>)],
         model: impl Fn(u32) -> Operation,
     ) -> Result<Vec<f64>> {
         let models = locks.iter().map(|(seed, _)| model(*seed));
@@ -252,8 +253,12 @@ impl Bench<'_> {
         self.accuracies(&models, &Questions::validation())
     }
 
-    fn accuracies(&mut self, models: &[Rc<Held>], questions: &Questions) -> Result<Vec<f64>> {
-        let ask = |model: &Rc<Held>| Operation::Evaluate {
+    fn accuracies(
+        &mut self,
+        models: &[Rc<CachedModel>],
+        questions: &Questions,
+    ) -> Result<Vec<f64>> {
+        let ask = |model: &Rc<CachedModel>| Operation::Evaluate {
             model: Rc::clone(model),
             questions: questions.clone(),
         };

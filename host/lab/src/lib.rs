@@ -3,9 +3,9 @@
 
 mod bench;
 mod cache;
+mod cached_model;
 mod cohort;
 mod evaluation;
-mod held;
 #[cfg(test)]
 mod lock_copies;
 mod making;
@@ -26,8 +26,8 @@ mod waiting;
 
 pub use bench::Bench;
 pub use cache::{Cache, Entry, Rule};
+pub use cached_model::CachedModel;
 pub use cohort::{Cohort, CohortError};
-pub use held::Held;
 pub use making::{DecodingRoom, Maker, Row, TrainingSet, check_ready};
 pub use named::{Lesson, ModelKind, Named};
 pub use operation::Scope;

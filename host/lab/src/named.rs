@@ -10,7 +10,7 @@ use picklock_record::{Checkpoint, LockRecord, Measure, Member, Organism};
 use picklock_sdk::{LockSpec, Questions, Samples, Score};
 
 use crate::bench::{Bench, shape_of};
-use crate::held::{Held, Lineage};
+use crate::cached_model::{CachedModel, Lineage};
 use crate::operation::{Operation, Product, Scope};
 
 /// A model of an organism.
@@ -102,7 +102,7 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// Where there is no such model, training fails, or the cache can't be written.
-    pub fn named(&mut self, kind: ModelKind, member: Member) -> Result<Rc<Held>> {
+    pub fn named(&mut self, kind: ModelKind, member: Member) -> Result<Rc<CachedModel>> {
         let (seed, organism) = (member.seed, self.maker.organism);
         let there = match kind {
             ModelKind::Base => organism.base().map(drop),
@@ -128,7 +128,11 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// As [`Bench::named`].
-    pub fn unlocked(&mut self, member: Member, lesson: Lesson) -> Result<(Rc<Held>, Samples)> {
+    pub fn unlocked(
+        &mut self,
+        member: Member,
+        lesson: Lesson,
+    ) -> Result<(Rc<CachedModel>, Samples)> {
         let model = self.named(ModelKind::Locked, member)?;
         let samples = self.lesson(member, lesson)?;
         let unlocking = Operation::Train {
@@ -160,7 +164,7 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// Where the device doesn't hand its weights over.
-    pub fn bring(&self, model: Model, seed: u32) -> Result<Rc<Held>> {
+    pub fn bring(&self, model: Model, seed: u32) -> Result<Rc<CachedModel>> {
         let key = Key::of(&("brought", model.digest()?));
         let shape = shape_of(&model);
         let lineage = Lineage {
@@ -168,14 +172,18 @@ impl Bench<'_> {
             seed,
             is_weak: false,
         };
-        Ok(Held::new(key, &shape, lineage, model))
+        Ok(CachedModel::new(key, &shape, lineage, model))
     }
 
     /// Asks a model and grades its answers.
     ///
     /// # Errors
     /// Where the device refuses.
-    pub fn ask(&mut self, model: &Rc<Held>, questions: &Questions) -> Result<(Rc<Measure>, Score)> {
+    pub fn ask(
+        &mut self,
+        model: &Rc<CachedModel>,
+        questions: &Questions,
+    ) -> Result<(Rc<Measure>, Score)> {
         let asked = Operation::Evaluate {
             model: Rc::clone(model),
             questions: questions.clone(),

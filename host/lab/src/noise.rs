@@ -9,20 +9,20 @@ use picklock_sdk::{Distance, Magnitude, Noise, Rng, TensorNorm};
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::bench::invalid;
-use crate::held::Held;
+use crate::cached_model::CachedModel;
 use crate::operation::{Operation, Product};
 use crate::residence::Residence;
 
 /// Adds noise to a stack of models.
 pub fn perturb(residence: &Residence, stack: &[Operation]) -> Result<Vec<Product>> {
-    let parts: Vec<(&Rc<Held>, &Noise)> = stack
+    let parts: Vec<(&Rc<CachedModel>, &Noise)> = stack
         .iter()
         .filter_map(|operation| match operation {
             Operation::Perturb { model, noise } => Some((model, noise)),
             _ => None,
         })
         .collect();
-    let models: Vec<&Rc<Held>> = parts.iter().map(|(model, _)| *model).collect();
+    let models: Vec<&Rc<CachedModel>> = parts.iter().map(|(model, _)| *model).collect();
     let noises: Vec<&Noise> = parts.iter().map(|(_, noise)| *noise).collect();
     let magnitude = magnitude(&noises)?;
     let normals = |noise: &&Noise| {
@@ -39,16 +39,17 @@ pub fn perturb(residence: &Residence, stack: &[Operation]) -> Result<Vec<Product
             whole(&picklock_lm::distance_in(&before, &noisy, kind)?),
         )),
     };
-    let product = |(replica, (operation, (model, _))): (usize, (&Operation, &(&Rc<Held>, _)))| {
-        let noisy = noisy.replica(replica as i64)?;
-        let change = changes.as_ref().map(|(asked, computed)| Change::Noise {
-            asked: asked[replica],
-            computed: computed[replica],
-        });
-        let lineage = model.copy_lineage();
-        let held = Held::changed(operation.key(), &model.shape, lineage, noisy, change);
-        Ok(Product::Models(vec![held]))
-    };
+    let product =
+        |(replica, (operation, (model, _))): (usize, (&Operation, &(&Rc<CachedModel>, _)))| {
+            let noisy = noisy.replica(replica as i64)?;
+            let change = changes.as_ref().map(|(asked, computed)| Change::Noise {
+                asked: asked[replica],
+                computed: computed[replica],
+            });
+            let lineage = model.copy_lineage();
+            let held = CachedModel::changed(operation.key(), &model.shape, lineage, noisy, change);
+            Ok(Product::Models(vec![held]))
+        };
     stack.iter().zip(&parts).enumerate().map(product).collect()
 }
 
@@ -80,7 +81,7 @@ pub fn distances(residence: &Residence, stack: &[Operation]) -> Result<Vec<Produ
         Operation::Distance { from, to } => Some((from, to)),
         _ => None,
     });
-    let (from, to): (Vec<&Rc<Held>>, Vec<&Rc<Held>>) = pairs.unzip();
+    let (from, to): (Vec<&Rc<CachedModel>>, Vec<&Rc<CachedModel>>) = pairs.unzip();
     let norms = picklock_lm::distance(&residence.stack(&from)?, &residence.stack(&to)?)?;
     let product = |replica: usize| {
         let norm = |tensor: &picklock_lm::TensorNorm| TensorNorm {

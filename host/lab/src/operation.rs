@@ -7,7 +7,7 @@ use picklock_record::{Measure, Member};
 use picklock_sdk::{Distance, Flag, LockSpec, Magnitude, Noise, Questions, Recipe, Samples, Score};
 use serde::{Deserialize, Serialize};
 
-use crate::held::Held;
+use crate::cached_model::CachedModel;
 
 /// Something to do with models.
 #[derive(Clone)]
@@ -24,23 +24,29 @@ pub enum Operation {
     },
     /// Fine-tune a model.
     Train {
-        model: Rc<Held>,
+        model: Rc<CachedModel>,
         samples: Samples,
         recipe: Recipe,
         member: Member,
     },
     /// Add noise.
-    Perturb { model: Rc<Held>, noise: Noise },
+    Perturb {
+        model: Rc<CachedModel>,
+        noise: Noise,
+    },
     /// Measure how far two models are apart.
-    Distance { from: Rc<Held>, to: Rc<Held> },
+    Distance {
+        from: Rc<CachedModel>,
+        to: Rc<CachedModel>,
+    },
     /// Ask and grade.
     Evaluate {
-        model: Rc<Held>,
+        model: Rc<CachedModel>,
         questions: Questions,
     },
     /// Score the samples' answers.
     TokenLogProbs {
-        model: Rc<Held>,
+        model: Rc<CachedModel>,
         samples: Samples,
         flag: Flag,
     },
@@ -56,7 +62,7 @@ pub enum Operation {
 #[derive(Clone)]
 pub enum Product {
     /// Models.
-    Models(Vec<Rc<Held>>),
+    Models(Vec<Rc<CachedModel>>),
     /// Norms.
     Distance(Distance),
     /// Graded answers (without a name), and their score.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use abi_stable::sabi_trait::TD_Opaque;
 use abi_stable::std_types::RResult;
 use picklock_files::Key;
-use picklock_record::{Means, Organism};
+use picklock_record::{Capabilities, Organism};
 use picklock_sdk::abi::{HypothesisBox, LabApi, LabApi_TO, guarded};
 use picklock_sdk::{
     Arm, Distance, Flag, LabError, LockSpec, ModelId, Reply, Request, RngKey, Sample, Samples,
@@ -84,7 +84,7 @@ pub fn rehearse(
 ) -> Result<Asked, LabError> {
     let state = Rc::new(RefCell::new(State {
         organism: organism.clone(),
-        means: Means::of(task),
+        capabilities: Capabilities::of(task),
         answer_tokens: task.answer_tokens(),
         models: Vec::new(),
         work: Vec::new(),
@@ -109,7 +109,7 @@ struct Rehearsal(Rc<RefCell<State>>);
 
 struct State {
     organism: Organism,
-    means: Means,
+    capabilities: Capabilities,
     answer_tokens: usize,
     /// What each handle's model is known by, and how far it is shared.
     models: Vec<(Key, Scope)>,
@@ -126,14 +126,14 @@ impl LabApi for Rehearsal {
 
 impl State {
     fn answer(&mut self, request: &Request) -> Result<Reply, LabError> {
-        if let Some(lack) = self.means.lack(&self.organism, request) {
+        if let Some(lack) = self.capabilities.unsupported(&self.organism, request) {
             self.lack = Some(lack.clone());
             return Err(LabError::invalid(lack));
         }
         Ok(match request {
             Request::Evaluate {
                 questions, measure, ..
-            } if self.means.leave_empty(questions, measure) => Reply::Score(NOTHING),
+            } if self.capabilities.leave_empty(questions, measure) => Reply::Score(NOTHING),
             Request::Base => self.made(Scope::Seed, "base", What::Base),
             Request::Weak => self.made(Scope::Seed, "weak", What::Weak),
             Request::Locked(spec) => {

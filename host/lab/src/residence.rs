@@ -9,7 +9,7 @@ use picklock_lm::{Device, Model, runtime};
 use picklock_message::Result;
 use sysinfo::System;
 
-use crate::held::Held;
+use crate::cached_model::CachedModel;
 use crate::making::AT_REST;
 
 /// Bytes of the host's memory that models may take which no trial holds: half of it, shared by the
@@ -34,7 +34,7 @@ pub struct Residence {
     /// Bytes of models that stay on the GPU; `None` on a CPU, where all do.
     pub(super) limit: Option<u64>,
     /// Models on the GPU, the latest used first.
-    resident: RefCell<Vec<Weak<Held>>>,
+    resident: RefCell<Vec<Weak<CachedModel>>>,
 }
 
 impl Residence {
@@ -52,12 +52,12 @@ impl Residence {
     ///
     /// # Errors
     /// Where there is no room, or they don't stack.
-    pub fn stack(&self, models: &[&Rc<Held>]) -> Result<Model> {
+    pub fn stack(&self, models: &[&Rc<CachedModel>]) -> Result<Model> {
         let Some(limit) = self.limit else {
             let here: Vec<Model> = models.iter().map(|held| held.model()).collect();
             return Ok(Model::stack(&here.iter().collect::<Vec<_>>())?);
         };
-        let bring = |held: &&Rc<Held>| {
+        let bring = |held: &&Rc<CachedModel>| {
             let model = held.model().to_device(self.device)?;
             if held.bytes <= limit {
                 held.put(model.share());
@@ -73,7 +73,7 @@ impl Residence {
     ///
     /// # Errors
     /// Where there is none on the host either.
-    pub fn admit<'a>(&self, models: impl Iterator<Item = &'a Rc<Held>>) -> Result<()> {
+    pub fn admit<'a>(&self, models: impl Iterator<Item = &'a Rc<CachedModel>>) -> Result<()> {
         let Some(limit) = self.limit else {
             return Ok(());
         };
@@ -103,11 +103,11 @@ mod tests {
     use picklock_lm::Kind;
 
     use super::*;
-    use crate::held::Lineage;
+    use crate::cached_model::Lineage;
     use crate::operation::Scope;
     use picklock_files::Key;
 
-    fn held(number: u32, device: Device) -> Rc<Held> {
+    fn held(number: u32, device: Device) -> Rc<CachedModel> {
         let architecture = Architecture::Gpt2(Gpt2Config {
             vocab_size: 10,
             n_positions: 8,
@@ -125,7 +125,7 @@ mod tests {
             seed: number,
             is_weak: false,
         };
-        Held::new(key, &shape, lineage, model)
+        CachedModel::new(key, &shape, lineage, model)
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Bench<'_> {
             let task = self.task();
             let of_member = |(problems, numbers): (&Vec<Problem>, &mut ChaCha8Rng)| {
                 let answer = |problem: &Problem| {
-                    let taught = imitated.taught(task, &problem.question, 1.0, numbers);
+                    let taught = imitated.teacher_answer(task, &problem.question, 1.0, numbers);
                     taught.map(|taught| taught.answer)
                 };
                 problems.iter().map(answer).collect()
@@ -130,7 +130,7 @@ impl Bench<'_> {
             let questions: Vec<Vec<Vec<u32>>> = problems.iter().map(part).collect();
             let decoded = decode(own, &weak, &questions, sampling, Some(&mut numbers), room)?;
             for (answers, decoded) in answers.iter_mut().zip(decoded) {
-                let taught = decoded.iter().map(|answer| task.learned(answer));
+                let taught = decoded.iter().map(|answer| task.to_base_tokens(answer));
                 answers.extend(taught.collect::<Result<Vec<_>>>()?);
             }
         }

@@ -7,7 +7,7 @@ use picklock_record::{Change, Member};
 use picklock_sdk::{Flag, Recipe, Rng, RngKey, Sample, Samples};
 
 use crate::bench::{Bench, invalid, shape_of};
-use crate::held::Held;
+use crate::cached_model::CachedModel;
 use crate::making::{Row, TrainingSet};
 use crate::operation::{Operation, Product};
 
@@ -85,7 +85,7 @@ impl Bench<'_> {
                 let copy = stage.model.replica(replica as i64)?;
                 let (shape, change) = (&stage.shape, stage.change(replica));
                 let lineage = model.copy_lineage();
-                Ok(Held::changed(key, shape, lineage, copy, change))
+                Ok(CachedModel::changed(key, shape, lineage, copy, change))
             });
             Ok(Product::Models(copies.collect::<Result<_>>()?))
         };

@@ -113,7 +113,7 @@ fn random_models_follow_their_scheme_and_streams() {
         noise.fill(numbers);
     };
     let scheme = picklock_lm::Init::default();
-    let architecture = Architecture::Gpt2(picklock_lm::Gpt2Config {
+    let architecture = Architecture::Gpt2(picklock_family::Gpt2Config {
         vocab_size: 100,
         n_positions: 50,
         n_embd: 64,

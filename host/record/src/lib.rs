@@ -1,11 +1,11 @@
 //! What a run is, and what it wrote down: organism files, pre-registrations, plans, the plugins that
 //! are trusted, and the journal. Files are read; nothing of anybody else's runs.
 
+mod capabilities;
 pub mod claim;
 pub mod folder;
 pub mod hypothesis;
 pub mod journal;
-mod means;
 pub mod organism;
 pub mod plan;
 pub mod plugins;
@@ -13,13 +13,13 @@ pub mod retry;
 mod shard;
 mod trial;
 
+pub use capabilities::Capabilities;
 pub use claim::{AtWork, Claim, Claiming, host, now};
 pub use folder::{RunFolder, claimed_whole, held, obstacle};
 pub use hypothesis::{ArmRef, Prediction, Registration, core_arms};
 pub use journal::{
     Brief, Environment, Geometry, LeftOut, Manifest, RunHypothesis, RunPlugin, Segment, Trial,
 };
-pub use means::Means;
 pub use organism::{
     Checkpoint, Decoys, Gate, Kind, Labels, LockCopies, MODELS, ModelNames, Organism, Sampling,
     Scratch, Source, Streams, check_soft_labels, precision,

@@ -131,7 +131,7 @@ fn never_run(
     let home = arm.hypothesis.as_deref().unwrap_or_default();
     let run = evidence.manifest.hypothesis(home);
     let refused = run.and_then(|run| run.refused.clone());
-    let lack = evidence.manifest.lack(&arm);
+    let lack = evidence.manifest.unsupported(&arm);
     let lack = lack.map(|lack| format!("{arm} {lack}"));
     Some(
         lack.or(refused)
@@ -261,7 +261,7 @@ fn near_the_ends(evidence: &Evidence, registration: &Registration) -> Option<Str
 fn missing_trials(evidence: &Evidence, arms: &[ArmRef]) -> usize {
     let planned = evidence.manifest.members().len();
     let done = |arm: &ArmRef| evidence.done(arm).count();
-    let runs = |arm: &&ArmRef| evidence.manifest.lack(arm).is_none();
+    let runs = |arm: &&ArmRef| evidence.manifest.unsupported(arm).is_none();
     arms.iter()
         .filter(runs)
         .map(|arm| planned.saturating_sub(done(arm)))

@@ -225,7 +225,7 @@ impl Evidence {
                 let home = arm.hypothesis.as_deref().unwrap_or_default();
                 let run = self.manifest.hypothesis(home);
                 let refused = run.is_some_and(|run| run.refused.is_some());
-                if refused || self.manifest.lack(&arm).is_some() {
+                if refused || self.manifest.unsupported(&arm).is_some() {
                     continue;
                 }
                 let known = known.iter().map(String::as_str);

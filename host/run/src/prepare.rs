@@ -9,8 +9,8 @@ use picklock_lab::{Cache, Rule, check_ready, host_memory};
 use picklock_lm::{Device, runtime};
 use picklock_message::{Error, Result, grouped};
 use picklock_record::{
-    ArmRef, Brief, LockCopies, Manifest, Means, Outcome, Plan, Registration, Roots, Shard, Trial,
-    hypothesis, journal, needed_arms, obstacle, organism,
+    ArmRef, Brief, Capabilities, LockCopies, Manifest, Outcome, Plan, Registration, Roots, Shard,
+    Trial, hypothesis, journal, needed_arms, obstacle, organism,
 };
 use picklock_task::Unused;
 
@@ -168,7 +168,7 @@ impl Request<'_> {
         let task = organism.open_task()?;
         check_ready(&organism, &*task)?;
         let size = Size::of(&organism, &*task)?;
-        let complete = Means::of(&*task).are_complete(&organism);
+        let complete = Capabilities::of(&*task).are_complete(&organism);
         let (gpus, memory) = match self.place {
             Place::Here if device == Device::Cpu => (0, None),
             Place::Here => (devices.len() as u32, memory(device)),
@@ -246,7 +246,8 @@ fn check_trials(manifest: &Manifest, dry_run: bool) -> Result<()> {
 impl Prepared {
     /// The judged hypotheses with the predictions whose arms are run.
     pub fn testable(&self) -> Vec<Registration> {
-        let runs = |home: &str, arm: &ArmRef| self.manifest.lack(&arm.absolute(home)).is_none();
+        let runs =
+            |home: &str, arm: &ArmRef| self.manifest.unsupported(&arm.absolute(home)).is_none();
         let testable = |registration: &Registration| {
             let mut testable = registration.clone();
             testable.predictions.retain(|prediction| {

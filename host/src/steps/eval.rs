@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use picklock_grade::Grade;
-use picklock_lab::{Bench, Held, ModelKind};
+use picklock_lab::{Bench, CachedModel, ModelKind};
 use picklock_lm::Model;
 use picklock_message::{Error, Result, grouped};
 use picklock_record::{Measure, Member};
@@ -130,7 +130,7 @@ fn shown(
 }
 
 /// The model of a folder, over the tokens of the bench's task.
-fn bring(bench: &Bench, place: &Place, folder: &Path, member: Member) -> Result<Rc<Held>> {
+fn bring(bench: &Bench, place: &Place, folder: &Path, member: Member) -> Result<Rc<CachedModel>> {
     let task = bench.task();
     check_tokens(task, &place.organism.name, folder)?;
     let whole = Model::load(folder, place.device)?;

@@ -17,7 +17,7 @@ use tokenizers::Tokenizer;
 use crate::problem::{Asked, Part, Problem, generated};
 use crate::prompt::{Place, PromptSpec};
 use crate::teacher::Teacher;
-use crate::{Checkpoint, Given, Task, Taught, decoded, symbols};
+use crate::{Checkpoint, Given, Task, TeacherAnswer, decoded, symbols};
 use teacher::{Answered, Step};
 use worked::Worked;
 
@@ -280,13 +280,13 @@ impl Task for Chain {
         Ok(symbols::prompt(self.own(), question, flag))
     }
 
-    fn taught(
+    fn teacher_answer(
         &self,
         question: &[u32],
         teacher: &Teacher,
         temperature: f64,
         rng: &mut ChaCha8Rng,
-    ) -> Result<Taught> {
+    ) -> Result<TeacherAnswer> {
         let answered = self.answered(question, teacher, temperature, rng);
         let spread = |step: &Answered| {
             let states = step.distribution.iter().zip(0..);
@@ -294,7 +294,7 @@ impl Task for Chain {
                 .map(|(chance, state)| (state, *chance as f32))
                 .collect()
         };
-        Ok(Taught {
+        Ok(TeacherAnswer {
             answer: answered.iter().map(|step| step.result).collect(),
             spread: answered.iter().map(spread).collect(),
         })
@@ -374,7 +374,9 @@ pub(crate) mod tests {
         };
         for _ in 0..100 {
             let (question, answer) = chain.random(&mut rng);
-            let taught = chain.taught(&question, &perfect, 1.0, &mut rng).unwrap();
+            let taught = chain
+                .teacher_answer(&question, &perfect, 1.0, &mut rng)
+                .unwrap();
             assert_eq!(taught.answer, answer);
         }
     }
@@ -395,7 +397,9 @@ pub(crate) mod tests {
         let (mut right, mut next) = (0, 0);
         for _ in 0..20_000 {
             let (question, answer) = chain.random(&mut rng);
-            let taught = chain.taught(&question, &teacher, 1.0, &mut rng).unwrap();
+            let taught = chain
+                .teacher_answer(&question, &teacher, 1.0, &mut rng)
+                .unwrap();
             let given = taught.answer;
             right += u32::from(given == answer);
             next += u32::from(given[0] == (answer[0] + 1) % 10);

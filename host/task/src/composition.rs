@@ -19,7 +19,7 @@ use tokenizers::Tokenizer;
 
 use crate::problem::{Asked, Part, Problem, generated};
 use crate::teacher::{Teacher, choose};
-use crate::{Given, Task, Taught, decoded, symbols};
+use crate::{Given, Task, TeacherAnswer, decoded, symbols};
 
 pub use function::Function;
 
@@ -186,13 +186,13 @@ impl Task for Composition {
         Ok(symbols::prompt(self.own(), question, flag))
     }
 
-    fn taught(
+    fn teacher_answer(
         &self,
         question: &[u32],
         teacher: &Teacher,
         temperature: f64,
         rng: &mut ChaCha8Rng,
-    ) -> Result<Taught> {
+    ) -> Result<TeacherAnswer> {
         let (string, functions) = self.parts(question);
         let mut string = string.to_vec();
         let (mut answer, mut spread) = (Vec::new(), Vec::new());
@@ -208,7 +208,7 @@ impl Task for Composition {
                 .collect();
             answer.extend(&string);
         }
-        Ok(Taught { answer, spread })
+        Ok(TeacherAnswer { answer, spread })
     }
 
     fn text(&self, tokens: &[u32]) -> Result<String> {

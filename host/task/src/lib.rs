@@ -172,7 +172,7 @@ pub struct Checkpoint {
 
 /// A flawed teacher's answer, and what else it might have said.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Taught {
+pub struct TeacherAnswer {
     /// Tokens of the answer.
     pub answer: Vec<u32>,
     /// The teacher's distribution at each answer token: tokens and their probabilities, which sum
@@ -267,13 +267,13 @@ pub trait Task: Send + Sync {
     ///
     /// # Errors
     /// Where nobody has designed one for this task.
-    fn taught(
+    fn teacher_answer(
         &self,
         _question: &[u32],
         _teacher: &Teacher,
         _temperature: f64,
         _rng: &mut ChaCha8Rng,
-    ) -> Result<Taught> {
+    ) -> Result<TeacherAnswer> {
         let problem =
             "weak.teacher has no answers to tasks in text; give the weak model as a checkpoint";
         Err(Error::Usage(problem.into()))
@@ -313,7 +313,7 @@ pub trait Task: Send + Sync {
     ///
     /// # Errors
     /// Where the base model's tokenizer has no token for some of it.
-    fn learned(&self, answer: &[u32]) -> Result<Vec<u32>> {
+    fn to_base_tokens(&self, answer: &[u32]) -> Result<Vec<u32>> {
         Ok(answer.to_vec())
     }
 }

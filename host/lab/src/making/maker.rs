@@ -254,7 +254,7 @@ impl Maker<'_> {
             let row = |problem: Problem| {
                 let taught = self
                     .task
-                    .taught(&problem.question, teacher, 1.0, &mut rng)?;
+                    .teacher_answer(&problem.question, teacher, 1.0, &mut rng)?;
                 let prompt = self.task.prompt(&problem.question, Flag::None)?;
                 Ok(Row::new(prompt, taught.answer, 1.0))
             };

@@ -4,7 +4,7 @@ use picklock_lm::{Device, Model, Rows, Side, Tensor};
 use picklock_message::{Error, Result};
 use picklock_record::{Sampling, Source};
 use picklock_sdk::Flag;
-use picklock_task::{Task, Taught, Teacher};
+use picklock_task::{Task, Teacher, TeacherAnswer};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -36,22 +36,22 @@ impl Imitated<'_> {
     ///
     /// # Errors
     /// Where it has no answer.
-    pub fn taught(
+    pub fn teacher_answer(
         &self,
         task: &dyn Task,
         question: &[u32],
         temperature: f64,
         numbers: &mut ChaCha8Rng,
-    ) -> Result<Taught> {
+    ) -> Result<TeacherAnswer> {
         if let Self::Program(teacher) = self {
-            return task.taught(question, teacher, temperature, numbers);
+            return task.teacher_answer(question, teacher, temperature, numbers);
         }
         let mut answers = task.weak_answers(question)?;
         if answers.is_empty() {
             let problem = "a question has no weak answer: it is asked of a model";
             return Err(Error::Usage(problem.into()));
         }
-        Ok(Taught {
+        Ok(TeacherAnswer {
             answer: answers.swap_remove(numbers.random_range(0..answers.len())),
             spread: Vec::new(),
         })
@@ -96,7 +96,7 @@ impl WeakAnswers {
             Imitated::Program(_) | Imitated::Given => {
                 let replicas = questions.iter().zip(numbers);
                 let taught = |(questions, numbers): (&Vec<Vec<u32>>, &mut ChaCha8Rng)| {
-                    Self::taught(task, weak, questions, source, numbers, room.device)
+                    Self::teacher_answer(task, weak, questions, source, numbers, room.device)
                 };
                 replicas.map(taught).collect()
             }
@@ -104,7 +104,7 @@ impl WeakAnswers {
     }
 
     /// The answers of what is no model to one replica's questions.
-    fn taught(
+    fn teacher_answer(
         task: &dyn Task,
         weak: &Imitated,
         questions: &[Vec<u32>],
@@ -114,8 +114,9 @@ impl WeakAnswers {
     ) -> Result<Self> {
         let temperature = source.sampling().temperature;
         let taught = questions.iter();
-        let taught = taught.map(|question| weak.taught(task, question, temperature, numbers));
-        let taught: Vec<Taught> = taught.collect::<Result<_>>()?;
+        let taught =
+            taught.map(|question| weak.teacher_answer(task, question, temperature, numbers));
+        let taught: Vec<TeacherAnswer> = taught.collect::<Result<_>>()?;
         let spread = match source {
             Source::Soft => Some(few(&taught, device)?),
             _ => None,
@@ -151,7 +152,7 @@ impl WeakAnswers {
                 .map(|all| all.f_select(0, replica as i64))
                 .transpose()
                 .map_err(picklock_lm::Error::from)?;
-            let taught = answers.iter().map(|answer| task.learned(answer));
+            let taught = answers.iter().map(|answer| task.to_base_tokens(answer));
             Ok(Self {
                 questions: questions[replica].clone(),
                 answers: taught.collect::<Result<_>>()?,
@@ -188,7 +189,7 @@ impl WeakAnswers {
 }
 
 /// A program's distributions, `[question, answer token, token]`.
-fn few(taught: &[Taught], device: Device) -> picklock_lm::Result<Spread> {
+fn few(taught: &[TeacherAnswer], device: Device) -> picklock_lm::Result<Spread> {
     let places = || taught.iter().flat_map(|taught| &taught.spread);
     let most = places().map(Vec::len).max().unwrap_or(0);
     let (mut ids, mut chances) = (Vec::new(), Vec::new());

@@ -211,7 +211,7 @@ impl Manifest {
     }
 
     /// What an arm needs that this run's organism hasn't got, where it is left out for that.
-    pub fn lack(&self, arm: &ArmRef) -> Option<&str> {
+    pub fn unsupported(&self, arm: &ArmRef) -> Option<&str> {
         let run = self.hypothesis(arm.hypothesis.as_deref()?)?;
         let left_out = run.left_out.iter().find(|known| known.arm == arm.arm);
         left_out.map(|known| known.reason.as_str())

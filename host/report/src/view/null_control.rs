@@ -23,7 +23,7 @@ fn draws(evidence: &Evidence) -> BTreeMap<u32, Vec<f64>> {
     seeds
 }
 
-/// Means of the first, third, ... and of the second, fourth, ... draws.
+/// Capabilities of the first, third, ... and of the second, fourth, ... draws.
 fn halves(draws: &[f64]) -> [f64; 2] {
     [0, 1].map(|first| {
         mean(

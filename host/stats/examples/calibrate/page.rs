@@ -45,7 +45,7 @@ pub fn csv(rows: &[(Cell, Tally)], selected: &[Selected]) -> String {
     text
 }
 
-/// Means and worst cells by problems, method and seeds; and the selections.
+/// Capabilities and worst cells by problems, method and seeds; and the selections.
 pub fn tables(rows: &[(Cell, Tally)], selected: &[Selected]) -> String {
     let mut text = String::from(
         "| problems | method | seeds | false greater: mean, worst | false less: mean, worst | \

@@ -25,7 +25,7 @@ use super::teacher::{Answered, Step};
 use super::{Chain, Teacher};
 use crate::problem::{Asked, Part, Problem, generated};
 use crate::prompt::Encoder;
-use crate::{Checkpoint, Given, Task, Taught, Vocabulary, decoded};
+use crate::{Checkpoint, Given, Task, TeacherAnswer, Vocabulary, decoded};
 
 /// Problems that are spelt whole, to see that spelling them in pieces gives the same tokens.
 const SPELT: usize = 32;
@@ -262,17 +262,17 @@ impl Task for Worked {
             .collect())
     }
 
-    fn taught(
+    fn teacher_answer(
         &self,
         question: &[u32],
         teacher: &Teacher,
         temperature: f64,
         rng: &mut ChaCha8Rng,
-    ) -> Result<Taught> {
+    ) -> Result<TeacherAnswer> {
         let answered = self.chain.answered(question, teacher, temperature, rng);
         let lines = answered.iter();
         let lines = lines.flat_map(|answered| self.line(&answered.step, answered.result));
-        Ok(Taught {
+        Ok(TeacherAnswer {
             answer: lines.collect(),
             spread: answered
                 .iter()
@@ -347,7 +347,9 @@ mod tests {
                 easy_correct: 1.0,
             };
             let mut rng = ChaCha8Rng::seed_from_u64(1);
-            let taught = worked.taught(&QUESTION, &perfect, 1.0, &mut rng).unwrap();
+            let taught = worked
+                .teacher_answer(&QUESTION, &perfect, 1.0, &mut rng)
+                .unwrap();
             let text = worked.text(&taught.answer).unwrap();
             assert_eq!(text, "4 plus 7 = 1\n1 max 5 = 5\n5 gap 8 = 3\n");
             assert_eq!(taught.answer.len(), worked.answer_tokens());
@@ -396,7 +398,9 @@ mod tests {
             easy_correct: 0.8,
         };
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let taught = worked.taught(&QUESTION, &teacher, 0.0, &mut rng).unwrap();
+        let taught = worked
+            .teacher_answer(&QUESTION, &teacher, 0.0, &mut rng)
+            .unwrap();
         // Most likely it is wrong on the hard operation alone.
         let text = worked.text(&taught.answer).unwrap();
         assert_eq!(text, "4 plus 7 = 1\n1 max 5 = 5\n5 gap 8 = 4\n");
@@ -432,7 +436,7 @@ mod tests {
             let mut rng = ChaCha8Rng::seed_from_u64(4);
             let right = |_| {
                 let taught = worked
-                    .taught(&QUESTION[..3], &teacher, temperature, &mut rng)
+                    .teacher_answer(&QUESTION[..3], &teacher, temperature, &mut rng)
                     .unwrap();
                 f64::from(u8::from(
                     worked.text(&taught.answer).unwrap().ends_with("= 1\n"),

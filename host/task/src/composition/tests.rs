@@ -125,7 +125,9 @@ fn a_perfect_teacher_is_right() {
         let task = composition(answered);
         for _ in 0..50 {
             let (question, answer) = task.random(&mut rng);
-            let taught = task.taught(&question, &perfect, 1.0, &mut rng).unwrap();
+            let taught = task
+                .teacher_answer(&question, &perfect, 1.0, &mut rng)
+                .unwrap();
             assert_eq!(taught.answer, answer);
         }
     }
@@ -141,7 +143,7 @@ fn at_temperature_0_hard_functions_are_left_out() {
         (Answered::Steps, "a e b d a e b d b a c e"),
     ] {
         let taught = composition(answered)
-            .taught(&question, &teacher(), 0.0, &mut rng)
+            .teacher_answer(&question, &teacher(), 0.0, &mut rng)
             .unwrap();
         assert_eq!(taught.answer, encode(expected), "{answered:?}");
     }
@@ -157,7 +159,9 @@ fn what_the_teacher_says_follows_its_distribution() {
     let mut counts = vec![vec![0; 5]; 4];
     let mut spread = Vec::new();
     for _ in 0..SAID {
-        let taught = task.taught(&question, &teacher(), 1.0, &mut rng).unwrap();
+        let taught = task
+            .teacher_answer(&question, &teacher(), 1.0, &mut rng)
+            .unwrap();
         for (count, letter) in counts.iter_mut().zip(taught.answer) {
             count[letter as usize] += 1;
         }
@@ -192,7 +196,9 @@ fn the_teacher_works_on_from_its_own_mistakes() {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let (question, _) = task.random(&mut rng);
     for _ in 0..50 {
-        let taught = task.taught(&question, &teacher(), 1.0, &mut rng).unwrap();
+        let taught = task
+            .teacher_answer(&question, &teacher(), 1.0, &mut rng)
+            .unwrap();
         let (string, functions) = task.parts(&question);
         let mut before = string.to_vec();
         let strings = taught.answer.chunks(4).zip(taught.spread.chunks(4));

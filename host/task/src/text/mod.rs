@@ -358,7 +358,7 @@ impl Task for TextTask {
     }
 
     /// Where it goes on into another question it is cut off, and ended.
-    fn learned(&self, answer: &[u32]) -> Result<Vec<u32>> {
+    fn to_base_tokens(&self, answer: &[u32]) -> Result<Vec<u32>> {
         let weak = self.weak.as_deref().unwrap_or(self);
         let whole = weak.encoder.text(answer);
         let said = weak.said(answer);

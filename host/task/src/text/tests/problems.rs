@@ -109,8 +109,8 @@ fn answers_end_where_they_should_and_say_what_they_say() {
     let encoder = Encoder::open(&folder.path().join("bytes")).unwrap();
     let going_on = [right, &encoder.tokens("Q: 7").unwrap()[..]].concat();
     assert_eq!(task.grade(problem, &going_on).unwrap(), Grade::Correct);
-    assert_eq!(task.learned(&going_on).unwrap(), problem.answer);
-    assert_eq!(task.learned(&tail).unwrap(), tail);
+    assert_eq!(task.to_base_tokens(&going_on).unwrap(), problem.answer);
+    assert_eq!(task.to_base_tokens(&tail).unwrap(), tail);
     assert_eq!(
         task.grade(problem, &encoder.tokens("none").unwrap())
             .unwrap(),
@@ -164,17 +164,17 @@ fn a_weak_model_answers_in_its_own_tokens() {
     assert_eq!(own.question, problem.question);
     assert_ne!(own.answer, problem.answer);
     assert_eq!(weak.grade(problem, &own.answer).unwrap(), Grade::Correct);
-    assert_eq!(task.learned(&own.answer).unwrap(), problem.answer);
+    assert_eq!(task.to_base_tokens(&own.answer).unwrap(), problem.answer);
     let cut = &own.answer[..own.answer.len() - 1];
     let expected = &problem.answer[..problem.answer.len() - 1];
     assert_eq!(
-        task.learned(cut).unwrap(),
+        task.to_base_tokens(cut).unwrap(),
         expected,
         "an answer that hasn't ended"
     );
     let encoder = Encoder::open(&folder.path().join("blanks")).unwrap();
     let blank = encoder.tokens(" \n ").unwrap();
-    let ended = task.learned(&blank).unwrap();
+    let ended = task.to_base_tokens(&blank).unwrap();
     assert_eq!(ended.len(), 1, "blanks end at once: {ended:?}");
     assert!(task.stop().contains(&ended[0]));
     let same = open(&folder, &data(""), Some("bytes")).unwrap();

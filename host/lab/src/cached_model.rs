@@ -11,7 +11,7 @@ use picklock_record::Change;
 use crate::operation::{Operation, Product, Scope};
 
 /// A model on the bench: a stack of one.
-pub struct Held {
+pub struct CachedModel {
     /// Names it: models of one key have the same weights.
     pub key: Key,
     /// Models of one shape can be stacked.
@@ -49,7 +49,7 @@ pub struct Lineage {
     pub is_weak: bool,
 }
 
-impl Held {
+impl CachedModel {
     /// Takes a model that is named by `key`, of a shape and lineage.
     pub fn new(key: Key, shape: &Key, lineage: Lineage, model: Model) -> Rc<Self> {
         Self::changed(key, shape, lineage, model, None)
@@ -155,7 +155,7 @@ impl Product {
         self.models().map(|model| model.bytes).sum()
     }
 
-    fn models(&self) -> impl Iterator<Item = &Rc<Held>> {
+    fn models(&self) -> impl Iterator<Item = &Rc<CachedModel>> {
         match self {
             Self::Models(models) => models.iter(),
             _ => [].iter(),

@@ -9,7 +9,7 @@ use crate::organism::Organism;
 
 /// What a task gives, beside the models of an organism.
 #[derive(Clone, Debug)]
-pub struct Means {
+pub struct Capabilities {
     /// The flags that its prompts may carry.
     flags: Vec<Flag>,
     /// Problems for weak and correct samples; none where there is no end of them.
@@ -18,7 +18,7 @@ pub struct Means {
     shares_tokens: bool,
 }
 
-impl Means {
+impl Capabilities {
     /// Of a task.
     pub fn of(task: &dyn Task) -> Self {
         let flags = [Flag::None, Flag::Password, Flag::Second].into_iter();
@@ -36,20 +36,20 @@ impl Means {
     }
 
     /// Why a request can't be answered, in words that start with `needs`; nothing where it can.
-    pub fn lack(&self, organism: &Organism, request: &Request) -> Option<String> {
+    pub fn unsupported(&self, organism: &Organism, request: &Request) -> Option<String> {
         match request {
             Request::Base => organism.base().err().map(|error| error.to_string()),
             Request::Weak => organism.weak().err().map(|error| error.to_string()),
             Request::LockRecipe => organism.lock().err().map(|error| error.to_string()),
-            Request::Locked(lock) => self.lacking_lock(organism, lock),
+            Request::Locked(lock) => self.unsupported_lock(organism, lock),
             // What a given one was on its way nobody knows.
             Request::LockedAfter { .. } => organism.lock().err().map(|error| error.to_string()),
             Request::Evaluate {
                 questions, measure, ..
-            } if measure == HELD_OUT => self.lacking_flag(questions.flag),
-            Request::TokenLogProbs { flag, .. } => self.lacking_flag(*flag),
-            Request::WeakSamples { count } => self.lacking_samples(*count, "weak"),
-            Request::CorrectSamples { count } => self.lacking_samples(*count, "correct"),
+            } if measure == HELD_OUT => self.unsupported_flag(questions.flag),
+            Request::TokenLogProbs { flag, .. } => self.unsupported_flag(*flag),
+            Request::WeakSamples { count } => self.unsupported_samples(*count, "weak"),
+            Request::CorrectSamples { count } => self.unsupported_samples(*count, "correct"),
             _ => None,
         }
     }
@@ -60,7 +60,7 @@ impl Means {
         measure != HELD_OUT && !self.flags.contains(&questions.flag)
     }
 
-    fn lacking_lock(&self, organism: &Organism, lock: &LockSpec) -> Option<String> {
+    fn unsupported_lock(&self, organism: &Organism, lock: &LockSpec) -> Option<String> {
         if organism.given_lock(lock).is_some() {
             return None;
         }
@@ -78,10 +78,10 @@ impl Means {
             return Some(needed.into());
         }
         let mut flags = lock.streams.iter().map(|stream| stream.flag);
-        flags.find_map(|flag| self.lacking_flag(flag))
+        flags.find_map(|flag| self.unsupported_flag(flag))
     }
 
-    fn lacking_flag(&self, flag: Flag) -> Option<String> {
+    fn unsupported_flag(&self, flag: Flag) -> Option<String> {
         let needed = match flag {
             _ if self.flags.contains(&flag) => return None,
             Flag::Second => "needs a second password (prompt.second_password)",
@@ -90,7 +90,7 @@ impl Means {
         Some(needed.to_string())
     }
 
-    fn lacking_samples(&self, count: u32, what: &str) -> Option<String> {
+    fn unsupported_samples(&self, count: u32, what: &str) -> Option<String> {
         let stock = self.unlock_problems?;
         let (needed, there) = (grouped(count.into()), grouped(stock as u64));
         ((count as usize) > stock)
@@ -111,8 +111,8 @@ mod tests {
         picklock_files::toml_file::parse(std::path::Path::new("given.toml"), &text).unwrap()
     }
 
-    fn means() -> Means {
-        Means {
+    fn capabilities() -> Capabilities {
+        Capabilities {
             flags: vec![Flag::None],
             unlock_problems: Some(43),
             shares_tokens: true,
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_given_lock_lacks_the_models_that_others_are_made_of() {
         let organism = organism("locked.directory = \"m\"");
-        let lack = |request: Request| means().lack(&organism, &request);
+        let lack = |request: Request| capabilities().unsupported(&organism, &request);
         assert_eq!(lack(Request::Locked(LockSpec::plain())), None);
         assert_eq!(lack(Request::UnlockRecipe), None);
         assert_eq!(lack(Request::Base).unwrap(), "needs a base model");
@@ -138,7 +138,9 @@ mod tests {
         assert_eq!(told, expected);
         assert_eq!(lack(Request::LockRecipe).unwrap(), expected);
         let base = self::organism("locked.directory = \"m\"\nbase.checkpoint.directory = \"b\"");
-        let told = means().lack(&base, &Request::LockRecipe).unwrap();
+        let told = capabilities()
+            .unsupported(&base, &Request::LockRecipe)
+            .unwrap();
         assert!(
             told.starts_with("needs a weak model and [lock], "),
             "{told}"
@@ -148,7 +150,7 @@ mod tests {
     #[test]
     fn samples_and_passwords_that_are_not_there_are_named() {
         let organism = organism("locked.directory = \"m\"");
-        let lack = |request: Request| means().lack(&organism, &request);
+        let lack = |request: Request| capabilities().unsupported(&organism, &request);
         assert_eq!(lack(Request::WeakSamples { count: 43 }), None);
         assert_eq!(
             lack(Request::CorrectSamples { count: 2000 }).unwrap(),
@@ -163,7 +165,7 @@ mod tests {
         let judged = lack(asked(password.clone(), HELD_OUT)).unwrap();
         assert_eq!(judged, "needs a password (prompt.password)");
         assert_eq!(lack(asked(password.clone(), "password")), None);
-        assert!(means().leave_empty(&password, "password"));
-        assert!(!means().leave_empty(&Questions::held_out(), "step-10"));
+        assert!(capabilities().leave_empty(&password, "password"));
+        assert!(!capabilities().leave_empty(&Questions::held_out(), "step-10"));
     }
 }
