@@ -2,7 +2,7 @@
 
     prompt_cases.py FOLDER [--check]
 
-`FOLDER` is `host/src/prompt/tests`. It writes two tiny tokenizers, trained on the prompts of
+`FOLDER` is `host/task/src/prompt/tests`. It writes two tiny tokenizers, trained on the prompts of
 smollm2_texts.py: `bytes/` (byte-level, digits apart, as SmolLM2's) and `blanks/` (SentencePiece's
 form, with a blank in front of every text and a beginning token, as Llama 2's), each a
 `tokenizer.json` with `cases.json`, the ids and decoded texts that `tokenizers` gives; and

@@ -46,7 +46,7 @@ impl Place {
     pub fn checkpoint(&self, name: &str, model: &str, tokenizer_name: &str) {
         let model = workspace().join("host/lm/tests/conformance").join(model);
         let tokenizer = workspace()
-            .join("host/src/prompt/tests")
+            .join("host/task/src/prompt/tests")
             .join(tokenizer_name)
             .join("tokenizer.json");
         let read = |path| std::fs::read(path).expect("a committed file");

@@ -55,7 +55,7 @@ fn machines_read_json() {
 
 #[test]
 fn our_own_pairs_are_all_told_apart() {
-    let file = workspace().join("host/src/task/grade/math/pairs.jsonl");
+    let file = workspace().join("host/grade/src/math/pairs.jsonl");
     let file = file.to_str().unwrap();
     let done = Place::new().picklock(&["grade", file]).ok();
     let last = done.stdout.lines().last().unwrap();

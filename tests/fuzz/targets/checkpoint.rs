@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use picklock_fuzz::one_line;
-use picklock_lm::{Architecture, Device, Kind, Model, runtime};
+use picklock_family::Architecture;
+use picklock_lm::{Device, Kind, Model, runtime};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 

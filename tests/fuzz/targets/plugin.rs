@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use picklock::plugins::PluginFile;
+use picklock_record::PluginFile;
 use picklock_fuzz::one_line;
 use tempfile::TempDir;
 

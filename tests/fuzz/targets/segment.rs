@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use picklock::journal::{Brief, read};
-use picklock::lab::TrialRecord;
+use picklock_record::journal::read;
+use picklock_record::{Brief, TrialRecord};
 use picklock_fuzz::one_line;
 use tempfile::TempDir;
 
