@@ -10,18 +10,6 @@ const PROGRAM: [&str; 1] = ["gradients"];
 /// What needs one. Its symbols come from libtorch's CUDA half, which the program doesn't link.
 const LIBRARY: [&str; 5] = ["graph", "kernel", "layers", "loss", "optimizer"];
 
-/// Kernels, for NVRTC; the first goes in front of all others.
-const KERNELS: [&str; 8] = [
-    "element",
-    "attend",
-    "cross_entropy",
-    "embedding",
-    "gate",
-    "heads",
-    "norm",
-    "optimizer",
-];
-
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=csrc");
@@ -86,15 +74,16 @@ fn link(build: &cc::Build, library: &Path) {
     }
 }
 
-/// A header with the text of all kernels.
+/// A header with the text of all kernels, for NVRTC.
 fn sources() -> String {
     let mut header = String::from(
         "#include <map>\n#include <string>\ninline const std::map<std::string, std::string>& sources() {\n\
          static const std::map<std::string, std::string> all = {\n",
     );
-    for name in KERNELS {
-        let text = std::fs::read_to_string(format!("csrc/kernels/{name}.cu"));
-        let text = text.expect("a kernel's source can be read");
+    let folder = std::fs::read_dir("csrc/kernels").expect("the kernels can be listed");
+    for path in folder.flatten().map(|entry| entry.path()) {
+        let text = std::fs::read_to_string(&path).expect("a kernel's source can be read");
+        let name = path.file_stem().unwrap_or_default().display();
         let _ = writeln!(header, "{{\"{name}\", R\"KERNEL({text})KERNEL\"}},");
     }
     header.push_str("};\nreturn all;\n}\n");

@@ -85,9 +85,10 @@ impl Architecture {
         let model_type: String = fields.required("model_type", "a model family's name")?;
         let Some((_, read)) = FAMILIES.iter().find(|(name, _)| *name == model_type) else {
             let names: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
+            let supported = names.join(", ");
             return Err(Error::UnsupportedArchitecture {
                 model_type,
-                supported: names.join(", "),
+                supported,
             });
         };
         fields.check_foreign()?;
@@ -151,18 +152,17 @@ impl Architecture {
     /// the embedding.
     pub fn multiplied_weights(&self) -> i64 {
         let plan = self.plan();
-        let is_multiplied =
-            |role| matches!(role, Role::Matrix { .. } | Role::ResidualOutput { .. });
-        let matrices: u64 = plan
+        let multiplied = plan
             .parameters()
-            .filter(|(_, parameter)| is_multiplied(parameter.role))
-            .map(|(_, parameter)| parameter.numbers())
-            .sum();
-        let tied = if plan.tied {
+            .map(|(_, parameter)| match parameter.role {
+                Role::Matrix { .. } | Role::ResidualOutput { .. } => parameter.numbers(),
+                Role::Embedding | Role::NormWeight | Role::Bias => 0,
+            });
+        let head = if plan.tied {
             plan.vocab_size * plan.width
         } else {
             0
         };
-        tied + matrices as i64
+        head + multiplied.sum::<u64>() as i64
     }
 }

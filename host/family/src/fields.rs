@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{Error, Result};
 
-/// The most layers or heads that are believed: each has names of its own.
+/// The most layers or heads that are accepted: each has names of its own.
 const MOST_PARTS: i64 = 1024;
 
-/// The largest width, vocabulary or length that is believed.
+/// The largest width, vocabulary or length that is accepted.
 const LARGEST_SIZE: i64 = 1 << 31;
 
 /// Keys of features that no family here has: experts, capped or scaled numbers, latent attention.
@@ -57,23 +57,18 @@ impl<'a> Fields<'a> {
 
     /// The object under a key, if there is one that isn't null.
     pub(crate) fn object(&self, key: &str) -> Result<Option<Self>> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(value) => value
+        let object = |value: &'a Value| {
+            value
                 .as_object()
-                .map(|map| Some(Self(map)))
-                .ok_or_else(|| wrong(key, "an object", value)),
-        }
+                .ok_or_else(|| wrong(key, "an object", value))
+        };
+        Ok(self.get(key).map(object).transpose()?.map(Self))
     }
 
     /// The value of a key; null counts as absent.
     pub(crate) fn optional<T: DeserializeOwned>(&self, key: &str, what: &str) -> Result<Option<T>> {
-        let Some(value) = self.get(key) else {
-            return Ok(None);
-        };
-        serde_json::from_value(value.clone())
-            .map(Some)
-            .map_err(|_| wrong(key, what, value))
+        let read = |value: &Value| T::deserialize(value).map_err(|_| wrong(key, what, value));
+        self.get(key).map(read).transpose()
     }
 
     /// The value of a key that must be there.
@@ -95,10 +90,10 @@ impl<'a> Fields<'a> {
     /// As [`Fields::size`], for a key whose absence means something else than null does, which is
     /// `None` here.
     pub(crate) fn nullable_size(&self, key: &str, absent: Option<i64>) -> Result<Option<i64>> {
-        match self.0.contains_key(key) {
-            true => self.optional_size(key),
-            false => Ok(absent),
+        if self.0.contains_key(key) {
+            return self.optional_size(key);
         }
+        Ok(absent)
     }
 
     /// A number of layers or heads.
@@ -108,10 +103,18 @@ impl<'a> Fields<'a> {
     }
 
     fn whole(&self, key: &str, most: i64) -> Result<Option<i64>> {
-        match self.optional::<i64>(key, &up_to(most))? {
-            Some(number) if !(1..=most).contains(&number) => {
-                Err(wrong(key, &up_to(most), &number.into()))
-            }
+        self.checked(key, &up_to(most), |number| (1..=most).contains(number))
+    }
+
+    /// The number of a key, which must fit.
+    fn checked<T: DeserializeOwned + Copy + Into<Value>>(
+        &self,
+        key: &str,
+        what: &str,
+        fits: impl Fn(&T) -> bool,
+    ) -> Result<Option<T>> {
+        match self.optional::<T>(key, what)? {
+            Some(number) if !fits(&number) => Err(wrong(key, what, &number.into())),
             number => Ok(number),
         }
     }
@@ -128,10 +131,7 @@ impl<'a> Fields<'a> {
     }
 
     fn optional_positive(&self, key: &str) -> Result<Option<f64>> {
-        match self.optional::<f64>(key, ABOVE_0)? {
-            Some(number) if number <= 0.0 => Err(wrong(key, ABOVE_0, &number.into())),
-            number => Ok(number),
-        }
+        self.checked(key, ABOVE_0, |number| *number > 0.0)
     }
 
     pub(crate) fn flag(&self, key: &str, default: bool) -> Result<bool> {
@@ -140,17 +140,15 @@ impl<'a> Fields<'a> {
 
     /// Refuses a key that asks for anything but one of the given values; absent is fine.
     pub(crate) fn only(&self, key: &str, allowed: &[Value]) -> Result<()> {
-        match self.get(key) {
-            Some(value) if !allowed.contains(value) => {
-                let allowed: Vec<_> = allowed.iter().map(Value::to_string).collect();
-                let expected = match allowed.is_empty() {
-                    true => "nothing, as it isn't supported".to_owned(),
-                    false => allowed.join(" or "),
-                };
-                Err(wrong(key, &expected, value))
-            }
-            _ => Ok(()),
+        let Some(value) = self.get(key).filter(|value| !allowed.contains(value)) else {
+            return Ok(());
+        };
+        let mut expected = "nothing, as it isn't supported".to_owned();
+        if !allowed.is_empty() {
+            let allowed: Vec<_> = allowed.iter().map(Value::to_string).collect();
+            expected = allowed.join(" or ");
         }
+        Err(wrong(key, &expected, value))
     }
 
     /// Refuses what no family here has. Where its value says that it isn't in use, it is fine.
@@ -200,17 +198,14 @@ pub(crate) fn divides(key: &str, whole: i64, part: i64) -> Result<()> {
 }
 
 pub(crate) fn wrong(key: &str, expected: &str, got: &Value) -> Error {
-    Error::Config {
-        key: key.to_owned(),
-        expected: expected.to_owned(),
-        got: got.to_string(),
-    }
+    config(key, expected, got.to_string())
 }
 
 fn missing(key: &str, expected: &str) -> Error {
-    Error::Config {
-        key: key.to_owned(),
-        expected: expected.to_owned(),
-        got: "nothing".to_owned(),
-    }
+    config(key, expected, "nothing".to_owned())
+}
+
+fn config(key: &str, expected: &str, got: String) -> Error {
+    let (key, expected) = (key.to_owned(), expected.to_owned());
+    Error::Config { key, expected, got }
 }

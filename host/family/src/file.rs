@@ -30,13 +30,13 @@ pub fn open_file(path: &Path) -> Result<File> {
 /// [`Error::Io`] where it can't be read, [`Error::Length`] for a longer one.
 pub fn read_small(path: &Path) -> Result<Vec<u8>> {
     let mut text = Vec::new();
-    open_file(path)?
+    let read = open_file(path)?
         .take(LONGEST_JSON + 1)
-        .read_to_end(&mut text)
-        .map_err(|source| Error::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        .read_to_end(&mut text);
+    read.map_err(|source| Error::Io {
+        path: path.to_owned(),
+        source,
+    })?;
     if text.len() as u64 > LONGEST_JSON {
         return Err(Error::Length { most: LONGEST_JSON });
     }

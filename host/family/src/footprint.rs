@@ -1,4 +1,4 @@
-//! What decoding takes of a device.
+//! The device memory that decoding takes.
 
 use crate::Architecture;
 
@@ -31,13 +31,16 @@ impl Footprint {
         let logit = size + 4 + 3 * 8;
         let logits = architecture.vocab_size() as u64 * logit * scored;
         let activations = architecture.plan().activations() as u64 * size;
-        let (fixed, own) = match replicas {
-            1 => (PROMPT_TOKENS as u64 * activations, 0),
-            _ => (0, activations * tokens),
-        };
-        Self {
-            fixed,
-            row: cached + logits + own,
+        let row = cached + logits;
+        match replicas {
+            1 => Self {
+                fixed: PROMPT_TOKENS as u64 * activations,
+                row,
+            },
+            _ => Self {
+                fixed: 0,
+                row: row + activations * tokens,
+            },
         }
     }
 }
@@ -45,28 +48,12 @@ impl Footprint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LlamaConfig, Rope, Sizes};
+    use crate::Shape;
 
     /// `DeepSeek` 7B: 2 x 30 layers x 4,096 numbers of 2 bytes for each token.
     #[test]
     fn keys_and_values_are_most_of_a_large_models_rows() {
-        let architecture = Architecture::Llama(LlamaConfig {
-            sizes: Sizes {
-                vocab_size: 102_400,
-                max_position_embeddings: 4096,
-                hidden_size: 4096,
-                intermediate_size: 11_008,
-                num_hidden_layers: 30,
-                num_attention_heads: 32,
-                num_key_value_heads: 32,
-                head_dim: 128,
-                norm_eps: 1e-6,
-                rope: Rope::DEFAULT,
-                tie_word_embeddings: false,
-            },
-            attention_bias: false,
-            mlp_bias: false,
-        });
+        let architecture = Shape::B7.architecture();
         let footprint =
             |replicas, tokens, scored| Footprint::new(&architecture, replicas, 2, tokens, scored);
         let cached = 2 * 30 * 4096 * 2;

@@ -67,11 +67,7 @@ impl Gpt2Config {
     }
 
     fn norm(&self, name: String) -> NormPlan {
-        NormPlan {
-            name,
-            kind: NormKind::Layer,
-            epsilon: self.layer_norm_epsilon,
-        }
+        NormPlan::new(name, NormKind::Layer, self.layer_norm_epsilon)
     }
 
     fn block(&self, layer: i64) -> BlockPlan {

@@ -84,11 +84,7 @@ impl GptNeoXConfig {
     }
 
     fn norm(&self, name: String) -> NormPlan {
-        NormPlan {
-            name,
-            kind: NormKind::Layer,
-            epsilon: self.layer_norm_eps,
-        }
+        NormPlan::new(name, NormKind::Layer, self.layer_norm_eps)
     }
 
     fn block(&self, layer: i64) -> BlockPlan {

@@ -210,19 +210,19 @@ impl Plan {
     pub fn together(&self) -> Vec<Vec<String>> {
         let mut sets = Vec::new();
         for block in &self.blocks {
-            let projection: Vec<&LinearPlan> = block.attention.projection.parts.iter().collect();
-            let hidden = match &block.mlp {
-                MlpPlan::Gated { gate, up, .. } => vec![gate, up],
-                MlpPlan::Plain { .. } => Vec::new(),
-            };
-            for set in [projection, hidden].iter().filter(|set| set.len() > 1) {
+            let mut projections = vec![block.attention.projection.parts.iter().collect()];
+            if let MlpPlan::Gated { gate, up, .. } = &block.mlp {
+                projections.push(vec![gate, up]);
+            }
+            for set in projections.iter().filter(|set: &&Vec<_>| set.len() > 1) {
                 let names = |part| {
                     set.iter()
-                        .map(move |linear| format!("{}.{part}", linear.name))
+                        .map(|own| format!("{}.{part}", own.name))
+                        .collect()
                 };
-                sets.push(names("weight").collect());
-                if set.iter().all(|linear| linear.bias) {
-                    sets.push(names("bias").collect());
+                sets.push(names("weight"));
+                if set.iter().all(|linear: &&LinearPlan| linear.bias) {
+                    sets.push(names("bias"));
                 }
             }
         }
@@ -308,8 +308,8 @@ impl AttentionPlan {
             part.list(list);
         }
         for norms in self.head_norms.iter().flatten() {
-            let norm = |name: String| weight(&name, &[norms.head_dim], Role::NormWeight);
-            list.extend(norms.names().map(norm));
+            let names = norms.names();
+            list.extend(names.map(|name| weight(&name, &[norms.head_dim], Role::NormWeight)));
         }
         self.output.list(list);
     }
@@ -361,6 +361,14 @@ impl LinearPlan {
 }
 
 impl NormPlan {
+    pub(crate) fn new(name: String, kind: NormKind, epsilon: f64) -> Self {
+        Self {
+            name,
+            kind,
+            epsilon,
+        }
+    }
+
     fn list(&self, width: i64, list: &mut Vec<Parameter>) {
         list.push(weight(&self.name, &[width], Role::NormWeight));
         if self.kind == NormKind::Layer {
@@ -370,17 +378,14 @@ impl NormPlan {
 }
 
 fn weight(name: &str, shape: &[i64], role: Role) -> Parameter {
-    Parameter {
-        name: format!("{name}.weight"),
-        shape: shape.to_vec(),
-        role,
-    }
+    parameter(format!("{name}.weight"), shape, role)
 }
 
 fn bias(name: &str, width: i64) -> Parameter {
-    Parameter {
-        name: format!("{name}.bias"),
-        shape: vec![width],
-        role: Role::Bias,
-    }
+    parameter(format!("{name}.bias"), &[width], Role::Bias)
+}
+
+fn parameter(name: String, shape: &[i64], role: Role) -> Parameter {
+    let shape = shape.to_vec();
+    Parameter { name, shape, role }
 }

@@ -30,15 +30,14 @@ impl Qwen2Config {
     pub(crate) const NAME: &'static str = "qwen2";
 
     pub(crate) fn read(fields: &Fields) -> Result<Self> {
-        let window = if fields.flag("use_sliding_window", false)? {
-            fields.nullable_size("sliding_window", Some(4096))?
-        } else {
-            None
-        };
+        let mut sliding_window = None;
+        if fields.flag("use_sliding_window", false)? {
+            sliding_window = fields.nullable_size("sliding_window", Some(4096))?;
+        }
         let layers = fields.optional::<i64>("max_window_layers", "a whole number")?;
         let config = Self {
             sizes: Sizes::read(fields, &KEYS)?,
-            sliding_window: window,
+            sliding_window,
             max_window_layers: layers.unwrap_or(28),
         };
         fields.only("layer_types", &[config.layer_types()])?;

@@ -42,19 +42,21 @@ pub enum Scaling {
     },
 }
 
-/// Where a family's older configurations keep what transformers 5 has in `rope_parameters`.
+/// The keys of a family's older configurations for what transformers 5 has in `rope_parameters`.
 pub(crate) struct RopeKeys {
     pub(crate) theta: &'static str,
     /// `None` in families that rotate whole heads.
     pub(crate) share: Option<&'static str>,
 }
 
+const SHARE: &str = "partial_rotary_factor";
+
 /// The keys of `rope_parameters` and of `rope_scaling`.
 const KNOWN: [&str; 8] = [
     "rope_type",
     "type",
     "rope_theta",
-    "partial_rotary_factor",
+    SHARE,
     "factor",
     "low_freq_factor",
     "high_freq_factor",
@@ -82,42 +84,37 @@ impl Rope {
             Some(own) => Some(own),
             None => fields.object("rope_parameters")?,
         };
-        let own = own.as_ref();
-        let number = |key: &str, older: &str, default: f64| match own {
+        let number = |key: &str, older: &str, default: f64| match &own {
             Some(own) => own.positive(key, fields.positive(older, default)?),
             None => fields.positive(older, default),
         };
-        let share = match keys.share {
-            Some(key) => number("partial_rotary_factor", key, DEFAULT_SHARE)?,
-            None => number("partial_rotary_factor", "partial_rotary_factor", 1.0)?,
+        let (older, least, expected) = match keys.share {
+            Some(key) => (key, DEFAULT_SHARE, "above 0 up to 1"),
+            None => (SHARE, 1.0, "1"),
         };
-        let most = if keys.share.is_some() {
-            "above 0 up to 1"
-        } else {
-            "1"
-        };
+        let share = number(SHARE, older, least)?;
         if share > 1.0 || (keys.share.is_none() && share < 1.0) {
-            return Err(wrong("partial_rotary_factor", most, &share.into()));
+            return Err(wrong(SHARE, expected, &share.into()));
         }
+        let scaling = own.as_ref().map(|own| Scaling::read(own, fields));
         Ok(Self {
             theta: number("rope_theta", keys.theta, Self::DEFAULT.theta)?,
             partial_rotary_factor: share,
-            scaling: own.map_or(Ok(Scaling::Default), |own| Scaling::read(own, fields))?,
+            scaling: scaling.unwrap_or(Ok(Scaling::Default))?,
         })
     }
 
     /// Adds the keys of both spellings to a configuration.
     pub(crate) fn write(&self, keys: &RopeKeys, config: &mut Value) {
         let mut parameters = self.scaling.write();
-        let scaling = match self.scaling {
+        config["rope_scaling"] = match self.scaling {
             Scaling::Default => Value::Null,
             _ => parameters.clone(),
         };
-        config["rope_scaling"] = scaling;
         parameters["rope_theta"] = json!(self.theta);
         config[keys.theta] = json!(self.theta);
         if let Some(key) = keys.share {
-            parameters["partial_rotary_factor"] = json!(self.partial_rotary_factor);
+            parameters[SHARE] = json!(self.partial_rotary_factor);
             config[key] = json!(self.partial_rotary_factor);
         }
         config["rope_parameters"] = parameters;
@@ -131,7 +128,7 @@ impl Rope {
         let rotated = (head_dim as f64 * self.partial_rotary_factor) as i64;
         if rotated < 2 || rotated % 2 != 0 {
             let expected = format!("a share of {head_dim} numbers that is even");
-            return Err(wrong("partial_rotary_factor", &expected, &rotated.into()));
+            return Err(wrong(SHARE, &expected, &rotated.into()));
         }
         Ok(rotated)
     }
@@ -140,27 +137,31 @@ impl Rope {
 impl Scaling {
     fn read(own: &Fields, config: &Fields) -> Result<Self> {
         let number = |key: &str| own.required_positive(key);
-        let name = own.optional::<String>("rope_type", "a name")?;
-        let name = name.map_or_else(|| own.optional("type", "a name"), |name| Ok(Some(name)))?;
-        if let Some(other) = &name
-            && !TYPES.contains(&other.as_str())
-        {
-            let expected = "default, linear or llama3";
-            return Err(wrong("rope_type", expected, &other.as_str().into()));
+        let mut name = own.optional::<String>("rope_type", "a name")?;
+        if name.is_none() {
+            name = own.optional("type", "a name")?;
+        }
+        let name = name.as_deref().unwrap_or("default");
+        if !TYPES.contains(&name) {
+            return Err(wrong(
+                "rope_type",
+                "default, linear or llama3",
+                &name.into(),
+            ));
         }
         own.none_but(&KNOWN)?;
-        match name.as_deref() {
-            Some("linear") => Ok(Self::Linear {
+        Ok(match name {
+            "linear" => Self::Linear {
                 factor: number("factor")?,
-            }),
-            Some("llama3") => Ok(Self::Llama3 {
+            },
+            "llama3" => Self::Llama3 {
                 factor: number("factor")?,
                 low_freq_factor: number("low_freq_factor")?,
                 high_freq_factor: number("high_freq_factor")?,
                 original_max_position_embeddings: original_length(own, config)?,
-            }),
-            _ => Ok(Self::Default),
-        }
+            },
+            _ => Self::Default,
+        })
     }
 
     fn write(self) -> Value {
@@ -205,12 +206,12 @@ impl Scaling {
 /// without any it is the longest row.
 fn original_length(own: &Fields, config: &Fields) -> Result<f64> {
     let key = "original_max_position_embeddings";
-    let place = [
+    let order = [
         (config, key),
         (own, key),
         (config, "max_position_embeddings"),
     ];
-    for (fields, key) in place {
+    for (fields, key) in order {
         if let Some(length) = fields.optional_size(key)? {
             return Ok(length as f64);
         }

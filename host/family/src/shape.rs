@@ -28,6 +28,19 @@ impl Shape {
 
     /// The checkpoint's architecture.
     pub fn architecture(self) -> Architecture {
+        let one_billion = Sizes {
+            vocab_size: 32_000,
+            max_position_embeddings: 2048,
+            hidden_size: 2048,
+            intermediate_size: 5632,
+            num_hidden_layers: 22,
+            num_attention_heads: 32,
+            num_key_value_heads: 4,
+            head_dim: 64,
+            norm_eps: 1e-5,
+            rope: Rope::DEFAULT,
+            tie_word_embeddings: false,
+        };
         let sizes = match self {
             Self::M135 => Sizes {
                 vocab_size: 49_152,
@@ -37,36 +50,20 @@ impl Shape {
                 num_hidden_layers: 30,
                 num_attention_heads: 9,
                 num_key_value_heads: 3,
-                head_dim: 64,
-                norm_eps: 1e-5,
-                rope: Rope::DEFAULT,
                 tie_word_embeddings: true,
+                ..one_billion
             },
-            Self::B1 => Sizes {
-                vocab_size: 32_000,
-                max_position_embeddings: 2048,
-                hidden_size: 2048,
-                intermediate_size: 5632,
-                num_hidden_layers: 22,
-                num_attention_heads: 32,
-                num_key_value_heads: 4,
-                head_dim: 64,
-                norm_eps: 1e-5,
-                rope: Rope::DEFAULT,
-                tie_word_embeddings: false,
-            },
+            Self::B1 => one_billion,
             Self::B7 => Sizes {
                 vocab_size: 102_400,
                 max_position_embeddings: 4096,
                 hidden_size: 4096,
                 intermediate_size: 11_008,
                 num_hidden_layers: 30,
-                num_attention_heads: 32,
                 num_key_value_heads: 32,
                 head_dim: 128,
                 norm_eps: 1e-6,
-                rope: Rope::DEFAULT,
-                tie_word_embeddings: false,
+                ..one_billion
             },
         };
         Architecture::Llama(LlamaConfig {

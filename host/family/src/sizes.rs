@@ -155,35 +155,21 @@ impl Sizes {
             blocks: (0..self.num_hidden_layers)
                 .map(|layer| self.block(layer, norm, biases))
                 .collect(),
-            norm: NormPlan {
-                name: "model.norm".to_owned(),
-                kind: norm,
-                epsilon: self.norm_eps,
-            },
+            norm: NormPlan::new("model.norm".to_owned(), norm, self.norm_eps),
             head: "lm_head",
             tied: self.tie_word_embeddings,
         }
     }
 
     fn block(&self, layer: i64, norm: NormKind, biases: Biases) -> BlockPlan {
-        let (d, inner, layers) = (
-            self.hidden_size,
-            self.intermediate_size,
-            self.num_hidden_layers,
-        );
-        let (q, kv) = (
-            self.num_attention_heads * self.head_dim,
-            self.num_key_value_heads * self.head_dim,
-        );
+        let (d, inner) = (self.hidden_size, self.intermediate_size);
+        let q = self.num_attention_heads * self.head_dim;
+        let kv = self.num_key_value_heads * self.head_dim;
         let name = |part: &str| format!("model.layers.{layer}.{part}");
-        let norm = |part: &str| NormPlan {
-            name: name(part),
-            kind: norm,
-            epsilon: self.norm_eps,
-        };
+        let norm = |part: &str| NormPlan::new(name(part), norm, self.norm_eps);
         let input = |part: &str, outputs, bias| LinearPlan::new(name(part), d, outputs, bias);
         let output = |part: &str, inputs, bias| {
-            LinearPlan::new(name(part), inputs, d, bias).into_residual(layers)
+            LinearPlan::new(name(part), inputs, d, bias).into_residual(self.num_hidden_layers)
         };
         BlockPlan {
             attention_norm: norm("input_layernorm"),

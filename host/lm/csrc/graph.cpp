@@ -66,111 +66,105 @@ void perhaps(F&& part) {
 
 // Makes a device this thread's own, with a stream that can be captured.
 PICKLOCK picklock_enter(int device) {
-    PICKLOCK_TRY
-    at::globalContext().lazyInitDevice(at::kCUDA);
-    c10::cuda::set_device(static_cast<c10::DeviceIndex>(device));
-    if (c10::cuda::getCurrentCUDAStream(device) == c10::cuda::getDefaultCUDAStream(device)) {
-        C10_CUDA_CHECK(cudaDeviceSynchronize());
-        c10::cuda::setCurrentCUDAStream(c10::cuda::getStreamFromPool(false, device));
-    }
-    PICKLOCK_END
+    return guarded([&] {
+        at::globalContext().lazyInitDevice(at::kCUDA);
+        c10::cuda::set_device(static_cast<c10::DeviceIndex>(device));
+        if (c10::cuda::getCurrentCUDAStream(device) == c10::cuda::getDefaultCUDAStream(device)) {
+            C10_CUDA_CHECK(cudaDeviceSynchronize());
+            c10::cuda::setCurrentCUDAStream(c10::cuda::getStreamFromPool(false, device));
+        }
+    });
 }
 
 PICKLOCK picklock_capture_begin(void** graph, int device) {
-    PICKLOCK_TRY
-    const auto pool = shared_pool(device);
-    auto captured = std::make_unique<Captured>();
-    captured->device = device;
-    begin(*captured, pool);
-    *graph = captured.release();
-    PICKLOCK_END
+    return guarded([&] {
+        const auto pool = shared_pool(device);
+        auto captured = std::make_unique<Captured>();
+        captured->device = device;
+        begin(*captured, pool);
+        *graph = captured.release();
+    });
 }
 
 PICKLOCK picklock_capture_end(void* graph) {
-    PICKLOCK_TRY
-    static_cast<Captured*>(graph)->graph.capture_end();
-    PICKLOCK_END
+    return guarded([&] { static_cast<Captured*>(graph)->graph.capture_end(); });
 }
 
 // Ends a capture in which something failed, and forgets it.
 PICKLOCK picklock_capture_abort(void* graph) {
-    PICKLOCK_TRY
-    const auto captured = static_cast<Captured*>(graph);
-    try {
-        captured->graph.capture_end();
-    } catch (const std::exception&) {
-        // Where the stream refuses, the allocators, of the device's memory and of pinned memory, have not been told yet
-        // that the capture is over: no other one could begin.
-        const auto device = static_cast<c10::DeviceIndex>(captured->device);
-        const auto pool = shared_pool(captured->device);
-        const auto pinned = at::getHostAllocator(at::kCUDA);
-        perhaps([&] { allocator::endAllocateToPool(device, pool); });
-        perhaps([&] { pinned->end_allocate_to_pool(pool); });
-        allocator::releasePool(device, pool);
-        pinned->release_pool(pool);
-        cudaGetLastError();
-        // Nor has the generator of random numbers, which would refuse to be used: a capture that succeeds tells it. The
-        // failed graph stays behind, since others still point to it.
-        smallest(captured->device);
-        return nullptr;
-    }
-    delete captured;
-    PICKLOCK_END
+    return guarded([&] {
+        const auto captured = static_cast<Captured*>(graph);
+        try {
+            captured->graph.capture_end();
+        } catch (const std::exception&) {
+            // Where the stream refuses, the allocators, of the device's memory and of pinned memory, have not been told yet
+            // that the capture is over: no other one could begin.
+            const auto device = static_cast<c10::DeviceIndex>(captured->device);
+            const auto pool = shared_pool(captured->device);
+            const auto pinned = at::getHostAllocator(at::kCUDA);
+            perhaps([&] { allocator::endAllocateToPool(device, pool); });
+            perhaps([&] { pinned->end_allocate_to_pool(pool); });
+            allocator::releasePool(device, pool);
+            pinned->release_pool(pool);
+            cudaGetLastError();
+            // Nor has the generator of random numbers, which would refuse to be used: a capture that succeeds tells it. The
+            // failed graph stays behind, since others still point to it.
+            smallest(captured->device);
+            return;
+        }
+        delete captured;
+    });
 }
 
 PICKLOCK picklock_replay(void* graph) {
-    PICKLOCK_TRY
-    static_cast<Captured*>(graph)->graph.replay();
-    PICKLOCK_END
+    return guarded([&] { static_cast<Captured*>(graph)->graph.replay(); });
 }
 
 PICKLOCK picklock_graph_free(void* graph) {
-    PICKLOCK_TRY
-    delete static_cast<Captured*>(graph);
-    PICKLOCK_END
+    return guarded([&] { delete static_cast<Captured*>(graph); });
 }
 
 PICKLOCK picklock_synchronize(int device) {
-    PICKLOCK_TRY
-    c10::cuda::set_device(static_cast<c10::DeviceIndex>(device));
-    C10_CUDA_CHECK(cudaDeviceSynchronize());
-    PICKLOCK_END
+    return guarded([&] {
+        c10::cuda::set_device(static_cast<c10::DeviceIndex>(device));
+        C10_CUDA_CHECK(cudaDeviceSynchronize());
+    });
 }
 
 // numbers: bytes allocated, reserved, most allocated so far, free on the device, of all.
 PICKLOCK picklock_memory(uint64_t* numbers, int device) {
-    PICKLOCK_TRY
-    at::globalContext().lazyInitDevice(at::kCUDA);  // before which the allocator knows no device
-    const auto stats = allocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
-    numbers[0] = stats.allocated_bytes[0].current;
-    numbers[1] = stats.reserved_bytes[0].current;
-    numbers[2] = stats.allocated_bytes[0].peak;
-    size_t free, all;
-    c10::cuda::set_device(static_cast<c10::DeviceIndex>(device));
-    C10_CUDA_CHECK(cudaMemGetInfo(&free, &all));
-    numbers[3] = free;
-    numbers[4] = all;
-    PICKLOCK_END
+    return guarded([&] {
+        at::globalContext().lazyInitDevice(at::kCUDA);  // before which the allocator knows no device
+        const auto stats = allocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
+        numbers[0] = stats.allocated_bytes[0].current;
+        numbers[1] = stats.reserved_bytes[0].current;
+        numbers[2] = stats.allocated_bytes[0].peak;
+        size_t free, all;
+        c10::cuda::set_device(static_cast<c10::DeviceIndex>(device));
+        C10_CUDA_CHECK(cudaMemGetInfo(&free, &all));
+        numbers[3] = free;
+        numbers[4] = all;
+    });
 }
 
 PICKLOCK picklock_reset_peak(int device) {
-    PICKLOCK_TRY
-    at::globalContext().lazyInitDevice(at::kCUDA);
-    allocator::resetPeakStats(static_cast<c10::DeviceIndex>(device));
-    PICKLOCK_END
+    return guarded([&] {
+        at::globalContext().lazyInitDevice(at::kCUDA);
+        allocator::resetPeakStats(static_cast<c10::DeviceIndex>(device));
+    });
 }
 
 // Gives back what nothing uses, the captures' memory too.
 PICKLOCK picklock_empty_cache(int device) {
-    PICKLOCK_TRY
-    keeper(device).reset();
-    allocator::emptyCache();
-    PICKLOCK_END
+    return guarded([&] {
+        keeper(device).reset();
+        allocator::emptyCache();
+    });
 }
 
 // Uninitialised numbers in host memory that the device can reach by itself.
 PICKLOCK picklock_pinned_like(Tensor** out, const Tensor* like) {
-    PICKLOCK_TRY
-    *out = owned(at::empty(like->sizes(), at::TensorOptions().dtype(like->dtype()).pinned_memory(true)));
-    PICKLOCK_END
+    return guarded([&] {
+        *out = owned(at::empty(like->sizes(), at::TensorOptions().dtype(like->dtype()).pinned_memory(true)));
+    });
 }

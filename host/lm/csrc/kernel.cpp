@@ -113,13 +113,13 @@ cudaLibrary_t loaded(const Kernel& kernel) {
 
 }  // namespace
 
-void launch(const Kernel& kernel, Grid grid, Block block, std::vector<void*> arguments) {
+void launch_with(const Kernel& kernel, Grid grid, Block block, std::vector<void*> pointers) {
     if (grid.x == 0 || grid.y == 0) return;
     cudaKernel_t function;
     C10_CUDA_CHECK(cudaLibraryGetKernel(&function, loaded(kernel), kernel.function));
     const auto stream = c10::cuda::getCurrentCUDAStream();
     C10_CUDA_CHECK(cudaLaunchKernel(reinterpret_cast<const void*>(function), dim3(grid.x, grid.y), dim3(block.x, block.y),
-                                    arguments.data(), 0, stream.stream()));
+                                    pointers.data(), 0, stream.stream()));
 }
 
 long pack(at::ScalarType type, std::initializer_list<int64_t> sizes) {

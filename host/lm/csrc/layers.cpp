@@ -38,11 +38,9 @@ struct NormShape {
 // The sum of parts [R, P, D] over P, in the shape and type of a weight.
 Tensor summed(const NormShape& shape, const Tensor& parts, const Tensor& like, bool layer) {
     const Tensor sums = at::empty_like(like);
-    const void* from = data<void>(parts);
-    void* to = data<void>(sums);
-    int count = parts.size(1);
+    const int count = parts.size(1);
     launch(shape.kernel("norm_parts", like, layer), {blocks(shape.width, 32), static_cast<unsigned>(shape.replicas)},
-           {32, count < 8 ? 4u : 32u}, {&from, &to, &count});
+           {32, count < 8 ? 4u : 32u}, parts, sums, count);
     return sums;
 }
 
@@ -54,42 +52,34 @@ struct Norm : Function<Norm> {
         const Tensor normed = at::empty_like(x);
         const Tensor sum = delta.defined() ? at::empty_like(x) : x;
         const Tensor stats = at::empty({shape.rows, 2}, x.options().dtype(at::kFloat));
-        const void *from = data<void>(x), *more = data<void>(delta), *w = data<void>(weight), *b = data<void>(bias);
-        void *to_sum = data<void>(sum), *to = data<void>(normed), *to_stats = data<void>(stats);
-        int rows = shape.rows, rows_per_replica = shape.rows_per_replica;
-        float little = static_cast<float>(epsilon);
-        launch(shape.kernel("norm_forward", x, bias.defined()), {blocks(rows, shape.rows_a_block())},
-               {static_cast<unsigned>(shape.threads), shape.rows_a_block()},
-               {&from, &more, &w, &b, &to_sum, &to, &to_stats, &rows, &rows_per_replica, &little});
+        launch(shape.kernel("norm_forward", x, bias.defined()), {blocks(shape.rows, shape.rows_a_block())},
+               {static_cast<unsigned>(shape.threads), shape.rows_a_block()}, x, delta, weight, bias, sum, normed, stats,
+               shape.rows, shape.rows_per_replica, static_cast<float>(epsilon));
         context->save_for_backward({sum, weight, bias, stats});
         context->set_materialize_grads(false);
         if (delta.defined()) return {sum, normed};
         return {normed};
     }
 
-    static variable_list backward(AutogradContext* context, variable_list slopes) {
+    static variable_list backward(AutogradContext* context, variable_list grad_outputs) {
         const auto saved = context->get_saved_variables();
         const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &stats = saved[3];
-        const bool added = slopes.size() == 2;
-        const Tensor besides = added && slopes[0].defined() ? slopes[0].contiguous() : Tensor();
-        if (!slopes.back().defined()) return {besides, besides, Tensor(), Tensor(), Tensor()};
-        const Tensor slope = slopes.back().contiguous();
+        const bool added = grad_outputs.size() == 2;
+        const Tensor besides = added && grad_outputs[0].defined() ? grad_outputs[0].contiguous() : Tensor();
+        if (!grad_outputs.back().defined()) return {besides, besides, Tensor(), Tensor(), Tensor()};
+        const Tensor grad_output = grad_outputs.back().contiguous();
         const NormShape shape(x, weight);
-        int rows_per_replica = shape.rows_per_replica;
         // As many blocks as a large device holds at once, and no more than there are rows for.
         const int64_t most = std::max<int64_t>(1, (shape.threads == 32 ? 528 : 264) / shape.replicas);
-        const int64_t parts = std::min<int64_t>(blocks(rows_per_replica, shape.rows_a_block()), most);
+        const int64_t parts = std::min<int64_t>(blocks(shape.rows_per_replica, shape.rows_a_block()), most);
         const auto options = x.options().dtype(at::kFloat);
         const Tensor weight_parts = at::empty({shape.replicas, parts, shape.width}, options);
         const Tensor bias_parts = bias.defined() ? at::empty_like(weight_parts) : Tensor();
         const Tensor to = at::empty_like(x);
-        const void *s = data<void>(slope), *b = data<void>(besides), *v = data<void>(x), *w = data<void>(weight),
-                   *st = data<void>(stats);
-        void *out = data<void>(to), *wp = data<void>(weight_parts), *bp = data<void>(bias_parts);
         launch(shape.kernel("norm_backward", x, bias.defined()),
                {static_cast<unsigned>(parts), static_cast<unsigned>(shape.replicas)},
-               {static_cast<unsigned>(shape.threads), shape.rows_a_block()},
-               {&s, &b, &v, &w, &st, &out, &wp, &bp, &rows_per_replica});
+               {static_cast<unsigned>(shape.threads), shape.rows_a_block()}, grad_output, besides, x, weight, stats, to,
+               weight_parts, bias_parts, shape.rows_per_replica);
         const auto sum = [&](const Tensor& parts, const Tensor& like) {
             return like.defined() ? summed(shape, parts, like, bias.defined()) : Tensor();
         };
@@ -103,8 +93,8 @@ struct HeadsShape {
 
     int64_t slots() const { return queries + 2 * keys; }
 
-    Kernel kernel(const char* function, const Tensor& x, int64_t turned) const {
-        const long v = pack(x.scalar_type(), {width, turned / 2});
+    Kernel kernel(const char* function, const Tensor& x, int64_t rotated) const {
+        const long v = pack(x.scalar_type(), {width, rotated / 2});
         return {"heads", function, {{"BF16", is_bfloat16(x)}, {"V", v}, {"D", width}, {"HEADS_FIRST", heads_first}}};
     }
 };
@@ -118,50 +108,45 @@ struct Strides {
 struct Heads : Function<Heads> {
     static variable_list forward(AutogradContext* context, const Tensor& all, const Optional& cosines,
                                  const Optional& sines, const Optional& of, HeadsShape shape) {
-        const Tensor cos = given(cosines), sin = given(sines), places = given(of);
+        const Tensor cos = given(cosines), sin = given(sines), positions = given(of);
         const auto room = [&](int64_t heads) { return at::empty({shape.rows, shape.length, heads, shape.width}, all.options()); };
         const Tensor q = room(shape.queries), k = room(shape.keys), v = room(shape.keys);
-        const void *from = data<void>(all), *c = data<void>(cos), *s = data<void>(sin), *p = data<void>(places);
-        void *to_q = data<void>(q), *to_k = data<void>(k), *to_v = data<void>(v);
-        int turned = cos.defined() ? cos.size(1) : 0;
-        const Kernel kernel = shape.kernel("heads_forward", all, turned);
-        int64_t packs = all.numel() / kernel.macros[1].second;
-        int length = shape.length, queries = shape.queries, keys = shape.keys;
-        launch(kernel, {blocks(packs, 256)}, {256},
-               {&from, &to_q, &to_k, &to_v, &c, &s, &p, &packs, &length, &queries, &keys, &turned});
-        context->save_for_backward({cos, sin, places});
+        const int rotated = cos.defined() ? cos.size(1) : 0;
+        const Kernel kernel = shape.kernel("heads_forward", all, rotated);
+        const int64_t packs = all.numel() / kernel.macros[1].second;
+        const int length = shape.length, queries = shape.queries, keys = shape.keys;
+        launch(kernel, {blocks(packs, 256)}, {256}, all, q, k, v, cos, sin, positions, packs, length, queries, keys,
+               rotated);
+        context->save_for_backward({cos, sin, positions});
         context->saved_data["shape"] = std::vector<int64_t>{shape.queries, shape.keys,   shape.width,
                                                             shape.rows,    shape.length, shape.heads_first};
         context->saved_data["sizes"] = all.sizes().vec();
         return {q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)};
     }
 
-    static variable_list backward(AutogradContext* context, variable_list slopes) {
+    static variable_list backward(AutogradContext* context, variable_list grad_outputs) {
         const auto saved = context->get_saved_variables();
-        const Tensor &cos = saved[0], &sin = saved[1], &places = saved[2];
+        const Tensor &cos = saved[0], &sin = saved[1], &positions = saved[2];
         const auto sizes = context->saved_data["shape"].toIntVector();
         const HeadsShape shape{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5] != 0};
-        for (auto& slope : slopes) {
-            if (slope.stride(3) != 1) slope = slope.contiguous();
+        for (auto& grad_output : grad_outputs) {
+            if (grad_output.stride(3) != 1) grad_output = grad_output.contiguous();
         }
-        const Tensor to = at::empty(context->saved_data["sizes"].toIntVector(), slopes[0].options());
-        const void *q = data<void>(slopes[0]), *k = data<void>(slopes[1]), *v = data<void>(slopes[2]);
-        const void *c = data<void>(cos), *s = data<void>(sin), *p = data<void>(places);
-        Strides of_q(slopes[0]), of_k(slopes[1]), of_v(slopes[2]);
-        void* out = data<void>(to);
-        int turned = cos.defined() ? cos.size(1) : 0;
-        Kernel kernel = shape.kernel("heads_backward", to, turned);
-        for (const Tensor& slope : slopes) {
+        const Tensor to = at::empty(context->saved_data["sizes"].toIntVector(), grad_outputs[0].options());
+        const Tensor &q = grad_outputs[0], &k = grad_outputs[1], &v = grad_outputs[2];
+        const int rotated = cos.defined() ? cos.size(1) : 0;
+        Kernel kernel = shape.kernel("heads_backward", to, rotated);
+        for (const Tensor& grad_output : grad_outputs) {
             // Gradients of attention may lie at any offset and stride.
             const int64_t wide = 16 / static_cast<int64_t>(to.element_size());
-            const bool aligned = reinterpret_cast<uintptr_t>(slope.data_ptr()) % 16 == 0 && slope.stride(0) % wide == 0 &&
-                                 slope.stride(1) % wide == 0 && slope.stride(2) % wide == 0;
+            const bool aligned = reinterpret_cast<uintptr_t>(grad_output.data_ptr()) % 16 == 0 && grad_output.stride(0) % wide == 0 &&
+                                 grad_output.stride(1) % wide == 0 && grad_output.stride(2) % wide == 0;
             if (!aligned) kernel.macros[1].second = 1;
         }
-        int64_t packs = to.numel() / kernel.macros[1].second;
-        int length = shape.length, queries = shape.queries, keys = shape.keys;
-        launch(kernel, {blocks(packs, 256)}, {256},
-               {&q, &k, &v, &of_q, &of_k, &of_v, &out, &c, &s, &p, &packs, &length, &queries, &keys, &turned});
+        const int64_t packs = to.numel() / kernel.macros[1].second;
+        const int length = shape.length, queries = shape.queries, keys = shape.keys;
+        launch(kernel, {blocks(packs, 256)}, {256}, q, k, v, Strides(q), Strides(k), Strides(v), to, cos, sin, positions,
+               packs, length, queries, keys, rotated);
         return {to, Tensor(), Tensor(), Tensor(), Tensor()};
     }
 };
@@ -176,24 +161,18 @@ struct Gate : Function<Gate> {
         sizes.back() /= 2;
         const Tensor y = at::empty(sizes, x.options());
         const Kernel kernel = Gate::kernel("gate_forward", x);
-        const void* from = data<void>(x);
-        void* to = data<void>(y);
-        int64_t packs = y.numel() / kernel.macros[1].second;
-        int width = sizes.back();
-        launch(kernel, {blocks(packs, 256)}, {256}, {&from, &to, &packs, &width});
+        const int64_t packs = y.numel() / kernel.macros[1].second;
+        launch(kernel, {blocks(packs, 256)}, {256}, x, y, packs, static_cast<int>(sizes.back()));
         context->save_for_backward({x});
         return y;
     }
 
-    static variable_list backward(AutogradContext* context, variable_list slopes) {
-        const Tensor x = context->get_saved_variables()[0], slope = slopes[0].contiguous();
+    static variable_list backward(AutogradContext* context, variable_list grad_outputs) {
+        const Tensor x = context->get_saved_variables()[0], grad_output = grad_outputs[0].contiguous();
         const Tensor to = at::empty_like(x);
         const Kernel kernel = Gate::kernel("gate_backward", x);
-        const void *s = data<void>(slope), *from = data<void>(x);
-        void* out = data<void>(to);
-        int64_t packs = slope.numel() / kernel.macros[1].second;
-        int width = slope.size(-1);
-        launch(kernel, {blocks(packs, 256)}, {256}, {&s, &from, &out, &packs, &width});
+        const int64_t packs = grad_output.numel() / kernel.macros[1].second;
+        launch(kernel, {blocks(packs, 256)}, {256}, grad_output, x, to, packs, static_cast<int>(grad_output.size(-1)));
         return {to};
     }
 };
@@ -206,21 +185,19 @@ struct Embedding : Function<Embedding> {
         return at::embedding(table, ids);
     }
 
-    static variable_list backward(AutogradContext* context, variable_list slopes) {
-        const Tensor ids = context->get_saved_variables()[0], slope = slopes[0].contiguous();
+    static variable_list backward(AutogradContext* context, variable_list grad_outputs) {
+        const Tensor ids = context->get_saved_variables()[0], grad_output = grad_outputs[0].contiguous();
         const auto sizes = context->saved_data["sizes"].toIntVector();
         const int64_t replicas = ids.size(0), entries = sizes[0] / replicas;
         // A block an entry is enough of them in a stack alone.
         const bool by_entry = replicas > 1 && entries <= ids.size(1);
-        const Tensor to = by_entry ? at::empty(sizes, slope.options()) : at::zeros(sizes, slope.options());
-        const void *s = data<void>(slope), *i = data<void>(ids);
-        void* out = data<void>(to);
-        int tokens = ids.size(1);
+        const Tensor to = by_entry ? at::empty(sizes, grad_output.options()) : at::zeros(sizes, grad_output.options());
+        const int tokens = ids.size(1);
         launch({"embedding",
                 "embedding_backward",
-                {{"BF16", is_bfloat16(slope)}, {"V", 1}, {"D", sizes[1]}, {"BY_ENTRY", by_entry}}},
-               {static_cast<unsigned>(by_entry ? entries : tokens), static_cast<unsigned>(replicas)}, {128},
-               {&s, &i, &out, &tokens});
+                {{"BF16", is_bfloat16(grad_output)}, {"V", 1}, {"D", sizes[1]}, {"BY_ENTRY", by_entry}}},
+               {static_cast<unsigned>(by_entry ? entries : tokens), static_cast<unsigned>(replicas)}, {128}, grad_output,
+               ids, to, tokens);
         return {to, Tensor()};
     }
 };
@@ -232,85 +209,75 @@ HeadsShape heads_shape(const int64_t* sizes) { return {sizes[0], sizes[1], sizes
 // Without a delta there is no sum: it is x.
 PICKLOCK picklock_norm(Tensor** sum, Tensor** normed, const Tensor* x, const Tensor* delta, const Tensor* weight,
                        const Tensor* bias, double epsilon) {
-    PICKLOCK_TRY
-    const auto out = Norm::apply(x->contiguous(), optional(delta), weight->contiguous(), optional(bias), epsilon);
-    *sum = delta ? owned(out[0]) : nullptr;
-    *normed = owned(out.back());
-    PICKLOCK_END
+    return guarded([&] {
+        const auto out = Norm::apply(x->contiguous(), optional(delta), weight->contiguous(), optional(bias), epsilon);
+        *sum = delta ? owned(out[0]) : nullptr;
+        *normed = owned(out.back());
+    });
 }
 
 // sizes: query heads, key heads, numbers a head, rows, tokens a row, whether heads come first.
-PICKLOCK picklock_heads(Tensor** out, const Tensor* all, const Tensor* cos, const Tensor* sin, const Tensor* places,
+PICKLOCK picklock_heads(Tensor** out, const Tensor* all, const Tensor* cos, const Tensor* sin, const Tensor* positions,
                         const int64_t* sizes) {
-    PICKLOCK_TRY
-    const auto parts = Heads::apply(all->contiguous(), optional(cos), optional(sin), optional(places), heads_shape(sizes));
-    for (int part = 0; part < 3; ++part) out[part] = owned(parts[part]);
-    PICKLOCK_END
+    return guarded([&] {
+        const auto parts = Heads::apply(all->contiguous(), optional(cos), optional(sin), optional(positions), heads_shape(sizes));
+        for (int part = 0; part < 3; ++part) out[part] = owned(parts[part]);
+    });
 }
 
 PICKLOCK picklock_gate(Tensor** out, const Tensor* x) {
-    PICKLOCK_TRY
-    *out = owned(Gate::apply(x->contiguous()));
-    PICKLOCK_END
+    return guarded([&] { *out = owned(Gate::apply(x->contiguous())); });
 }
 
 PICKLOCK picklock_embedding(Tensor** out, const Tensor* table, const Tensor* ids) {
-    PICKLOCK_TRY
-    *out = owned(Embedding::apply(table->contiguous(), ids->contiguous()));
-    PICKLOCK_END
+    return guarded([&] { *out = owned(Embedding::apply(table->contiguous(), ids->contiguous())); });
 }
 
-PICKLOCK picklock_append(Tensor** q, const Tensor* all, const Tensor* cos, const Tensor* sin, const Tensor* places,
+PICKLOCK picklock_append(Tensor** q, const Tensor* all, const Tensor* cos, const Tensor* sin, const Tensor* positions,
                          const Tensor* newest, const Tensor* keys, const Tensor* values, const int64_t* sizes) {
-    PICKLOCK_TRY
-    const HeadsShape shape = heads_shape(sizes);
-    const Tensor from = all->contiguous(), at = places ? places->contiguous() : Tensor();
-    const Tensor to = at::empty({shape.rows, shape.queries, shape.width}, from.options());
-    int turned = cos ? cos->size(1) : 0;
-    const Kernel kernel = shape.kernel("heads_append", from, turned);
-    const void *f = data<void>(from), *c = data<void>(given(cos)), *s = data<void>(given(sin)), *p = data<void>(at),
-               *n = data<void>(*newest);
-    void *to_q = data<void>(to), *to_k = data<void>(*keys), *to_v = data<void>(*values);
-    int64_t packs = from.numel() / kernel.macros[1].second;
-    int capacity = keys->size(2), query_heads = shape.queries, key_heads = shape.keys;
-    launch(kernel, {blocks(packs, 256)}, {256},
-           {&f, &to_q, &to_k, &to_v, &c, &s, &p, &n, &packs, &capacity, &query_heads, &key_heads, &turned});
-    *q = owned(to);
-    PICKLOCK_END
+    return guarded([&] {
+        const HeadsShape shape = heads_shape(sizes);
+        const Tensor from = all->contiguous(), at = positions ? positions->contiguous() : Tensor();
+        const Tensor to = at::empty({shape.rows, shape.queries, shape.width}, from.options());
+        const int rotated = cos ? cos->size(1) : 0;
+        const Kernel kernel = shape.kernel("heads_append", from, rotated);
+        const int64_t packs = from.numel() / kernel.macros[1].second;
+        const int capacity = keys->size(2), query_heads = shape.queries, key_heads = shape.keys;
+        launch(kernel, {blocks(packs, 256)}, {256}, from, to, *keys, *values, given(cos), given(sin), at, *newest, packs,
+               capacity, query_heads, key_heads, rotated);
+        *q = owned(to);
+    });
 }
 
 // q [rows, H, d] over caches [rows, G, capacity, d] to [rows, H * d]; window 0 for none.
 PICKLOCK picklock_attend(Tensor** out, const Tensor* q, const Tensor* keys, const Tensor* values, const Tensor* newest,
                          const Tensor* first, int64_t window) {
-    PICKLOCK_TRY
-    const int64_t rows = q->size(0), queries = q->size(1), width = q->size(2), heads = keys->size(1);
-    const long v = pack(q->scalar_type(), {width});
-    long lanes = 1;
-    while (lanes < 32 && lanes * v < width) lanes *= 2;
-    const long packs = blocks(width, lanes * v), group = queries / heads;
-    const long warps = keys->size(2) <= 96 ? 1 : 4;
-    // Query heads that go together: numbers of four are what a thread has registers for.
-    const long parts = blocks(group, std::max(1L, std::min(4L, 32 / (packs * v)))), together = blocks(group, parts);
-    const Tensor to = at::empty({rows, queries * width}, q->options());
-    const void *qs = data<void>(*q), *ks = data<void>(*keys), *vs = data<void>(*values), *n = data<void>(*newest),
-               *f = data<void>(given(first));
-    void* o = data<void>(to);
-    int64_t items = rows * heads * parts;
-    int head_count = heads, capacity = keys->size(2), near = window;
-    float scale = 1.f / std::sqrt(static_cast<float>(width));
-    launch({"attend",
-            "attend",
-            {{"BF16", is_bfloat16(*q)},
-             {"V", v},
-             {"D", width},
-             {"GROUP", together},
-             {"PARTS", parts},
-             {"SHARING", group},
-             {"WARPS", warps},
-             {"LANES", lanes},
-             {"PACKS", packs}}},
-           {warps == 1 ? blocks(items, 4) : static_cast<unsigned>(items)}, {128},
-           {&qs, &ks, &vs, &o, &n, &f, &items, &head_count, &capacity, &near, &scale});
-    *out = owned(to);
-    PICKLOCK_END
+    return guarded([&] {
+        const int64_t rows = q->size(0), queries = q->size(1), width = q->size(2), heads = keys->size(1);
+        const long v = pack(q->scalar_type(), {width});
+        long lanes = 1;
+        while (lanes < 32 && lanes * v < width) lanes *= 2;
+        const long packs = blocks(width, lanes * v), group = queries / heads;
+        const long warps = keys->size(2) <= 96 ? 1 : 4;
+        // Query heads that go together: numbers of four are what a thread has registers for.
+        const long parts = blocks(group, std::max(1L, std::min(4L, 32 / (packs * v)))), together = blocks(group, parts);
+        const Tensor to = at::empty({rows, queries * width}, q->options());
+        const int64_t items = rows * heads * parts;
+        const int head_count = heads, capacity = keys->size(2), near = window;
+        const float scale = 1.f / std::sqrt(static_cast<float>(width));
+        launch({"attend",
+                "attend",
+                {{"BF16", is_bfloat16(*q)},
+                 {"V", v},
+                 {"D", width},
+                 {"GROUP", together},
+                 {"PARTS", parts},
+                 {"SHARING", group},
+                 {"WARPS", warps},
+                 {"LANES", lanes},
+                 {"PACKS", packs}}},
+               {warps == 1 ? blocks(items, 4) : static_cast<unsigned>(items)}, {128}, *q, *keys, *values,
+               to, *newest, given(first), items, head_count, capacity, near, scale);
+        *out = owned(to);
+    });
 }

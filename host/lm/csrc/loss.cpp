@@ -34,12 +34,12 @@ Tensor product(const Tensor& a, const Tensor& b) { return a.dim() == 2 ? at::mm(
 
 // x [N, D] and weight [V, D], or [R, N, D] and [R, V, D]. Without shares each counts 1.
 Loss computed(const Tensor& x, const Tensor& weight, const Tensor& labels, const Tensor& shares, SoftRows soft,
-              bool slopes) {
+              bool with_gradients) {
     const int64_t replicas = x.dim() == 2 ? 1 : x.size(0), tokens = x.size(-2), vocabulary = weight.size(-2);
     const int64_t most = std::max<int64_t>(1, MOST_LOGITS / (replicas * vocabulary));
     Loss loss;
     loss.rows = at::empty({replicas, tokens}, x.options().dtype(at::kFloat));
-    if (slopes) loss.x = at::empty_like(x);
+    if (with_gradients) loss.x = at::empty_like(x);
     const long threads = vocabulary <= 1024 ? 32 : 512;
     const Kernel kernel = {"cross_entropy",
                            "cross_entropy",
@@ -48,14 +48,12 @@ Loss computed(const Tensor& x, const Tensor& weight, const Tensor& labels, const
         const int64_t count = std::min(most, tokens - start);
         const Tensor part = x.narrow(-2, start, count);
         const Tensor logits = product(part, weight.transpose(-1, -2));
-        void* l = data<void>(logits);
-        const void *ids = data<void>(labels), *counts = data<void>(shares);
-        void* out = data<void>(loss.rows);
-        int rows = replicas * count, chunk = count, offset = start, all = tokens, words = vocabulary, keep = !slopes;
+        const int rows = replicas * count, chunk = count, offset = start, all = tokens, words = vocabulary,
+                  keep = !with_gradients;
         const unsigned side_by_side = threads == 32 ? 8 : 1;
-        launch(kernel, {blocks(rows, side_by_side)}, {static_cast<unsigned>(threads), side_by_side},
-               {&l, &ids, &counts, &out, &soft, &rows, &chunk, &offset, &all, &words, &keep});
-        if (!slopes) continue;
+        launch(kernel, {blocks(rows, side_by_side)}, {static_cast<unsigned>(threads), side_by_side}, logits, labels,
+               shares, loss.rows, soft, rows, chunk, offset, all, words, keep);
+        if (!with_gradients) continue;
         loss.x.narrow(-2, start, count).copy_(product(logits, weight));
         const Tensor across = logits.transpose(-1, -2);
         if (!loss.weight.defined()) {
@@ -71,13 +69,13 @@ Loss computed(const Tensor& x, const Tensor& weight, const Tensor& labels, const
 
 struct CrossEntropy : Function<CrossEntropy> {
     static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, const Tensor& labels,
-                          const Tensor& shares, SoftRows soft, bool slopes) {
-        const Loss loss = computed(x, weight, labels, shares, soft, slopes);
+                          const Tensor& shares, SoftRows soft, bool with_gradients) {
+        const Loss loss = computed(x, weight, labels, shares, soft, with_gradients);
         context->save_for_backward({loss.x, loss.weight});
         return at::sum(loss.rows, {1});
     }
 
-    // The losses are summed up, so that each one's own slope is 1.
+    // The losses are summed up, so that each one's own grad_output is 1.
     static variable_list backward(AutogradContext* context, variable_list) {
         const auto saved = context->get_saved_variables();
         return {saved[0], saved[1], Tensor(), Tensor(), Tensor(), Tensor()};
@@ -89,19 +87,19 @@ struct CrossEntropy : Function<CrossEntropy> {
 // soft: first soft row, rows, answers a row.
 PICKLOCK picklock_cross_entropy(Tensor** out, const Tensor* x, const Tensor* weight, const Tensor* labels,
                                 const Tensor* shares, const Tensor* probabilities, const int64_t* soft) {
-    PICKLOCK_TRY
-    const Tensor whole = probabilities ? probabilities->to(at::kFloat).contiguous() : Tensor();
-    const SoftRows rows{data<float>(whole), static_cast<int>(soft[0]), static_cast<int>(soft[1]), static_cast<int>(soft[2])};
-    const bool slopes = at::GradMode::is_enabled() && (x->requires_grad() || weight->requires_grad());
-    *out = owned(CrossEntropy::apply(x->contiguous(), weight->contiguous(), labels->contiguous(), shares->contiguous(), rows,
-                                     slopes));
-    PICKLOCK_END
+    return guarded([&] {
+        const Tensor whole = probabilities ? probabilities->to(at::kFloat).contiguous() : Tensor();
+        const SoftRows rows{data<float>(whole), static_cast<int>(soft[0]), static_cast<int>(soft[1]), static_cast<int>(soft[2])};
+        const bool with_gradients = at::GradMode::is_enabled() && (x->requires_grad() || weight->requires_grad());
+        *out = owned(CrossEntropy::apply(x->contiguous(), weight->contiguous(), labels->contiguous(), shares->contiguous(), rows,
+                                         with_gradients));
+    });
 }
 
 // Log-probabilities of labels, [R * N], float32.
 PICKLOCK picklock_log_probs(Tensor** out, const Tensor* x, const Tensor* weight, const Tensor* labels) {
-    PICKLOCK_TRY
-    const Loss loss = computed(x->contiguous(), weight->contiguous(), labels->contiguous(), Tensor(), {}, false);
-    *out = owned(loss.rows.view({-1}).neg());
-    PICKLOCK_END
+    return guarded([&] {
+        const Loss loss = computed(x->contiguous(), weight->contiguous(), labels->contiguous(), Tensor(), {}, false);
+        *out = owned(loss.rows.view({-1}).neg());
+    });
 }

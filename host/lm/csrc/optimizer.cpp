@@ -75,50 +75,44 @@ std::vector<Part> parts(const Lists& lists, int64_t count, int64_t replicas, int
 PICKLOCK picklock_step(const Tensor* const* weights, const Tensor* const* masters, const Tensor* const* gradients,
                        const Tensor* const* means, const Tensor* const* squares, int64_t count, int64_t replicas,
                        const double* constants, double clip, bool lion, const Tensor* timetable, const Tensor* counter) {
-    PICKLOCK_TRY
-    int all;
-    const auto split = parts({weights, masters, gradients, means, squares}, count, replicas, all);
-    const long bf16 = is_bfloat16(*weights[0]), states = is_bfloat16(*means[0]), master = masters[0] != nullptr;
-    for (int64_t i = 0; i < count; ++i) {
-        TORCH_CHECK(gradients[i]->scalar_type() == weights[i]->scalar_type() && gradients[i]->is_contiguous() &&
-                        gradients[i]->numel() == weights[i]->numel(),
-                    "gradient ", i, " is no match of its weight");
-    }
-    const auto kernel = [&](const char* function, long v) {
-        return Kernel{"optimizer",
-                      function,
-                      {{"BF16", bf16}, {"V", v}, {"STATES_BF16", states}, {"MASTER", master}, {"LION", lion}}};
-    };
-    const unsigned rows = static_cast<unsigned>(replicas);
-    const auto options = weights[0]->options().dtype(at::kFloat);
-    Tensor factors;
-    if (clip > 0) {
-        const Tensor squares_of = at::empty({replicas, all}, options);
-        factors = at::empty({replicas}, options);
-        void *sums = data<void>(squares_of), *to = data<void>(factors);
-        for (const Part& part : split) {
-            int offset = part.offset, stride = all;
-            launch(kernel("squared_norm", part.pack), {static_cast<unsigned>(part.blocks), rows}, {256},
-                   {const_cast<Tensors*>(&part.tensors), &sums, &offset, &stride});
+    return guarded([&] {
+        int all;
+        const auto split = parts({weights, masters, gradients, means, squares}, count, replicas, all);
+        const long bf16 = is_bfloat16(*weights[0]), states = is_bfloat16(*means[0]), master = masters[0] != nullptr;
+        for (int64_t i = 0; i < count; ++i) {
+            TORCH_CHECK(gradients[i]->scalar_type() == weights[i]->scalar_type() && gradients[i]->is_contiguous() &&
+                            gradients[i]->numel() == weights[i]->numel(),
+                        "gradient ", i, " is no match of its weight");
         }
-        int sizes = all;
-        float limit = static_cast<float>(clip);
-        launch(kernel("clip_factor", split[0].pack), {rows}, {256}, {&sums, &to, &sizes, &limit});
-    }
-    Constants given = {static_cast<float>(constants[0]), static_cast<float>(constants[1]),
-                       static_cast<float>(constants[2]), static_cast<float>(constants[3])};
-    const void *clipping = data<void>(factors), *times = data<void>(*timetable), *now = data<void>(*counter);
-    for (const Part& part : split) {
-        launch(kernel("update", part.pack), {static_cast<unsigned>(part.blocks), rows}, {256},
-               {const_cast<Tensors*>(&part.tensors), &given, &clipping, &times, &now});
-    }
-    PICKLOCK_END
+        const auto kernel = [&](const char* function, long v) {
+            return Kernel{"optimizer",
+                          function,
+                          {{"BF16", bf16}, {"V", v}, {"STATES_BF16", states}, {"MASTER", master}, {"LION", lion}}};
+        };
+        const unsigned rows = static_cast<unsigned>(replicas);
+        const auto options = weights[0]->options().dtype(at::kFloat);
+        Tensor factors;
+        if (clip > 0) {
+            const Tensor squares_of = at::empty({replicas, all}, options);
+            factors = at::empty({replicas}, options);
+            for (const Part& part : split) {
+                launch(kernel("squared_norm", part.pack), {static_cast<unsigned>(part.blocks), rows}, {256},
+                       part.tensors, squares_of, part.offset, all);
+            }
+            launch(kernel("clip_factor", split[0].pack), {rows}, {256}, squares_of, factors, all, static_cast<float>(clip));
+        }
+        const Constants decays = {static_cast<float>(constants[0]), static_cast<float>(constants[1]),
+                                  static_cast<float>(constants[2]), static_cast<float>(constants[3])};
+        for (const Part& part : split) {
+            launch(kernel("update", part.pack), {static_cast<unsigned>(part.blocks), rows}, {256},
+                   part.tensors, decays, factors, *timetable, *counter);
+        }
+    });
 }
 
 PICKLOCK picklock_advance(const Tensor* counter) {
-    PICKLOCK_TRY
-    void* now = data<void>(*counter);
-    launch({"optimizer", "advance", {{"BF16", 0}, {"V", 1}, {"STATES_BF16", 0}, {"MASTER", 0}, {"LION", 0}}}, {1}, {1},
-           {&now});
-    PICKLOCK_END
+    return guarded([&] {
+        launch({"optimizer", "advance", {{"BF16", 0}, {"V", 1}, {"STATES_BF16", 0}, {"MASTER", 0}, {"LION", 0}}}, {1}, {1},
+               *counter);
+    });
 }

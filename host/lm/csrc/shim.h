@@ -7,22 +7,26 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 using at::Tensor;
 
-// Every function that Rust calls gives null, or a message that Rust frees.
+// Every function that Rust calls returns null, or a message that Rust frees.
 #define PICKLOCK extern "C" __attribute__((visibility("default"))) char*
-#define PICKLOCK_TRY try {
-#define PICKLOCK_END                        \
-    return nullptr;                         \
-    }                                       \
-    catch (const std::exception& error) {   \
-        return strdup(error.what());        \
-    }                                       \
-    catch (...) {                           \
-        return strdup("unknown C++ error"); \
+
+// Does the work of such a function.
+template <typename F>
+char* guarded(F&& work) {
+    try {
+        work();
+        return nullptr;
+    } catch (const std::exception& error) {
+        return strdup(error.what());
+    } catch (...) {
+        return strdup("unknown C++ error");
     }
+}
 
 // An optional tensor that Rust passes, undefined for none.
 inline Tensor given(const Tensor* tensor) { return tensor ? *tensor : Tensor(); }
@@ -56,7 +60,21 @@ struct Block {
 };
 
 // Compiles a kernel where that is still to be done, and launches it on the current stream of the current device.
-void launch(const Kernel& kernel, Grid grid, Block block, std::vector<void*> arguments);
+void launch_with(const Kernel& kernel, Grid grid, Block block, std::vector<void*> pointers);
+
+// What a kernel takes for an argument: a tensor's data, or the value itself.
+inline void* argument(const Tensor& tensor) { return data<void>(tensor); }
+template <typename E>
+const E& argument(const E& value) {
+    return value;
+}
+
+// The same with the arguments as they are; numbers must have the types that the kernel declares.
+template <typename... A>
+void launch(const Kernel& kernel, Grid grid, Block block, const A&... arguments) {
+    auto values = std::make_tuple(argument(arguments)...);
+    std::apply([&](auto&... each) { launch_with(kernel, grid, block, {static_cast<void*>(&each)...}); }, values);
+}
 
 // Numbers that are loaded at once: 16 bytes of them where all sizes allow, else 1.
 long pack(at::ScalarType type, std::initializer_list<int64_t> sizes);

@@ -1,6 +1,20 @@
 //! Scaled dot-product attention, and who may look at whom.
 
+use picklock_family::Fusion;
+
 use crate::{Device, Kind, Result, Tensor};
+
+/// How queries, keys and values lie in the projection's outputs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heads {
+    /// Query heads.
+    pub(crate) queries: i64,
+    /// Key heads, and value heads.
+    pub(crate) keys: i64,
+    /// Numbers of a head.
+    pub(crate) width: i64,
+    pub(crate) fusion: Fusion,
+}
 
 /// What a query may look at.
 pub(crate) enum Mask {
@@ -59,7 +73,7 @@ pub(crate) fn attend(
     let allowed = match (mask, near) {
         (Mask::Allowed(allowed), Some(near)) => Some(allowed.f_logical_and(&near)?),
         (Mask::Allowed(allowed), None) => Some(allowed.shallow_clone()),
-        (Mask::Causal | Mask::Everything | Mask::Filled(_), near) => near,
+        (_, near) => near,
     };
     let causal = allowed.is_none() && matches!(mask, Mask::Causal);
     let grouped = groups != heads;

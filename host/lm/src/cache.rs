@@ -1,15 +1,14 @@
 //! The static key/value cache of decoding, written in place.
 
-use crate::attention::Filled;
-use crate::decoder::Heads;
-use crate::rotation::Rotation;
-use crate::{Model, Result, Tensor, cuda};
+use crate::cuda::{self, LayerStep};
+use crate::{Model, Result, Tensor};
 
 /// Keys and values of all layers, each `[R*B, heads, capacity, d]`.
 #[derive(Default)]
 pub(crate) struct Cache {
     layers: Vec<(Tensor, Tensor)>,
-    filled: i64,
+    /// Positions that all layers hold; to be raised once all layers have been extended.
+    pub(crate) filled: i64,
 }
 
 impl Cache {
@@ -29,29 +28,14 @@ impl Cache {
         self.layers.first().map_or(0, |(keys, _)| keys.size()[2])
     }
 
-    /// Positions that all layers hold.
-    pub(crate) fn filled(&self) -> i64 {
-        self.filled
-    }
-
     /// Appends a layer's keys and values, and returns all that it holds with them.
-    pub(crate) fn extend(
-        &mut self,
-        layer: usize,
-        k: &Tensor,
-        v: &Tensor,
-    ) -> Result<(Tensor, Tensor)> {
+    pub(crate) fn extend(&self, layer: usize, k: &Tensor, v: &Tensor) -> Result<(Tensor, Tensor)> {
         let added = k.size()[2];
         let (keys, values) = &self.layers[layer];
         keys.f_narrow(2, self.filled, added)?.f_copy_(k)?;
         values.f_narrow(2, self.filled, added)?.f_copy_(v)?;
         let held = self.filled + added;
         Ok((keys.f_narrow(2, 0, held)?, values.f_narrow(2, 0, held)?))
-    }
-
-    /// To be called once all layers have been extended by so many positions.
-    pub(crate) fn advance(&mut self, added: i64) {
-        self.filled += added;
     }
 
     /// Appends a layer's keys and values of one token a row, of the outputs of its projection
@@ -62,24 +46,16 @@ impl Cache {
         cuda::attend(&queries, keys, values, step.filled, step.window)
     }
 
-    /// Another handle on the same storage.
-    pub(crate) fn share(&self) -> Self {
-        let share =
-            |(keys, values): &(Tensor, Tensor)| (keys.shallow_clone(), values.shallow_clone());
-        Self {
-            layers: self.layers.iter().map(share).collect(),
-            filled: self.filled,
-        }
-    }
-
-    /// Some rows, sharing their storage.
+    /// `count` rows from `start` on, sharing their storage.
     pub(crate) fn narrow(&self, start: i64, count: i64) -> Result<Self> {
-        let narrow = |(keys, values): &(Tensor, Tensor)| {
-            let narrow = |tensor: &Tensor| tensor.f_narrow(0, start, count);
-            Ok((narrow(keys)?, narrow(values)?))
+        let rows = |(keys, values): &(Tensor, Tensor)| {
+            Ok((
+                keys.f_narrow(0, start, count)?,
+                values.f_narrow(0, start, count)?,
+            ))
         };
         Ok(Self {
-            layers: self.layers.iter().map(narrow).collect::<Result<_>>()?,
+            layers: self.layers.iter().map(rows).collect::<Result<_>>()?,
             filled: self.filled,
         })
     }
@@ -92,17 +68,4 @@ impl Cache {
         }
         Ok(())
     }
-}
-
-/// What a layer's attention needs in a step of decoding, the number of filled places being on the
-/// device.
-pub(crate) struct LayerStep<'a> {
-    /// Outputs of the projection, flat, one token a row.
-    pub(crate) projected: &'a Tensor,
-    pub(crate) heads: Heads,
-    pub(crate) rotation: Option<&'a Rotation>,
-    /// Each row's place, `[R, B, 1]`, int64.
-    pub(crate) places: Option<&'a Tensor>,
-    pub(crate) filled: &'a Filled,
-    pub(crate) window: Option<i64>,
 }

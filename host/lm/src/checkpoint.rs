@@ -9,17 +9,14 @@ mod store;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use picklock_family::Architecture;
 use sha2::{Digest, Sha256};
 
 use crate::{Device, Error, Kind, Model, Result, Tensor, safetensors_file};
-use shards::Shards;
+use folder::CONFIG;
+use shards::{Shards, open};
 use sources::Sources;
 
 pub use store::{Storage, Written, convert, store, write_json};
-
-const CONFIG: &str = "config.json";
-const WEIGHTS: &str = "model.safetensors";
 
 impl Model {
     /// Reads a Hugging Face folder; float16 and bfloat16 weights become float32.
@@ -81,16 +78,14 @@ impl Model {
     /// type can't hold, [`Error::Io`] where a file can't be written.
     pub fn save_as(&self, directory: &Path, storage: Storage) -> Result<Written> {
         self.check_single("saving")?;
-        std::fs::create_dir_all(directory).map_err(|source| Error::Io {
-            path: directory.to_owned(),
-            source,
-        })?;
+        std::fs::create_dir_all(directory).map_err(Error::io(directory))?;
         let mut weights = self.weights().iter();
         let architecture = self.architecture();
         let written = store(directory, architecture, storage, |_, sink| {
-            weights
-                .next()
-                .map_or(Ok(()), |(_, tensor)| sink.write(tensor))
+            match weights.next() {
+                Some((_, tensor)) => sink.write(tensor),
+                None => Ok(()),
+            }
         })?;
         let mut config = architecture.to_config();
         config["torch_dtype"] = storage.stored.name().into();
@@ -103,28 +98,18 @@ impl Model {
     /// # Errors
     /// [`Error::Argument`] for a stack of more than one.
     pub fn digest(&self) -> Result<String> {
+        self.check_single("a digest")?;
         let mut hash = Sha256::new();
-        for (name, tensor) in self.single_tensors("a digest")? {
-            hash.update(format!("{name} F32 {:?}\n", tensor.size()));
-            hash.update(safetensors_file::bytes(&tensor)?);
+        let named: BTreeMap<&str, &Tensor> = self.weights().iter().collect();
+        for (name, tensor) in named {
+            let single = tensor.f_squeeze_dim(0)?.f_to_device(Device::Cpu)?;
+            hash.update(format!("{name} F32 {:?}\n", single.size()));
+            hash.update(safetensors_file::bytes(&single)?);
         }
-        let digits = hash.finalize();
-        let digits = digits.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        Ok(digits
-            .filter_map(|digit| char::from_digit(digit.into(), 16))
-            .collect())
-    }
-
-    /// The tensors of a stack of one, without the replica dimension, on the CPU.
-    fn single_tensors(&self, what: &'static str) -> Result<BTreeMap<String, Tensor>> {
-        self.check_single(what)?;
-        let single = |(name, tensor): (&str, &Tensor)| {
-            Ok((
-                name.to_owned(),
-                tensor.f_squeeze_dim(0)?.f_to_device(Device::Cpu)?,
-            ))
-        };
-        self.weights().iter().map(single).collect()
+        let digest = hash.finalize();
+        let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let hex = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+        Ok(hex.collect())
     }
 
     fn check_single(&self, what: &'static str) -> Result<()> {
@@ -133,13 +118,4 @@ impl Model {
             more => Err(Error::argument(what, "a stack of 1 replica", more)),
         }
     }
-}
-
-/// What a folder's configuration says, and its weight files.
-fn open(directory: &Path) -> Result<(Architecture, Shards)> {
-    folder::check(directory)?;
-    Ok((
-        Architecture::of_directory(directory)?,
-        Shards::open(directory)?,
-    ))
 }

@@ -1,45 +1,19 @@
 //! Greedy and sampled decoding with a static key/value cache.
 
 mod choice;
+mod eager;
 mod live;
 mod on_device;
+mod settings;
 
-use picklock_family::PROMPT_TOKENS;
 use tch::no_grad_guard;
 
-use crate::attention::Mask;
-use crate::cache::Cache;
-use crate::decoder::Network;
-use crate::network::Pass;
 use crate::{Device, Error, Kind, Model, Result, Rows, Tensor, cuda};
 use choice::Chosen;
+use eager::Decoder;
 use on_device::OnDevice;
 
-/// How answers are decoded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decoding {
-    /// The longest answer.
-    pub max_new_tokens: usize,
-    /// 0 takes the likeliest token each time; above, tokens are sampled from logits over it.
-    pub temperature: f64,
-    /// Samples come from the fewest tokens, likeliest first, that together have this probability,
-    /// and from those as likely as the last of them; 1 for all tokens.
-    pub top_p: f64,
-    /// Tokens that end an answer.
-    pub stop: Vec<u32>,
-}
-
-impl Decoding {
-    /// The likeliest tokens, so many.
-    pub fn greedy(max_new_tokens: usize) -> Self {
-        Self {
-            max_new_tokens,
-            temperature: 0.0,
-            top_p: 1.0,
-            stop: Vec::new(),
-        }
-    }
-}
+pub use settings::Decoding;
 
 /// An answer, and how likely the model held each of its tokens.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,10 +80,10 @@ fn decode(
     }
     cuda::enter(model.device())?;
     let decoder = Decoder::new(model, prompts, decoding, uniforms, scored)?;
-    match decoder.network.steps_on_device(model.device()) {
-        true => OnDevice::new(decoder)?.run(),
-        false => decoder.run(),
+    if decoder.network.steps_on_device(model.device()) {
+        return OnDevice::new(decoder)?.run();
     }
+    decoder.run()
 }
 
 /// Answers one after another, each up to its first stop token, and their log-probabilities where
@@ -123,14 +97,16 @@ fn rows(decoded: &Chosen, stop: &[u32]) -> Result<Vec<Scored>> {
         None => Vec::new(),
     };
     let length = length as usize;
-    let row = |index: usize| {
-        let place = index * length..(index + 1) * length;
-        let tokens = cut(&ids[place.clone()], stop);
-        let log_probs = log_probs.get(place).unwrap_or_default();
-        let log_probs = log_probs.iter().copied().take(tokens.len()).collect();
-        Scored { tokens, log_probs }
-    };
-    Ok((0..(replicas * batch) as usize).map(row).collect())
+    let rows = (0..(replicas * batch) as usize).map(|index| {
+        let range = index * length..(index + 1) * length;
+        let tokens = cut(&ids[range.clone()], stop);
+        let own = log_probs.get(range).unwrap_or_default().iter().copied();
+        Scored {
+            log_probs: own.take(tokens.len()).collect(),
+            tokens,
+        }
+    });
+    Ok(rows.collect())
 }
 
 /// Rows one after another as `[R][B]`.
@@ -143,12 +119,11 @@ fn by_replica<T>(rows: Vec<T>, prompts: &Rows) -> Result<Vec<Vec<T>>> {
 
 /// A row up to its first stop token.
 fn cut(row: &[i64], stop: &[u32]) -> Vec<u32> {
-    let ids: Vec<u32> = row.iter().map(|&id| id as u32).collect();
-    let end = ids
-        .iter()
-        .position(|id| stop.contains(id))
-        .map_or(ids.len(), |place| place + 1);
-    ids[..end].to_vec()
+    let mut ids: Vec<u32> = row.iter().map(|&id| id as u32).collect();
+    if let Some(end) = ids.iter().position(|id| stop.contains(id)) {
+        ids.truncate(end + 1);
+    }
+    ids
 }
 
 fn check(
@@ -158,186 +133,19 @@ fn check(
     uniforms: Option<&Tensor>,
 ) -> Result<()> {
     model.check_rows(prompts, decoding.max_new_tokens as i64 - 1)?;
-    if !(decoding.temperature >= 0.0 && decoding.temperature.is_finite()) {
-        return Err(Error::argument(
-            "temperature",
-            "0 or more",
-            decoding.temperature,
-        ));
+    let (temperature, top_p) = (decoding.temperature, decoding.top_p);
+    if !(temperature >= 0.0 && temperature.is_finite()) {
+        return Err(Error::argument("temperature", "0 or more", temperature));
     }
-    if !(decoding.top_p > 0.0 && decoding.top_p <= 1.0) {
-        let expected = "above 0 and at most 1";
-        return Err(Error::argument("top_p", expected, decoding.top_p));
+    if !(top_p > 0.0 && top_p <= 1.0) {
+        return Err(Error::argument("top_p", "above 0 and at most 1", top_p));
     }
     let [replicas, batch, _] = prompts.size()?;
     let expected = [replicas, batch, decoding.max_new_tokens as i64];
     let got = uniforms.map(Tensor::size);
-    if decoding.temperature > 0.0 && got.as_deref() != Some(&expected) {
+    if temperature > 0.0 && got.as_deref() != Some(&expected) {
         let got = got.map_or_else(|| "none".to_owned(), |size| format!("{size:?}"));
         return Err(Error::argument("uniforms", format!("{expected:?}"), got));
     }
     Ok(())
-}
-
-/// A decoding under way.
-struct Decoder<'a> {
-    network: Network,
-    cache: Cache,
-    prompts: &'a Rows,
-    decoding: &'a Decoding,
-    /// Whether log-probabilities are asked for.
-    scored: bool,
-    /// The numbers that choose samples, `[R, B, N]`, float64; `None` for greedy.
-    uniforms: Option<Tensor>,
-    /// Which cached positions may be looked at, `[R*B, 1, 1, capacity]`; `None` for all.
-    keys: Option<Tensor>,
-    /// Number of real tokens of each prompt, `[R, B, 1]`; `None` where all are real.
-    lengths: Option<Tensor>,
-    /// The stop tokens, `[n]`; `None` for none.
-    stop: Option<Tensor>,
-}
-
-impl<'a> Decoder<'a> {
-    fn new(
-        model: &Model,
-        prompts: &'a Rows,
-        decoding: &'a Decoding,
-        uniforms: Option<&Tensor>,
-        scored: bool,
-    ) -> Result<Self> {
-        let [replicas, batch, length] = prompts.size()?;
-        let device = model.device();
-        let capacity = length + decoding.max_new_tokens as i64 - 1;
-        let keys = prompts
-            .mask
-            .as_ref()
-            .map(|mask| all_keys(mask, capacity))
-            .transpose()?;
-        let lengths = prompts.mask.as_ref().map(prompt_lengths).transpose()?;
-        let sampled = uniforms.filter(|_| decoding.temperature > 0.0);
-        let uniforms = sampled.map(|numbers| numbers.f_to_device(device)?.f_to_kind(Kind::Double));
-        let stop: Vec<i64> = decoding.stop.iter().map(|&id| i64::from(id)).collect();
-        let stop = (!stop.is_empty()).then(|| Tensor::f_from_slice(&stop)?.f_to_device(device));
-        Ok(Self {
-            network: model.network()?,
-            cache: Cache::new(model, replicas * batch, capacity)?,
-            prompts,
-            decoding,
-            scored,
-            uniforms: uniforms.transpose()?,
-            keys,
-            lengths,
-            stop: stop.transpose()?,
-        })
-    }
-
-    /// New tokens, `[R, B, n]`, up to where all rows have stopped or beyond.
-    fn run(mut self) -> Result<Chosen> {
-        let mut answers = vec![self.prompt()?];
-        let mut stopped = None;
-        for step in 1..self.decoding.max_new_tokens {
-            let newest = &answers[step - 1].tokens;
-            if self.all_stopped(newest, &mut stopped, step)? {
-                break;
-            }
-            let chosen = self.next(newest, step)?;
-            answers.push(chosen);
-        }
-        Chosen::cat(&answers)
-    }
-
-    /// Runs the prompts and chooses the first token, `[R, B, 1]`. The prompts of one model go a part
-    /// at a time, since their activations are much larger than what is kept of them.
-    fn prompt(&mut self) -> Result<Chosen> {
-        let [replicas, batch, length] = self.prompts.size()?;
-        let options = (Kind::Int64, self.prompts.tokens.device());
-        let part = match replicas {
-            1 => (PROMPT_TOKENS / length).clamp(1, batch),
-            _ => batch,
-        };
-        let mut logits = Vec::new();
-        for start in (0..batch).step_by(part as usize) {
-            let count = part.min(batch - start);
-            let rows = self.prompts.narrow(start, count)?;
-            let last = Tensor::f_full([replicas, count, 1], length - 1, options)?;
-            let pass = Pass::rows(&rows, Some(&last), self.network.layers())?;
-            let mut cache = match count == batch {
-                true => self.cache.share(),
-                false => self.cache.narrow(start, count)?,
-            };
-            let hidden = self.network.hidden(&pass, Some(&mut cache))?;
-            logits.push(self.network.logits(&pass, &hidden)?);
-        }
-        self.cache.advance(length);
-        self.choose(&Tensor::f_cat(&logits, 1)?, 0)
-    }
-
-    /// Runs the newest tokens, `[R, B, 1]`, and chooses the ones after.
-    fn next(&mut self, newest: &Tensor, step: usize) -> Result<Chosen> {
-        let filled = self.cache.filled();
-        let mask = match &self.keys {
-            Some(keys) => Mask::Allowed(keys.f_narrow(3, 0, filled + 1)?),
-            None => Mask::Everything,
-        };
-        let positions = match &self.lengths {
-            Some(lengths) => Some(lengths.f_add_scalar(step as i64 - 1)?),
-            None => None,
-        };
-        let pass = Pass::next(newest, filled, positions, mask)?;
-        let hidden = self.network.hidden(&pass, Some(&mut self.cache))?;
-        let logits = self.network.logits(&pass, &hidden)?;
-        self.cache.advance(1);
-        self.choose(&logits, step)
-    }
-
-    /// What logits `[R, B, 1, V]` lead to, `[R, B, 1]`.
-    fn choose(&self, logits: &Tensor, step: usize) -> Result<Chosen> {
-        let numbers = self.uniforms.as_ref();
-        let numbers = numbers.map(|uniforms| uniforms.f_narrow(2, step as i64, 1));
-        let numbers = numbers.transpose()?;
-        Chosen::of(logits, self.decoding, numbers.as_ref(), self.scored)
-    }
-
-    /// Which tokens, of any shape, end an answer.
-    fn ended(&self, tokens: &Tensor) -> Result<Tensor> {
-        Ok(match &self.stop {
-            Some(ends) => Tensor::f_isin(tokens, ends, false, false)?,
-            None => tokens.f_zeros_like()?.f_to_kind(Kind::Bool)?,
-        })
-    }
-
-    /// Whether every row holds a stop token. A GPU is asked only now and then, as that waits for it.
-    fn all_stopped(
-        &self,
-        newest: &Tensor,
-        stopped: &mut Option<Tensor>,
-        step: usize,
-    ) -> Result<bool> {
-        if self.stop.is_none() {
-            return Ok(false);
-        }
-        let now = self.ended(newest)?;
-        let all = match stopped.take() {
-            Some(before) => before.f_logical_or(&now)?,
-            None => now,
-        };
-        let ask = newest.device() == Device::Cpu || step.is_multiple_of(8);
-        let done = ask && all.f_all()?.f_int64_value(&[])? != 0;
-        *stopped = Some(all);
-        Ok(done)
-    }
-}
-
-/// A prompt's mask, with the new tokens after it.
-fn all_keys(mask: &Tensor, capacity: i64) -> Result<Tensor> {
-    let (replicas, batch, length) = mask.size3()?;
-    let new = Tensor::f_ones(
-        [replicas, batch, capacity - length],
-        (Kind::Bool, mask.device()),
-    )?;
-    Ok(Tensor::f_cat(&[mask, &new], 2)?.f_view_([-1, 1, 1, capacity])?)
-}
-
-fn prompt_lengths(mask: &Tensor) -> Result<Tensor> {
-    Ok(mask.f_sum_dim_intlist([2].as_slice(), true, Kind::Int64)?)
 }

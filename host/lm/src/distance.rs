@@ -52,9 +52,11 @@ pub fn distance_in(a: &Model, b: &Model, kind: Kind) -> Result<Vec<TensorNorm>> 
 /// # Errors
 /// [`Error::Torch`] where the device refuses.
 pub fn norms(model: &Model) -> Result<Vec<TensorNorm>> {
-    let norms = model.weights().iter();
-    let norms = norms.map(|(_, tensor)| norm(tensor));
-    named(model, &norms.collect::<Result<Vec<_>>>()?)
+    let weights = model.weights().iter();
+    let norms: Vec<_> = weights
+        .map(|(_, tensor)| norm(tensor))
+        .collect::<Result<_>>()?;
+    named(model, &norms)
 }
 
 /// The share of weights that differ once both models' are rounded to a type, 0 to 1, of each
@@ -68,9 +70,10 @@ pub fn changed(a: &Model, b: &Model, kind: Kind) -> Result<Vec<f64>> {
     let mut count = Tensor::f_zeros([replicas], (Kind::Int64, b.device()))?;
     for ((_, a), (_, b)) in a.weights().iter().zip(b.weights().iter()) {
         let a = a.f_to_device(b.device())?.f_to_kind(kind)?;
-        let differ = a.f_ne_tensor(&b.f_to_kind(kind)?)?;
-        let differ = differ.f_reshape([replicas, -1])?;
-        let sums = differ.f_sum_dim_intlist([1].as_slice(), false, Kind::Int64)?;
+        let sums = a
+            .f_ne_tensor(&b.f_to_kind(kind)?)?
+            .f_reshape([replicas, -1])?
+            .f_sum_dim_intlist([1].as_slice(), false, Kind::Int64)?;
         let _ = count.f_add_(&sums)?;
     }
     let all = a.parameter_count() as f64;
@@ -96,17 +99,16 @@ pub fn perturb<F: FnMut(&mut [f32]) + Send>(
     let largest = model.weights().iter().map(|(_, tensor)| tensor.numel());
     let bytes = largest.max().unwrap_or(0) * size_of::<f32>();
     let mut staging = Staging::new(bytes, device)?;
-    let drawn = |(_, tensor): (&str, &Tensor)| {
+    let drawn = model.weights().iter().map(|(_, tensor)| {
         draw(staging.floats(tensor.numel()), normals, device);
         let mut noise = Tensor::f_empty(tensor.size(), (Kind::Float, device))?;
         staging.numbers(tensor.numel(), Kind::Float, |drawn| {
             Ok(noise.f_copy_(&drawn.f_view_as(&noise)?)?)
         })?;
-        let norm = norm(&noise)?;
-        Ok((noise, norm))
-    };
-    let drawn: Vec<(Tensor, Tensor)> = model.weights().iter().map(drawn).collect::<Result<_>>()?;
-    let (noise, noise_norms): (Vec<Tensor>, Vec<Tensor>) = drawn.into_iter().unzip();
+        Ok((norm(&noise)?, noise))
+    });
+    let (noise_norms, noise): (Vec<_>, Vec<_>) =
+        drawn.collect::<Result<Vec<_>>>()?.into_iter().unzip();
     let scales = scales(model, magnitude, &named(model, &noise_norms)?)?;
     let mut parts = noise.into_iter().zip(scales);
     model.map(|_, tensor| {
@@ -133,30 +135,24 @@ pub fn interpolate(a: &Model, b: &Model, t: f64) -> Result<Model> {
     }
     let mut others = b.weights().iter();
     a.map(|_, tensor| match others.next() {
-        Some((_, other)) => {
-            let (from, to) = (
-                tensor.f_to_kind(Kind::Float)?,
-                other.f_to_kind(Kind::Float)?,
-            );
-            Ok(from.f_lerp(&to, t)?.f_to_kind(tensor.f_kind()?)?)
-        }
+        Some((_, other)) => Ok(tensor
+            .f_to_kind(Kind::Float)?
+            .f_lerp(&other.f_to_kind(Kind::Float)?, t)?
+            .f_to_kind(tensor.f_kind()?)?),
         None => Ok(tensor.shallow_clone()),
     })
 }
 
 fn check_same(a: &Model, b: &Model) -> Result<()> {
     if a.architecture() != b.architecture() {
-        let expected = format!("{:?}", a.architecture());
-        return Err(Error::argument(
-            "second model",
-            expected,
-            format!("{:?}", b.architecture()),
-        ));
+        let [expected, got] = [a, b].map(|model| format!("{:?}", model.architecture()));
+        return Err(Error::argument("second model", expected, got));
     }
     if a.replicas() != b.replicas() {
+        let expected = a.replicas().to_string();
         return Err(Error::argument(
             "second model's replicas",
-            a.replicas().to_string(),
+            expected,
             b.replicas(),
         ));
     }
@@ -171,15 +167,14 @@ fn norm(tensor: &Tensor) -> Result<Tensor> {
 
 /// Brings norms, `[R]` each, from the device at once.
 fn named(model: &Model, norms: &[Tensor]) -> Result<Vec<TensorNorm>> {
-    let all: Vec<f64> = Vec::try_from(Tensor::f_cat(norms, 0)?.f_to_device(crate::Device::Cpu)?)?;
+    let all: Vec<f64> = Vec::try_from(Tensor::f_cat(norms, 0)?.f_to_device(Device::Cpu)?)?;
     let parts = all.chunks(model.replicas() as usize);
-    let named = model.weights().iter().zip(parts);
-    Ok(named
-        .map(|((name, _), l2)| TensorNorm {
-            name: name.to_owned(),
-            l2: l2.to_vec(),
-        })
-        .collect())
+    let pairs = model.weights().iter().zip(parts);
+    let named = pairs.map(|((name, _), l2)| TensorNorm {
+        name: name.to_owned(),
+        l2: l2.to_vec(),
+    });
+    Ok(named.collect())
 }
 
 /// Writes standard normals, one replica's after the other.
@@ -222,9 +217,9 @@ fn scales(model: &Model, magnitude: &Magnitude, noise: &[TensorNorm]) -> Result<
         Magnitude::RelativeToWeights(share) => {
             check_norms("share of the weights", &[*share], 1)?;
             let mut own = norms(model)?;
-            own.iter_mut()
-                .flat_map(|tensor| &mut tensor.l2)
-                .for_each(|norm| *norm *= share);
+            for norm in own.iter_mut().flat_map(|tensor| &mut tensor.l2) {
+                *norm *= share;
+            }
             per_tensor(&own, noise, replicas)
         }
     }
@@ -235,50 +230,33 @@ fn per_tensor(
     noise: &[TensorNorm],
     replicas: usize,
 ) -> Result<Vec<Vec<f64>>> {
-    let names = |norms: &[TensorNorm]| {
-        norms
-            .iter()
-            .map(|norm| norm.name.clone())
-            .collect::<Vec<_>>()
-    };
-    if names(norms) != names(noise) {
+    let names = |norm: &TensorNorm| norm.name.clone();
+    if !norms.iter().map(names).eq(noise.iter().map(names)) {
+        let expected = "a norm for each parameter, in order";
         let got = format!("{} others", norms.len());
-        return Err(Error::argument(
-            "noise per tensor",
-            "a norm for each parameter, in order",
-            got,
-        ));
+        return Err(Error::argument("noise per tensor", expected, got));
     }
-    let scale = |(wanted, noise): (&TensorNorm, &TensorNorm)| {
+    let pairs = norms.iter().zip(noise).map(|(wanted, noise)| {
         check_norms("noise per tensor", &wanted.l2, replicas)?;
-        Ok(wanted
-            .l2
-            .iter()
-            .zip(&noise.l2)
-            .map(|(wanted, has)| wanted / has)
-            .collect())
-    };
-    norms.iter().zip(noise).map(scale).collect()
+        let ratios = wanted.l2.iter().zip(&noise.l2);
+        Ok(ratios.map(|(wanted, has)| wanted / has).collect())
+    });
+    pairs.collect()
 }
 
 fn check_norms(what: &'static str, norms: &[f64], replicas: usize) -> Result<()> {
     check_replicas(what, norms.len(), replicas)?;
-    match norms
-        .iter()
-        .find(|norm| !(**norm >= 0.0 && norm.is_finite()))
-    {
+    let unfit = |norm: &&f64| !(**norm >= 0.0 && norm.is_finite());
+    match norms.iter().find(unfit) {
         Some(norm) => Err(Error::argument(what, "norms of 0 or more", norm)),
         None => Ok(()),
     }
 }
 
 fn check_replicas(what: &'static str, got: usize, replicas: usize) -> Result<()> {
-    match got == replicas {
-        true => Ok(()),
-        false => Err(Error::argument(
-            what,
-            format!("{replicas}, one a replica"),
-            got,
-        )),
+    if got == replicas {
+        return Ok(());
     }
+    let expected = format!("{replicas}, one a replica");
+    Err(Error::argument(what, expected, got))
 }

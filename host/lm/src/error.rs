@@ -1,6 +1,6 @@
 //! Everything that can go wrong here, with the data that a reader of the message needs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use picklock_message::printable;
 
@@ -46,19 +46,13 @@ pub enum Error {
     /// A recipe out of range.
     #[error(transparent)]
     Recipe(#[from] picklock_sdk::LabError),
-    /// A safetensors file contradicts itself.
-    #[error("damaged safetensors file: {what}: expected {expected}, got {got}; get the file again")]
+    /// A safetensors file, or an index of shards, contradicts itself or the other.
+    #[error("damaged {file}: {what}: expected {expected}, got {got}; get the {again} again")]
     Damaged {
-        /// The part that is wrong.
-        what: String,
-        /// What it should be.
-        expected: String,
-        /// What it is.
-        got: String,
-    },
-    /// An index of shards contradicts itself or them.
-    #[error("damaged index: {what}: expected {expected}, got {got}; get the folder again")]
-    Index {
+        /// The kind of file.
+        file: &'static str,
+        /// What to get again.
+        again: &'static str,
         /// The part that is wrong.
         what: String,
         /// What it should be.
@@ -183,6 +177,38 @@ impl Error {
         }
     }
 
+    /// The error for a damaged file of a kind; `again` is to be got again.
+    pub(crate) fn damaged(
+        [file, again]: [&'static str; 2],
+        what: impl Into<String>,
+        expected: impl Into<String>,
+        got: impl std::fmt::Display,
+    ) -> Self {
+        Self::Damaged {
+            file,
+            again,
+            what: what.into(),
+            expected: expected.into(),
+            got: got.to_string(),
+        }
+    }
+
+    /// The error for a parameter that isn't there; its shape, where known, is without replicas.
+    pub(crate) fn missing(tensor: &str, shape: &[i64]) -> Self {
+        Self::MissingTensor {
+            tensor: tensor.to_owned(),
+            expected: shape.to_vec(),
+        }
+    }
+
+    /// Turns the system's error into one that names the file or folder.
+    pub(crate) fn io(path: &Path) -> impl Fn(std::io::Error) -> Self + Copy {
+        move |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
     /// The same error, with the file that it is about in front.
     pub(crate) fn in_file(self, path: impl Into<PathBuf>) -> Self {
         match self {
@@ -218,4 +244,25 @@ impl From<Error> for picklock_message::Error {
             Self::Model(Box::new(error))
         }
     }
+}
+
+/// Runs work on models, and turns a panic in it into an error.
+///
+/// tch 0.24 panics where an operation with a scalar among its arguments fails, out of memory for
+/// one: dropping the scalar finds the error before the operation's own result is looked at.
+///
+/// # Errors
+/// What `work` fails with, or [`Error::Torch`] with the panic's message.
+pub fn caught<T, E: From<Error>>(
+    work: impl FnOnce() -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    done.unwrap_or_else(|payload| {
+        let text = payload
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| payload.downcast_ref().map(|text: &&str| (*text).to_owned()))
+            .unwrap_or_else(|| "a panic without words".to_owned());
+        Err(E::from(Error::Torch(tch::TchError::Torch(text))))
+    })
 }

@@ -35,17 +35,17 @@ enum Start {
 
 impl Init {
     fn start(&self, role: Role) -> Start {
+        use Start::{Constant, Normal};
+
         let matrix = |fan_in: i64| (fan_in as f64).sqrt().recip();
         match role {
-            Role::Embedding => Start::Normal(self.embedding_std),
+            Role::Embedding => Normal(self.embedding_std),
             Role::ResidualOutput { fan_in, count } if self.scale_residual => {
-                Start::Normal(matrix(fan_in) / (count as f64).sqrt())
+                Normal(matrix(fan_in) / (count as f64).sqrt())
             }
-            Role::Matrix { fan_in } | Role::ResidualOutput { fan_in, .. } => {
-                Start::Normal(matrix(fan_in))
-            }
-            Role::NormWeight => Start::Constant(1.0),
-            Role::Bias => Start::Constant(0.0),
+            Role::Matrix { fan_in } | Role::ResidualOutput { fan_in, .. } => Normal(matrix(fan_in)),
+            Role::NormWeight => Constant(1.0),
+            Role::Bias => Constant(0.0),
         }
     }
 }
@@ -63,16 +63,14 @@ impl Model {
         device: Device,
         fill: &mut dyn FnMut(usize, &mut [f32]),
     ) -> Result<Self> {
-        let mut draw = |parameter: Parameter| {
+        let parameters = architecture.parameters().into_iter();
+        let weights = parameters.map(|parameter| {
             let tensor = random_tensor(&parameter, scheme, replicas, fill)?.f_to_device(device)?;
             Ok((parameter.name, tensor))
-        };
-        let weights = architecture.parameters().into_iter().map(&mut draw);
+        });
         Self::new(architecture.clone(), weights.collect::<Result<_>>()?)
     }
-}
 
-impl Model {
     /// A stack whose numbers are made on the device, small and at random, from libtorch's own
     /// generator: for measuring speed, where they don't matter.
     ///
@@ -87,13 +85,11 @@ impl Model {
         let layout = Arc::new(Layout::new(architecture.clone()));
         let slot = |slot: &Slot| {
             let shape = [&[replicas], &slot.shape()[..]].concat();
-            Ok(match slot.parts()[0].role {
-                Role::NormWeight => Tensor::f_ones(shape, (kind, device))?,
-                Role::Bias => Tensor::f_zeros(shape, (kind, device))?,
-                _ => {
-                    let mut numbers = Tensor::f_empty(shape, (kind, device))?;
-                    numbers.f_normal_(0.0, 0.02)?
-                }
+            let mut numbers = Tensor::f_empty(shape, (kind, device))?;
+            Ok(match slot.parts[0].role {
+                Role::NormWeight => numbers.f_fill_(1.0)?,
+                Role::Bias => numbers.f_zero_()?,
+                _ => numbers.f_normal_(0.0, 0.02)?,
             })
         };
         let slots = layout.slots.iter().map(slot).collect::<Result<_>>()?;

@@ -2,15 +2,16 @@
 //!
 //! Activations are "flat": `[N, D]` for one model, `[R, N, D]` for a stack, N = batch x positions.
 
-use picklock_family::{Inputs, NormKind};
+use picklock_family::{HeadNormsPlan, Inputs, LinearPlan, NormKind, NormPlan};
 
 use crate::layout::joined;
-use crate::network::Leaves;
+use crate::network::{Leaves, width_of};
 use crate::{Kind, Result, Tensor, cuda};
 
 /// `y = x W + b`.
 pub(crate) struct Linear {
-    weight: Tensor,
+    /// `[V, D]` or `[R, V, D]` of a head, which has no bias.
+    pub(crate) weight: Tensor,
     bias: Option<Tensor>,
     inputs: Inputs,
 }
@@ -30,9 +31,11 @@ impl Linear {
         })
     }
 
-    /// The weight, `[V, D]` or `[R, V, D]`, of a head, which has no bias.
-    pub(crate) fn weight(&self) -> &Tensor {
-        &self.weight
+    /// One projection, or several of one layout whose outputs lie side by side.
+    pub(crate) fn of(leaves: &Leaves, plans: &[&LinearPlan]) -> Result<Self> {
+        let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
+        let layout = plans.first().map_or(Inputs::Last, |plan| plan.layout);
+        Self::new(leaves, &names, layout)
     }
 
     /// Two that give the first half of its outputs and the second.
@@ -42,8 +45,10 @@ impl Linear {
             Inputs::Last => -2,
         };
         let weights = self.weight.f_chunk(2, outputs)?;
-        let biases = self.bias.as_ref().map(|bias| bias.f_chunk(2, -1));
-        let biases = biases.transpose()?;
+        let biases = match &self.bias {
+            Some(bias) => Some(bias.f_chunk(2, -1)?),
+            None => None,
+        };
         let half = |index: usize| Self {
             weight: weights[index].shallow_clone(),
             bias: biases.as_ref().map(|halves| halves[index].shallow_clone()),
@@ -53,21 +58,20 @@ impl Linear {
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let stacked = self.weight.dim() == 3;
-        Ok(match (stacked, self.inputs, &self.bias) {
-            (false, Inputs::Last, bias) => x.f_linear(&self.weight, bias.as_ref())?,
-            (false, Inputs::First, Some(bias)) => bias.f_addmm(x, &self.weight)?,
-            (false, Inputs::First, None) => x.f_mm(&self.weight)?,
-            (true, inputs, bias) => {
-                let weight = match inputs {
-                    Inputs::First => self.weight.shallow_clone(),
-                    Inputs::Last => self.weight.f_transpose(1, 2)?,
-                };
-                match bias {
-                    Some(bias) => bias.f_baddbmm(x, &weight, 1, 1)?,
-                    None => x.f_bmm(&weight)?,
-                }
-            }
+        if self.weight.dim() == 3 {
+            let weight = match self.inputs {
+                Inputs::First => self.weight.shallow_clone(),
+                Inputs::Last => self.weight.f_transpose(1, 2)?,
+            };
+            return Ok(match &self.bias {
+                Some(bias) => bias.f_baddbmm(x, &weight, 1, 1)?,
+                None => x.f_bmm(&weight)?,
+            });
+        }
+        Ok(match (self.inputs, &self.bias) {
+            (Inputs::Last, bias) => x.f_linear(&self.weight, bias.as_ref())?,
+            (Inputs::First, Some(bias)) => bias.f_addmm(x, &self.weight)?,
+            (Inputs::First, None) => x.f_mm(&self.weight)?,
         })
     }
 }
@@ -95,29 +99,18 @@ impl Embedding {
 
     /// `[R, B, T]` ids to `[R, B, T, D]`.
     pub(crate) fn look_up(&self, ids: &Tensor) -> Result<Tensor> {
+        let width = width_of(&self.table);
+        let (replicas, batch, length) = ids.size3()?;
+        let table = self.table.f_reshape([-1, width])?;
+        let ids = match &self.offsets {
+            Some(offsets) => ids.f_add(offsets)?,
+            None => ids.shallow_clone(),
+        };
         if cuda::available(ids.device()) {
-            let width = self.table.size().last().copied().unwrap_or(0);
-            let (replicas, batch, length) = ids.size3()?;
-            let ids = match &self.offsets {
-                Some(offsets) => ids.f_add(offsets)?,
-                None => ids.shallow_clone(),
-            };
-            let table = self.table.f_view_([-1, width])?;
             let rows = cuda::embedding(&table, &ids.f_view_([replicas, -1])?)?;
             return Ok(rows.f_view_([replicas, batch, length, width])?);
         }
-        let Some(offsets) = &self.offsets else {
-            return Ok(Tensor::f_embedding(&self.table, ids, -1, false, false)?);
-        };
-        let width = self.table.size().last().copied().unwrap_or(0);
-        let all = self.table.f_reshape([-1, width])?;
-        Ok(Tensor::f_embedding(
-            &all,
-            &ids.f_add(offsets)?,
-            -1,
-            false,
-            false,
-        )?)
+        Ok(Tensor::f_embedding(&table, &ids, -1, false, false)?)
     }
 
     /// Entries `first..first + length`, to be added to `[R, B, T, D]`.
@@ -139,24 +132,24 @@ pub(crate) struct Norm {
 }
 
 impl Norm {
-    pub(crate) fn new(leaves: &Leaves, name: &str, kind: NormKind, epsilon: f64) -> Result<Self> {
-        let part = |part| leaves.get(&format!("{name}.{part}"));
+    pub(crate) fn new(leaves: &Leaves, plan: &NormPlan) -> Result<Self> {
+        let part = |part| leaves.get(&format!("{}.{part}", plan.name));
         Ok(Self {
-            kind,
+            kind: plan.kind,
             weight: part("weight")?,
-            bias: match kind {
+            bias: match plan.kind {
                 NormKind::Layer => Some(part("bias")?),
                 NormKind::Rms => None,
             },
-            epsilon,
+            epsilon: plan.epsilon,
         })
     }
 
     /// Adds `delta` to the residual stream `x`; gives the sum, and the sum normed.
     pub(crate) fn add(&self, x: &Tensor, delta: Option<&Tensor>) -> Result<(Tensor, Tensor)> {
         if cuda::available(x.device()) {
-            let (weight, bias) = (&self.weight, self.bias.as_ref());
-            return cuda::norm(x, delta, weight, bias, self.epsilon, self.kind);
+            let weights = (&self.weight, self.bias.as_ref());
+            return cuda::norm(x, delta, weights, self.epsilon, self.kind);
         }
         let sum = match delta {
             Some(delta) => x.f_add(delta)?,
@@ -167,7 +160,7 @@ impl Norm {
     }
 
     fn norm(&self, x: &Tensor) -> Result<Tensor> {
-        let width = [self.weight.size().last().copied().unwrap_or(0)];
+        let width = [width_of(&self.weight)];
         let stacked = self.weight.dim() > 1;
         let weight = (!stacked).then_some(&self.weight);
         Ok(match (self.kind, &self.bias) {
@@ -194,26 +187,24 @@ pub(crate) struct HeadNorm {
 }
 
 impl HeadNorm {
-    /// Takes `NAME.weight` of each head's name.
-    pub(crate) fn new(
-        leaves: &Leaves,
-        names: impl Iterator<Item = String>,
-        epsilon: f64,
-    ) -> Result<Self> {
-        let weights = names.map(|name| leaves.get(&format!("{name}.weight")));
+    pub(crate) fn new(leaves: &Leaves, plan: &HeadNormsPlan) -> Result<Self> {
+        let weights = plan
+            .names()
+            .map(|name| leaves.get(&format!("{name}.weight")));
         Ok(Self {
             weights: weights.collect::<Result<_>>()?,
-            epsilon,
+            epsilon: plan.epsilon,
         })
     }
 
     /// Norms heads `[R*B, H, T, d]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (_, heads, length, width) = x.size4()?;
-        let weights = self.weights.iter();
-        let weights = weights.map(|weight| weight.f_view_([-1, 1, 1, 1, width])); // [R, 1, 1, 1, d]
-        let weights = weights.collect::<std::result::Result<Vec<_>, _>>()?;
-        let weights = Tensor::f_cat(&weights, 2)?; // [R, 1, H, 1, d]
+        let each = self.weights.iter();
+        let each: Vec<_> = each
+            .map(|weight| Ok(weight.f_view_([-1, 1, 1, 1, width])?)) // [R, 1, 1, 1, d]
+            .collect::<Result<_>>()?;
+        let weights = Tensor::f_cat(&each, 2)?; // [R, 1, H, 1, d]
         let normed = x.f_layer_norm([width], None::<&Tensor>, None, self.epsilon, false)?;
         let shape = [weights.size()[0], -1, heads, length, width];
         Ok(normed

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use picklock_family::{Architecture, Parameter};
 
+use crate::weights::side_by_side;
 use crate::{Result, Tensor};
 
 /// An architecture and its slots.
@@ -15,7 +16,7 @@ pub(crate) struct Layout {
     pub(crate) architecture: Architecture,
     pub(crate) slots: Vec<Slot>,
     /// Where each parameter lies, in parameter order: slot, and part of it.
-    places: Vec<(usize, usize)>,
+    pub(crate) places: Vec<(usize, usize)>,
 }
 
 /// Parameters that share one tensor.
@@ -25,7 +26,7 @@ pub(crate) struct Slot {
     pub(crate) name: String,
     /// The block that it belongs to.
     pub(crate) block: Option<usize>,
-    parts: Vec<Parameter>,
+    pub(crate) parts: Vec<Parameter>,
 }
 
 impl Layout {
@@ -41,22 +42,16 @@ impl Layout {
         let mut places = Vec::new();
         for (block, parameter) in plan.parameters() {
             let set = set_of.get(parameter.name.as_str());
-            let slot = *set
-                .and_then(|set| slot_of_set.get(set))
-                .unwrap_or(&slots.len());
+            let known = set.and_then(|set| slot_of_set.get(set));
+            let slot = *known.unwrap_or(&slots.len());
             if slot == slots.len() {
-                let name = match set {
-                    Some(&set) => {
-                        slot_of_set.insert(set, slot);
-                        joined(sets[set].iter().map(String::as_str))
-                    }
-                    None => parameter.name.clone(),
-                };
-                slots.push(Slot {
-                    name,
-                    block,
-                    parts: Vec::new(),
-                });
+                let mut name = parameter.name.clone();
+                if let Some(&set) = set {
+                    slot_of_set.insert(set, slot);
+                    name = joined(sets[set].iter().map(String::as_str));
+                }
+                let parts = Vec::new();
+                slots.push(Slot { name, block, parts });
             }
             places.push((slot, slots[slot].parts.len()));
             slots[slot].parts.push(parameter);
@@ -68,27 +63,19 @@ impl Layout {
         }
     }
 
-    /// Slot and part of each parameter, in parameter order.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.places.iter().copied()
-    }
-
     /// Every parameter, in parameter order, as a view into its slot.
     pub(crate) fn views(&self, tensors: &[Tensor]) -> Result<Vec<(String, Tensor)>> {
-        let view = |(slot, part): (usize, usize)| {
+        let places = self.places.iter();
+        let views = places.map(|&(slot, part)| {
             let plan = &self.slots[slot];
             let view = plan.part(&tensors[slot], part)?;
             Ok((plan.parts[part].name.clone(), view))
-        };
-        self.places().map(view).collect()
+        });
+        views.collect()
     }
 }
 
 impl Slot {
-    pub(crate) fn parts(&self) -> &[Parameter] {
-        &self.parts
-    }
-
     /// The shape of its tensor, without the replica dimension.
     pub(crate) fn shape(&self) -> Vec<i64> {
         let mut shape = self.parts[0].shape.clone();
@@ -98,10 +85,7 @@ impl Slot {
 
     /// A slot's tensor, `[R, ...]`, of its parts' in their order.
     pub(crate) fn join(parts: &[Tensor]) -> Result<Tensor> {
-        Ok(match parts {
-            [single] => single.f_contiguous()?,
-            several => Tensor::f_cat(several, 1)?,
-        })
+        Ok(side_by_side(parts)?.f_contiguous()?)
     }
 
     /// One part of the slot's tensor, as a view.
@@ -109,10 +93,8 @@ impl Slot {
         if self.parts.len() == 1 {
             return Ok(tensor.shallow_clone());
         }
-        let start = self.parts[..part]
-            .iter()
-            .map(|before| before.shape[0])
-            .sum();
+        let before = self.parts[..part].iter();
+        let start = before.map(|part| part.shape[0]).sum();
         Ok(tensor.f_narrow(1, start, self.parts[part].shape[0])?)
     }
 }

@@ -7,6 +7,7 @@ use tch::no_grad_guard;
 use crate::decoder::Network;
 use crate::network::Pass;
 use crate::{Batch, Error, Model, Result, Rows, Targets, Tensor, cuda};
+use parts::label_log_probs;
 
 /// Logits everywhere, `[R, B, T, V]`. Where `rows.mask` is false they mean nothing.
 ///
@@ -70,11 +71,8 @@ pub fn distributions(
     temperature: f64,
 ) -> Result<Tensor> {
     if !(temperature > 0.0 && temperature.is_finite()) {
-        return Err(Error::argument(
-            "temperature",
-            "a number above 0",
-            temperature,
-        ));
+        let expected = "a number above 0";
+        return Err(Error::argument("temperature", expected, temperature));
     }
     let _guard = no_grad_guard();
     Ok(logits_at(model, rows, positions)?
@@ -90,11 +88,8 @@ fn forward(model: &Model, rows: &Rows, at: Option<&Tensor>) -> Result<Tensor> {
 
 /// The pass that a batch needs: to the positions that have targets.
 pub(crate) fn pass_of<'a>(network: &Network, batch: &'a Batch) -> Result<Pass<'a>> {
-    Pass::rows(
-        &batch.rows,
-        Some(&batch.targets.positions),
-        network.layers(),
-    )
+    let at = Some(&batch.targets.positions);
+    Pass::rows(&batch.rows, at, network.layers())
 }
 
 /// Loss of each replica, `[R]`, with gradients where the network's leaves have them.
@@ -121,7 +116,7 @@ pub(crate) fn head_loss(
     }
     let log_probs = network.logits(pass, hidden)?.f_log_softmax(-1, None)?; // [R, B, A, V]
     let gains = gains(&log_probs, targets)?; // [R, B, A]
-    let weighted = gains.f_mul(targets.shares())?;
+    let weighted = gains.f_mul(&targets.shares)?;
     Ok(weighted
         .f_sum_dim_intlist([1, 2].as_slice(), false, None)?
         .f_neg()?)
@@ -133,20 +128,14 @@ fn gains(log_probs: &Tensor, targets: &Targets) -> Result<Tensor> {
         return label_log_probs(log_probs, &targets.labels);
     };
     let (first, rows) = (soft.first_row, log_probs.size()[1]);
-    let softly = log_probs
+    let soft_gains = log_probs
         .f_narrow(1, first, rows - first)?
-        .f_mul(&soft.probabilities)?;
-    let softly = softly.f_sum_dim_intlist([-1].as_slice(), false, None)?;
+        .f_mul(&soft.probabilities)?
+        .f_sum_dim_intlist([-1].as_slice(), false, None)?;
     if first == 0 {
-        return Ok(softly);
+        return Ok(soft_gains);
     }
     let labels = targets.labels.f_narrow(1, 0, first)?;
-    let hard = label_log_probs(&log_probs.f_narrow(1, 0, first)?, &labels)?;
-    Ok(Tensor::f_cat(&[hard, softly], 1)?)
-}
-
-fn label_log_probs(log_probs: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    Ok(log_probs
-        .f_gather(-1, &labels.f_unsqueeze(-1)?, false)?
-        .f_squeeze_dim(-1)?)
+    let hard_gains = label_log_probs(&log_probs.f_narrow(1, 0, first)?, &labels)?;
+    Ok(Tensor::f_cat(&[hard_gains, soft_gains], 1)?)
 }

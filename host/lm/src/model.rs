@@ -7,20 +7,17 @@ use picklock_family::Architecture;
 
 use crate::decoder::Network;
 use crate::layout::{Layout, Slot};
-use crate::network::Leaves;
+use crate::network::{Leaves, computing_view};
 use crate::{Device, Error, Kind, Result, Tensor, Weights, cuda};
 
 /// R models of one architecture, every weight `[R, ...]`, all of one type on one device.
 #[derive(Debug)]
 pub struct Model {
-    layout: Arc<Layout>,
+    pub(crate) layout: Arc<Layout>,
     /// One tensor for each of the layout's slots.
-    slots: Vec<Tensor>,
+    pub(crate) slots: Vec<Tensor>,
     /// The parameters as views into the slots, made when first asked for.
     weights: OnceCell<Weights>,
-    replicas: i64,
-    device: Device,
-    kind: Kind,
     compute: Kind,
 }
 
@@ -37,13 +34,10 @@ impl Model {
         let mut first: Option<(i64, Kind)> = None;
         let mut slots = Vec::with_capacity(layout.slots.len());
         for slot in &layout.slots {
-            let mut parts = Vec::with_capacity(slot.parts().len());
-            for parameter in slot.parts() {
+            let mut parts = Vec::with_capacity(slot.parts.len());
+            for parameter in &slot.parts {
                 let Some(tensor) = weights.remove(&parameter.name) else {
-                    return Err(Error::MissingTensor {
-                        tensor: parameter.name.clone(),
-                        expected: parameter.shape.clone(),
-                    });
+                    return Err(Error::missing(&parameter.name, &parameter.shape));
                 };
                 let replicas = tensor.size().first().copied().unwrap_or(0);
                 let (replicas, kind) = *first.get_or_insert((replicas, tensor.f_kind()?));
@@ -76,12 +70,8 @@ impl Model {
         let Some(first) = slots.first() else {
             return Err(Error::argument("slots", "at least one", 0));
         };
-        let (replicas, kind) = (first.size()[0], first.f_kind()?);
         Ok(Self {
-            replicas,
-            device: first.device(),
-            kind,
-            compute: compute.unwrap_or(kind),
+            compute: compute.unwrap_or(first.f_kind()?),
             layout,
             slots,
             weights: OnceCell::new(),
@@ -103,17 +93,17 @@ impl Model {
 
     /// Number of models in the stack, R.
     pub fn replicas(&self) -> i64 {
-        self.replicas
+        self.slots[0].size()[0]
     }
 
     /// Where the weights lie.
     pub fn device(&self) -> Device {
-        self.device
+        self.slots[0].device()
     }
 
     /// The type of the weights, float32 or bfloat16.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.slots[0].kind()
     }
 
     /// The type that passes compute in: the weights' own, or bfloat16 where the weights are a
@@ -125,13 +115,13 @@ impl Model {
     /// Number of weights of one replica.
     pub fn parameter_count(&self) -> i64 {
         let numbers = self.slots.iter().map(Tensor::numel);
-        numbers.sum::<usize>() as i64 / self.replicas
+        numbers.sum::<usize>() as i64 / self.replicas()
     }
 
     /// Bytes of all weights.
     pub fn bytes(&self) -> u64 {
-        let size = self.kind.elt_size_in_bytes() as u64;
-        self.parameter_count() as u64 * self.replicas as u64 * size
+        let size = self.kind().elt_size_in_bytes() as u64;
+        self.parameter_count() as u64 * self.replicas() as u64 * size
     }
 
     /// Another handle on the same storage. Nothing in this crate writes into a model's weights.
@@ -141,7 +131,7 @@ impl Model {
             layout: Arc::clone(&self.layout),
             slots: self.slots.iter().map(Tensor::shallow_clone).collect(),
             weights: OnceCell::new(),
-            ..*self
+            compute: self.compute,
         }
     }
 
@@ -160,17 +150,16 @@ impl Model {
                 || other.architecture() == first.architecture()
         };
         if let Some(other) = rest.iter().find(|other| !same(other)) {
-            let expected = format!("{:?}", first.architecture());
-            let got = format!("{:?}", other.architecture());
+            let [expected, got] = [first, other].map(|model| format!("{:?}", model.architecture()));
             return Err(Error::argument("models to stack", expected, got));
         }
-        let types = |model: &Model| (model.kind, model.compute);
+        let types = |model: &Model| (model.kind(), model.compute);
         if let Some(other) = rest.iter().find(|other| types(other) != types(first)) {
-            let expected = format!("{:?}", types(first));
+            let [expected, got] = [types(first), types(other)].map(|types| format!("{types:?}"));
             return Err(Error::argument(
                 "types of the models to stack",
                 expected,
-                format!("{:?}", types(other)),
+                got,
             ));
         }
         if rest.is_empty() {
@@ -192,12 +181,9 @@ impl Model {
     /// # Errors
     /// [`Error::Argument`] if there is no such replica.
     pub fn replica(&self, index: i64) -> Result<Self> {
-        if !(0..self.replicas).contains(&index) {
-            return Err(Error::argument(
-                "replica",
-                format!("0 to {}", self.replicas - 1),
-                index,
-            ));
+        if !(0..self.replicas()).contains(&index) {
+            let expected = format!("0 to {}", self.replicas() - 1);
+            return Err(Error::argument("replica", expected, index));
         }
         self.each_slot(|slot| Ok(slot.f_narrow(0, index, 1)?))
     }
@@ -215,13 +201,13 @@ impl Model {
     /// # Errors
     /// [`Error::Torch`] if there is no room.
     pub fn to_host(&self) -> Result<Self> {
-        self.each_slot(|slot| match cuda::available(slot.device()) {
-            true => {
-                let mut host = cuda::pinned_like(slot)?;
-                host.f_copy_(slot)?;
-                Ok(host)
+        self.each_slot(|slot| {
+            if !cuda::available(slot.device()) {
+                return Ok(slot.f_to_device(Device::Cpu)?);
             }
-            false => Ok(slot.f_to_device(Device::Cpu)?),
+            let mut host = cuda::pinned_like(slot)?;
+            host.f_copy_(slot)?;
+            Ok(host)
         })
     }
 
@@ -230,12 +216,8 @@ impl Model {
     /// # Errors
     /// [`Error::Torch`] if there is no room.
     pub fn to_kind(&self, kind: Kind) -> Result<Self> {
-        let slots = self.slots.iter().map(|slot| Ok(slot.f_to_kind(kind)?));
-        Self::from_slots(
-            Arc::clone(&self.layout),
-            slots.collect::<Result<_>>()?,
-            None,
-        )
+        let model = self.each_slot(|slot| Ok(slot.f_to_kind(kind)?))?;
+        Ok(model.computing_in(kind))
     }
 
     /// The same model, with passes that compute in another type.
@@ -245,14 +227,6 @@ impl Model {
             compute,
             ..self.share()
         }
-    }
-
-    pub(crate) fn layout(&self) -> &Arc<Layout> {
-        &self.layout
-    }
-
-    pub(crate) fn slots(&self) -> &[Tensor] {
-        &self.slots
     }
 
     /// The same model of other tensors, one for each slot.
@@ -269,11 +243,11 @@ impl Model {
     ) -> Result<Self> {
         let mut parts: Vec<Vec<Tensor>> = self.slots.iter().map(|_| Vec::new()).collect();
         let mut slots: Vec<Option<Tensor>> = self.slots.iter().map(|_| None).collect();
-        for (slot, part) in self.layout.places() {
+        for &(slot, part) in &self.layout.places {
             let plan = &self.layout.slots[slot];
             let own = plan.part(&self.slots[slot], part)?;
-            parts[slot].push(change(&plan.parts()[part].name, &own)?);
-            if parts[slot].len() == plan.parts().len() {
+            parts[slot].push(change(&plan.parts[part].name, &own)?);
+            if parts[slot].len() == plan.parts.len() {
                 slots[slot] = Some(Slot::join(&std::mem::take(&mut parts[slot]))?);
             }
         }
@@ -281,14 +255,24 @@ impl Model {
         Self::from_slots(Arc::clone(&self.layout), slots, Some(self.compute))
     }
 
-    /// The tensors in their places, for passes without gradients.
+    /// The decoder over views of the weights (copies, where it computes in another type), for passes
+    /// without gradients.
     pub(crate) fn network(&self) -> Result<Network> {
-        Network::new(&self.architecture().plan(), &Leaves::of(self)?)
+        let slots = self.layout.slots.iter().zip(&self.slots);
+        let tensors = slots.map(|(slot, tensor)| {
+            let view = computing_view(tensor)?.f_to_kind(self.compute)?;
+            Ok((slot.name.clone(), view))
+        });
+        let leaves = Leaves {
+            tensors: tensors.collect::<Result<_>>()?,
+            device: self.device(),
+        };
+        Network::new(&self.architecture().plan(), &leaves)
     }
 
     /// Refuses rows that don't fit: other replicas, too long with `more` tokens, unknown ids.
     pub(crate) fn check_rows(&self, rows: &crate::Rows, more: i64) -> Result<()> {
-        rows.check_fit(self.architecture(), self.replicas, more)
+        rows.check_fit(self.architecture(), self.replicas(), more)
     }
 }
 
@@ -317,24 +301,26 @@ fn neighbours(parts: &[&Tensor]) -> Option<Tensor> {
 }
 
 fn check(name: &str, tensor: &Tensor, expected: Vec<i64>, kind: Kind) -> Result<()> {
-    if tensor.size() != expected {
+    let (size, got, tensor) = (tensor.size(), tensor.f_kind()?, name.to_owned());
+    if size != expected {
+        let got = size;
         return Err(Error::Misshapen {
-            tensor: name.to_owned(),
+            tensor,
             expected,
-            got: tensor.size(),
+            got,
         });
     }
-    match (tensor.f_kind()?, kind) {
-        (Kind::Float, Kind::Float) | (Kind::BFloat16, Kind::BFloat16) => Ok(()),
-        (other, Kind::BFloat16) => Err(data_type(name, "BFloat16", other)),
-        (other, _) => Err(data_type(name, "Float", other)),
+    let (wanted, expected) = match kind {
+        Kind::BFloat16 => (Kind::BFloat16, "BFloat16"),
+        _ => (Kind::Float, "Float"),
+    };
+    if got == wanted {
+        return Ok(());
     }
-}
-
-fn data_type(name: &str, expected: &'static str, got: Kind) -> Error {
-    Error::DataType {
-        tensor: name.to_owned(),
+    let got = format!("{got:?}");
+    Err(Error::DataType {
+        tensor,
         expected,
-        got: format!("{got:?}"),
-    }
+        got,
+    })
 }

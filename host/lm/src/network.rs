@@ -3,49 +3,28 @@
 use std::collections::HashMap;
 
 use crate::attention::Mask;
-use crate::{Device, Error, Kind, Model, Result, Rows, Tensor};
+use crate::{Device, Error, Kind, Result, Rows, Tensor};
 
 /// Slots by name, in the shape and type in which layers compute with them: without the replica
 /// dimension for one model; for a stack `[R, a, b]`, vectors as `[R, 1, n]`.
 pub(crate) struct Leaves {
-    device: Device,
-    tensors: HashMap<String, Tensor>,
+    pub(crate) device: Device,
+    pub(crate) tensors: HashMap<String, Tensor>,
 }
 
 impl Leaves {
-    /// Views of a model's weights (copies, where it computes in another type), for passes without
-    /// gradients.
-    pub(crate) fn of(model: &Model) -> Result<Self> {
-        let slots = model.layout().slots.iter().zip(model.slots());
-        let view = |(slot, tensor): (&crate::layout::Slot, &Tensor)| {
-            let tensor = computing_view(tensor)?.f_to_kind(model.compute())?;
-            Ok((slot.name.clone(), tensor))
-        };
-        Ok(Self {
-            device: model.device(),
-            tensors: slots.map(view).collect::<Result<_>>()?,
-        })
-    }
-
-    /// Tensors that are in computing shape already.
-    pub(crate) fn from_views(tensors: HashMap<String, Tensor>, device: Device) -> Self {
-        Self { device, tensors }
-    }
-
-    pub(crate) fn device(&self) -> Device {
-        self.device
-    }
-
     pub(crate) fn find(&self, name: &str) -> Option<Tensor> {
         self.tensors.get(name).map(Tensor::shallow_clone)
     }
 
     pub(crate) fn get(&self, name: &str) -> Result<Tensor> {
-        self.find(name).ok_or_else(|| Error::MissingTensor {
-            tensor: name.to_owned(),
-            expected: Vec::new(),
-        })
+        self.find(name).ok_or_else(|| Error::missing(name, &[]))
     }
+}
+
+/// The size of a tensor's last dimension.
+pub(crate) fn width_of(tensor: &Tensor) -> i64 {
+    tensor.size().last().copied().unwrap_or(0)
 }
 
 /// A `[R, ...]` tensor in computing shape; see [`Leaves`].
@@ -57,22 +36,24 @@ pub(crate) fn computing_view(tensor: &Tensor) -> Result<Tensor> {
     })
 }
 
-/// One forward pass: tokens, where they stand, what they may look at, what is asked for.
+/// One forward pass: tokens, their positions, what they may look at, where outputs are needed.
 pub(crate) struct Pass<'a> {
-    tokens: &'a Tensor,
+    pub(crate) tokens: &'a Tensor,
     size: [i64; 3],
-    first_position: i64,
-    positions: Option<Tensor>,
+    pub(crate) first_position: i64,
+    /// `[R, B, T]` where rows have positions of their own.
+    pub(crate) positions: Option<Tensor>,
     /// All positions are below this.
-    longest: i64,
-    mask: Mask,
-    /// Rows of the flattened `[R*B*T, D]` that go on after the last layer's attention.
-    asked: Option<Asked>,
+    pub(crate) longest: i64,
+    pub(crate) mask: Mask,
+    /// Rows of the flattened `[R*B*T, D]` that are computed after the last layer's attention; all
+    /// where `None`.
+    outputs: Option<Outputs>,
     last_layer: usize,
 }
 
-/// Positions asked for: how many a row, and where in the flattened activations.
-struct Asked {
+/// Positions whose outputs are needed: how many a row, and where in the flattened activations.
+struct Outputs {
     count: i64,
     index: Tensor,
 }
@@ -85,37 +66,29 @@ impl<'a> Pass<'a> {
             Some(mask) => (Some(crate::rows::positions(mask)?), Mask::padded(mask)?),
             None => (None, Mask::Causal),
         };
-        let asked = at.map(|at| Asked::new(at, size)).transpose()?;
-        let last_layer = layers.saturating_sub(1);
         Ok(Self {
-            tokens: &rows.tokens,
-            size,
-            first_position: 0,
-            positions,
-            longest: size[2],
-            mask,
-            asked,
-            last_layer,
+            outputs: at.map(|at| Outputs::new(at, size)).transpose()?,
+            last_layer: layers.saturating_sub(1),
+            ..Self::next(&rows.tokens, 0, positions, mask)?
         })
     }
 
-    /// One more token a row, `[R, B, 1]`, after `filled` cached ones.
+    /// Tokens `[R, B, T]` after `filled` cached ones, with outputs everywhere.
     pub(crate) fn next(
         tokens: &'a Tensor,
         filled: i64,
         positions: Option<Tensor>,
         mask: Mask,
     ) -> Result<Self> {
-        let (replicas, batch, length) = tokens.size3()?;
-        let size = [replicas, batch, length];
+        let size = <[i64; 3]>::from(tokens.size3()?);
         Ok(Self {
             tokens,
             size,
             first_position: filled,
-            longest: filled + length,
+            longest: filled + size[2],
             positions,
             mask,
-            asked: None,
+            outputs: None,
             last_layer: 0,
         })
     }
@@ -132,30 +105,8 @@ impl<'a> Pass<'a> {
         Ok(Self { longest, ..pass })
     }
 
-    pub(crate) fn tokens(&self) -> &Tensor {
-        self.tokens
-    }
-
     pub(crate) fn length(&self) -> i64 {
         self.size[2]
-    }
-
-    pub(crate) fn mask(&self) -> &Mask {
-        &self.mask
-    }
-
-    pub(crate) fn first_position(&self) -> i64 {
-        self.first_position
-    }
-
-    /// `[R, B, T]` where rows have positions of their own.
-    pub(crate) fn explicit_positions(&self) -> Option<&Tensor> {
-        self.positions.as_ref()
-    }
-
-    /// A number that all positions are below.
-    pub(crate) fn longest(&self) -> i64 {
-        self.longest
     }
 
     /// Rows of all replicas, R x B.
@@ -165,23 +116,20 @@ impl<'a> Pass<'a> {
 
     /// Any activations to flat: `[N, D]` for one model, `[R, N, D]` for a stack.
     pub(crate) fn flat(&self, x: &Tensor) -> Result<Tensor> {
-        let width = x.size().last().copied().unwrap_or(0);
         Ok(match self.size[0] {
-            1 => x.f_reshape([-1, width])?,
-            replicas => x.f_reshape([replicas, -1, width])?,
+            1 => x.f_reshape([-1, width_of(x)])?,
+            replicas => x.f_reshape([replicas, -1, width_of(x)])?,
         })
     }
 
     /// Flat to `[R, B, A or T, D]`.
     pub(crate) fn unflat(&self, x: &Tensor) -> Result<Tensor> {
         let [replicas, batch, length] = self.size;
-        let length = self.asked.as_ref().map_or(length, |asked| asked.count);
-        Ok(x.f_view_([
-            replicas,
-            batch,
-            length,
-            x.size().last().copied().unwrap_or(0),
-        ])?)
+        let length = self
+            .outputs
+            .as_ref()
+            .map_or(length, |outputs| outputs.count);
+        Ok(x.f_view_([replicas, batch, length, width_of(x)])?)
     }
 
     /// Flat `[.., H*d]` to `[R*B, H, T, d]`.
@@ -192,33 +140,30 @@ impl<'a> Pass<'a> {
     }
 
     /// Residual stream and attention's output, both flat, for what comes after: after the last
-    /// layer's attention only the positions asked for are needed, as no later one looks at others.
+    /// layer's attention only the positions with outputs are needed, as no later one looks at others.
     pub(crate) fn after_attention(
         &self,
         layer: usize,
         x: &Tensor,
         attended: &Tensor,
     ) -> Result<(Tensor, Tensor)> {
-        match &self.asked {
-            Some(asked) if layer == self.last_layer => Ok((
-                self.flat(&asked.select(x)?)?,
-                self.flat(&asked.select(attended)?)?,
+        match &self.outputs {
+            Some(outputs) if layer == self.last_layer => Ok((
+                self.flat(&outputs.select(x)?)?,
+                self.flat(&outputs.select(attended)?)?,
             )),
             _ => Ok((x.shallow_clone(), self.flat(attended)?)),
         }
     }
 }
 
-impl Asked {
+impl Outputs {
     fn new(at: &Tensor, [replicas, batch, length]: [i64; 3]) -> Result<Self> {
-        let (given_replicas, given_batch, count) = at.size3()?;
-        if (given_replicas, given_batch) != (replicas, batch) {
+        let (own_replicas, own_batch, count) = at.size3()?;
+        if (own_replicas, own_batch) != (replicas, batch) {
             let expected = format!("[{replicas}, {batch}, any]");
-            return Err(Error::argument(
-                "positions",
-                expected,
-                format!("{:?}", at.size()),
-            ));
+            let got = format!("{:?}", at.size());
+            return Err(Error::argument("positions", expected, got));
         }
         crate::rows::check_range("positions", at, length)?;
         let options = (Kind::Int64, at.device());
@@ -230,7 +175,7 @@ impl Asked {
     }
 
     fn select(&self, x: &Tensor) -> Result<Tensor> {
-        let width = x.size().last().copied().unwrap_or(0);
-        Ok(x.f_reshape([-1, width])?.f_index_select(0, &self.index)?)
+        Ok(x.f_reshape([-1, width_of(x)])?
+            .f_index_select(0, &self.index)?)
     }
 }

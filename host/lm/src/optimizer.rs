@@ -30,6 +30,22 @@ impl State {
     }
 }
 
+/// The decay of the first moment and of the second (or of the update and of the momentum), and the
+/// weight decay.
+pub(crate) fn constants(optimizer: &Optimizer) -> [f64; 3] {
+    let (Optimizer::AdamW {
+        beta1,
+        beta2,
+        weight_decay,
+    }
+    | Optimizer::Lion {
+        beta1,
+        beta2,
+        weight_decay,
+    }) = *optimizer;
+    [beta1, beta2, weight_decay]
+}
+
 /// What a step, counted from 0, needs besides its constants: the rate, and by how much the averages
 /// of the gradient and of its square fall short, having begun at 0.
 pub(crate) fn factors(recipe: &Recipe, step: usize) -> [f64; 3] {
@@ -51,16 +67,7 @@ pub(crate) fn step(
     gradient: &Tensor,
     [rate, c1, c2]: [f64; 3],
 ) -> Result<()> {
-    let (Optimizer::AdamW {
-        beta1,
-        beta2,
-        weight_decay,
-    }
-    | Optimizer::Lion {
-        beta1,
-        beta2,
-        weight_decay,
-    }) = *optimizer;
+    let [beta1, beta2, weight_decay] = constants(optimizer);
     // These share storage where it is float32 already: then writing back is a copy onto itself.
     let mut gradient = gradient.f_to_kind(Kind::Float)?;
     let mut mean = state.mean.f_to_kind(Kind::Float)?;

@@ -1,13 +1,15 @@
 //! Rotary positions (Su et al. 2021): tables of cosines and sines, and heads rotated by them.
 
+use std::cell::RefCell;
+
 use picklock_family::Rope;
 
-use crate::network::Pass;
+use crate::network::{Pass, width_of};
 use crate::{Device, Kind, Result, Tensor};
 
 /// The frequency of each rotated pair of a head's numbers, `[n / 2]`, in radians per position;
 /// computed in float32, as transformers does.
-pub(crate) fn frequencies(rope: &Rope, head_dim: i64) -> Result<Tensor> {
+fn frequencies(rope: &Rope, head_dim: i64) -> Result<Tensor> {
     let options = (Kind::Float, Device::Cpu);
     let rotated = rope.rotated(head_dim)?;
     let powers = Tensor::f_arange_start_step(0, rotated, 2, options)?.f_div_scalar(rotated)?;
@@ -19,70 +21,87 @@ pub(crate) fn frequencies(rope: &Rope, head_dim: i64) -> Result<Tensor> {
     Ok(Tensor::f_from_slice(&stretched)?)
 }
 
-/// Cosines and sines of places in a row.
+/// A model's rotations, computed when first needed.
+pub(crate) struct Rotations {
+    /// `[n]`, of a head's first 2 n numbers.
+    frequencies: Tensor,
+    /// Tables for the longest pass so far.
+    known: RefCell<Option<Rotation>>,
+}
+
+impl Rotations {
+    pub(crate) fn new(rope: &Rope, head_dim: i64, device: Device) -> Result<Self> {
+        Ok(Self {
+            frequencies: frequencies(rope, head_dim)?.f_to_device(device)?,
+            known: RefCell::new(None),
+        })
+    }
+
+    /// Of at least the first so many positions.
+    pub(crate) fn up_to(&self, positions: i64) -> Result<Rotation> {
+        let mut known = self.known.borrow_mut();
+        let rotation = match known.take() {
+            Some(rotation) if rotation.cos.size()[0] >= positions => rotation,
+            _ => Rotation::new(&self.frequencies, positions)?,
+        };
+        Ok(known.insert(rotation).share())
+    }
+}
+
+/// Cosines and sines of positions in a row.
 pub(crate) struct Rotation {
-    /// `[places, n]`, float32, or as [`Rotation::at`] lays them out.
-    cos: Tensor,
-    sin: Tensor,
+    /// `[positions, n]`, float32, or as [`Rotation::at`] lays them out; both halves of a row are
+    /// equal.
+    pub(crate) cos: Tensor,
+    pub(crate) sin: Tensor,
 }
 
 impl Rotation {
-    /// Of the first so many places, of frequencies `[n / 2]`.
-    pub(crate) fn new(frequencies: &Tensor, places: i64) -> Result<Self> {
+    /// Of the first so many positions, of frequencies `[n / 2]`.
+    fn new(frequencies: &Tensor, positions: i64) -> Result<Self> {
         let options = (Kind::Float, frequencies.device());
-        let places = Tensor::f_arange(places, options)?.f_unsqueeze(-1)?;
-        let angles = places.f_mul(frequencies)?;
-        let angles = Tensor::f_cat(&[&angles, &angles], -1)?;
+        let positions = Tensor::f_arange(positions, options)?.f_unsqueeze(-1)?;
+        let half = positions.f_mul(frequencies)?;
+        let angles = Tensor::f_cat(&[&half, &half], -1)?;
         Ok(Self {
             cos: angles.f_cos()?,
             sin: angles.f_sin()?,
         })
     }
 
-    /// Number of places.
-    pub(crate) fn places(&self) -> i64 {
-        self.cos.size()[0]
-    }
-
     /// Another handle on the same tables.
-    pub(crate) fn share(&self) -> Self {
-        let (cos, sin) = (self.cos.shallow_clone(), self.sin.shallow_clone());
-        Self { cos, sin }
+    fn share(&self) -> Self {
+        Self {
+            cos: self.cos.shallow_clone(),
+            sin: self.sin.shallow_clone(),
+        }
     }
 
-    /// Cosines and sines, `[places, n]` each, float32; both halves of a row are equal.
-    pub(crate) fn tables(&self) -> (&Tensor, &Tensor) {
-        (&self.cos, &self.sin)
-    }
-
-    /// Of a pass's places: `[T, n]`, or `[R*B, 1, T, n]` where rows have places of their own.
+    /// Of a pass's positions: `[T, n]`, or `[R*B, 1, T, n]` where rows have positions of their own.
     pub(crate) fn at(&self, pass: &Pass) -> Result<Self> {
         let of = |table: &Tensor| -> Result<Tensor> {
-            Ok(match pass.explicit_positions() {
-                Some(places) => {
-                    let width = table.size()[1];
-                    let rows = table.f_index_select(0, &places.f_reshape([-1])?)?;
-                    rows.f_view_([-1, 1, pass.length(), width])?
-                }
-                None => table.f_narrow(0, pass.first_position(), pass.length())?,
+            Ok(match &pass.positions {
+                Some(positions) => table
+                    .f_index_select(0, &positions.f_reshape([-1])?)?
+                    .f_view_([-1, 1, pass.length(), table.size()[1]])?,
+                None => table.f_narrow(0, pass.first_position, pass.length())?,
             })
         };
-        let (cos, sin) = (of(&self.cos)?, of(&self.sin)?);
-        Ok(Self { cos, sin })
+        Ok(Self {
+            cos: of(&self.cos)?,
+            sin: of(&self.sin)?,
+        })
     }
 
     /// Rotates the first n numbers of heads `[R*B, H, T, d]`; a number's partner stands n / 2 away.
     pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        let last = |x: &Tensor| x.size().last().copied().unwrap_or(0);
-        let (width, rotated) = (last(x), last(&self.cos));
+        let (width, rotated) = (width_of(x), width_of(&self.cos));
         if rotated == width {
             return self.rotate(x);
         }
         let kept = x.f_narrow(-1, rotated, width - rotated)?;
-        Ok(Tensor::f_cat(
-            &[self.rotate(&x.f_narrow(-1, 0, rotated)?)?, kept],
-            -1,
-        )?)
+        let first = self.rotate(&x.f_narrow(-1, 0, rotated)?)?;
+        Ok(Tensor::f_cat(&[first, kept], -1)?)
     }
 
     fn rotate(&self, x: &Tensor) -> Result<Tensor> {

@@ -45,13 +45,11 @@ impl Rows {
         }
         let shape = [rows.len() as i64, batch as i64, length as i64];
         let padded = mask.contains(&false);
-        let tensor = |tensor: Tensor| tensor.f_view_(shape)?.f_to_device(device);
-        Ok(Self {
-            tokens: tensor(Tensor::f_from_slice(&tokens)?)?,
-            mask: padded
-                .then(|| tensor(Tensor::f_from_slice(&mask)?))
-                .transpose()?,
-        })
+        let rows = Self {
+            tokens: Tensor::f_from_slice(&tokens)?,
+            mask: padded.then(|| Tensor::f_from_slice(&mask)).transpose()?,
+        };
+        rows.each(|tensor| Ok(tensor.f_view_(shape)?.f_to_device(device)?))
     }
 
     /// The same rows on another device.
@@ -59,33 +57,21 @@ impl Rows {
     /// # Errors
     /// [`Error::Torch`] if there is no room.
     pub fn to_device(&self, device: Device) -> Result<Self> {
-        let mask = self
-            .mask
-            .as_ref()
-            .map(|mask| mask.f_to_device(device))
-            .transpose()?;
-        Ok(Self {
-            tokens: self.tokens.f_to_device(device)?,
-            mask,
-        })
+        self.each(|tensor| Ok(tensor.f_to_device(device)?))
     }
 
-    /// Rows of the replicas at these places; shares storage where they are all, in order.
+    /// Rows of these replicas; shares storage where they are all, in order.
     ///
     /// # Errors
-    /// [`Error::Torch`] for a place that isn't there.
-    pub fn select(self, places: &[usize]) -> Result<Self> {
-        let replicas = self.tokens.size()[0] as usize;
-        if places.iter().copied().eq(0..replicas) {
+    /// [`Error::Torch`] for a replica that isn't there.
+    pub fn select(self, replicas: &[usize]) -> Result<Self> {
+        let all = self.tokens.size()[0] as usize;
+        if replicas.iter().copied().eq(0..all) {
             return Ok(self);
         }
-        let index: Vec<i64> = places.iter().map(|place| *place as i64).collect();
+        let index: Vec<i64> = replicas.iter().map(|replica| *replica as i64).collect();
         let index = Tensor::f_from_slice(&index)?.f_to_device(self.tokens.device())?;
-        let select = |tensor: &Tensor| tensor.f_index_select(0, &index);
-        Ok(Self {
-            tokens: select(&self.tokens)?,
-            mask: self.mask.as_ref().map(select).transpose()?,
-        })
+        self.each(|tensor| Ok(tensor.f_index_select(0, &index)?))
     }
 
     /// `count` of each replica's rows from `start` on; they share storage.
@@ -93,10 +79,17 @@ impl Rows {
     /// # Errors
     /// [`Error::Torch`] for rows that aren't there.
     pub fn narrow(&self, start: i64, count: i64) -> Result<Self> {
-        let narrow = |tensor: &Tensor| tensor.f_narrow(1, start, count);
+        self.each(|tensor| Ok(tensor.f_narrow(1, start, count)?))
+    }
+
+    /// The same rows with each tensor replaced.
+    pub(crate) fn each<E>(
+        &self,
+        change: impl Fn(&Tensor) -> std::result::Result<Tensor, E>,
+    ) -> std::result::Result<Self, E> {
         Ok(Self {
-            tokens: narrow(&self.tokens)?,
-            mask: self.mask.as_ref().map(narrow).transpose()?,
+            tokens: change(&self.tokens)?,
+            mask: self.mask.as_ref().map(change).transpose()?,
         })
     }
 
@@ -110,31 +103,24 @@ impl Rows {
     ) -> Result<()> {
         let [replicas, _, length] = self.size()?;
         if replicas != expected {
-            return Err(Error::argument(
-                "replicas of the rows",
-                expected.to_string(),
-                replicas,
-            ));
+            let expected = expected.to_string();
+            return Err(Error::argument("replicas of the rows", expected, replicas));
         }
         let limit = architecture.max_positions();
         if length + more > limit {
-            return Err(Error::argument(
-                "row length",
-                format!("at most {limit}"),
-                length + more,
-            ));
+            let expected = format!("at most {limit}");
+            return Err(Error::argument("row length", expected, length + more));
         }
         check_range("token ids", &self.tokens, architecture.vocab_size())
     }
 
     /// Replicas, rows, positions.
     pub(crate) fn size(&self) -> Result<[i64; 3]> {
-        let (replicas, batch, length) = self.tokens.size3()?;
-        Ok([replicas, batch, length])
+        Ok(self.tokens.size3()?.into())
     }
 }
 
-/// The place of each token in its row, `[R, B, T]`, of a mask.
+/// The position of each token in its row, `[R, B, T]`, of a mask.
 pub(crate) fn positions(mask: &Tensor) -> Result<Tensor> {
     Ok(mask
         .f_cumsum(-1, Kind::Int64)?
@@ -144,22 +130,18 @@ pub(crate) fn positions(mask: &Tensor) -> Result<Tensor> {
 
 fn check_rows(rows: &[Vec<Vec<u32>>], batch: usize) -> Result<()> {
     if batch == 0 {
-        return Err(Error::argument(
-            "rows",
-            "at least one replica with one row",
-            "none",
-        ));
+        let expected = "at least one replica with one row";
+        return Err(Error::argument("rows", expected, "none"));
     }
     if let Some(other) = rows.iter().find(|replica| replica.len() != batch) {
         let expected = format!("{batch} rows in each replica");
         return Err(Error::argument("rows", expected, other.len()));
     }
     match rows.iter().flatten().position(Vec::is_empty) {
-        Some(row) => Err(Error::argument(
-            "rows",
-            "at least one token a row",
-            format!("none in row {row}"),
-        )),
+        Some(row) => {
+            let got = format!("none in row {row}");
+            Err(Error::argument("rows", "at least one token a row", got))
+        }
         None => Ok(()),
     }
 }

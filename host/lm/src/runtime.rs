@@ -1,8 +1,9 @@
 //! libtorch itself: starting it, its version, its devices.
 
-use crate::{Device, Error, Result, cuda};
+use crate::{Device, Error, Result};
 
-pub use crate::cuda::Memory;
+pub use crate::cuda::{Memory, empty_cache, memory, reset_peak, synchronize};
+pub use crate::error::caught;
 
 /// The flags of `dlopen` under which CUDA's kernels register themselves with the rest of libtorch.
 const GLOBAL: i32 = libloading::os::unix::RTLD_NOW | libloading::os::unix::RTLD_GLOBAL;
@@ -23,25 +24,6 @@ pub fn start(threads: Option<usize>) {
     if let Some(threads) = threads {
         tch::set_num_threads(i32::try_from(threads.max(1)).unwrap_or(i32::MAX));
     }
-}
-
-/// Runs work on models, and turns a panic in it into an error.
-///
-/// tch 0.24 panics where an operation with a scalar among its arguments fails, out of memory for
-/// one: dropping the scalar finds the error before the operation's own result is looked at.
-///
-/// # Errors
-/// What `work` fails with, or [`Error::Torch`] with the panic's message.
-pub fn caught<T, E: From<Error>>(
-    work: impl FnOnce() -> std::result::Result<T, E>,
-) -> std::result::Result<T, E> {
-    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    done.unwrap_or_else(|payload| {
-        let text = payload.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| payload.downcast_ref().map(|text: &&str| (*text).to_owned()));
-        let text = text.unwrap_or_else(|| "a panic without words".to_owned());
-        Err(E::from(Error::Torch(tch::TchError::Torch(text))))
-    })
 }
 
 /// The version of libtorch that this crate is built for.
@@ -74,49 +56,6 @@ pub fn parse_device(text: &str) -> Result<Device> {
             asked: text.to_owned(),
             found: found(count),
         }),
-    }
-}
-
-/// Waits until a device has done all that was asked of it.
-///
-/// # Errors
-/// [`Error::Torch`] where something asked of it earlier has failed.
-pub fn synchronize(device: Device) -> Result<()> {
-    match cuda::available(device) {
-        true => cuda::synchronize(device),
-        false => Ok(()),
-    }
-}
-
-/// A GPU's memory; `None` for a CPU.
-///
-/// # Errors
-/// [`Error::Torch`] where the device doesn't say.
-pub fn memory(device: Device) -> Result<Option<Memory>> {
-    cuda::available(device)
-        .then(|| cuda::memory(device))
-        .transpose()
-}
-
-/// Begins the peak of [`memory`] anew.
-///
-/// # Errors
-/// [`Error::Torch`] where the device refuses.
-pub fn reset_peak(device: Device) -> Result<()> {
-    match cuda::available(device) {
-        true => cuda::reset_peak(device),
-        false => Ok(()),
-    }
-}
-
-/// Gives memory that nothing uses back to a GPU.
-///
-/// # Errors
-/// [`Error::Torch`] where the device refuses.
-pub fn empty_cache(device: Device) -> Result<()> {
-    match cuda::available(device) {
-        true => cuda::empty_cache(device),
-        false => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! mapped: a file that shrinks under a mapping would kill the process.
 
 mod header;
+mod numbers;
 mod write;
 
 use std::collections::BTreeMap;
@@ -11,24 +12,24 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, TensorInfo};
+use safetensors::tensor::TensorInfo;
 
-use crate::{Error, Kind, Result, Tensor};
+use crate::{Error, Kind, Result};
 use header::damaged;
+use numbers::{PIECE, kind};
 
-pub use write::{Sink, Stored};
+pub use numbers::Stored;
+pub use write::Sink;
 
+pub(crate) use numbers::not_finite;
 pub(crate) use write::{bytes, write, write_aside};
 
 /// The longest header that is believed, in bytes, as in the safetensors library.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-/// How many numbers are read at a time: few enough to stay in the processor's cache.
-const PIECE: usize = 1 << 20;
-
 /// An open file whose header has been checked.
 pub(crate) struct SafetensorsFile {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     file: File,
     start: u64,
     tensors: BTreeMap<String, TensorInfo>,
@@ -48,11 +49,8 @@ impl SafetensorsFile {
     }
 
     fn read_header(&mut self) -> Result<()> {
-        let length = self
-            .file
-            .metadata()
-            .map_err(|source| self.io(source))?
-            .len();
+        let metadata = self.file.metadata();
+        let length = metadata.map_err(Error::io(&self.path))?.len();
         if length < 8 {
             return Err(damaged("length", "at least 8 bytes", length));
         }
@@ -92,14 +90,7 @@ impl SafetensorsFile {
                 got,
             }));
         }
-        kind(name, info.dtype)
-            .map(drop)
-            .map_err(|error| self.in_file(error))
-    }
-
-    /// The file.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.place(name).map(drop)
     }
 
     /// A tensor's type, and where its numbers begin, in bytes.
@@ -125,7 +116,8 @@ impl SafetensorsFile {
         })
     }
 
-    /// Hands over a tensor's bytes, whole numbers at a time, until told to stop; whether it wasn't.
+    /// Hands over a tensor's bytes, whole numbers at a time, while `take` says yes; whether it always
+    /// did.
     fn pieces(
         &self,
         info: &TensorInfo,
@@ -146,54 +138,16 @@ impl SafetensorsFile {
 
     pub(crate) fn read_bytes(&self, bytes: &mut [u8], start: u64) -> Result<()> {
         let read = self.file.read_exact_at(bytes, start);
-        read.map_err(|source| self.io(source))
-    }
-
-    fn io(&self, source: std::io::Error) -> Error {
-        let path = self.path.clone();
-        Error::Io { path, source }
+        read.map_err(Error::io(&self.path))
     }
 
     fn info(&self, name: &str) -> Result<&TensorInfo> {
-        let missing = || Error::MissingTensor {
-            tensor: name.to_owned(),
-            expected: Vec::new(),
-        };
         self.tensors
             .get(name)
-            .ok_or_else(|| self.in_file(missing()))
+            .ok_or_else(|| self.in_file(Error::missing(name, &[])))
     }
 
     fn in_file(&self, error: Error) -> Error {
         error.in_file(&self.path)
     }
-}
-
-/// The type of a tensor of floating-point numbers.
-fn kind(name: &str, dtype: Dtype) -> Result<Kind> {
-    Ok(match dtype {
-        Dtype::F32 => Kind::Float,
-        Dtype::F16 => Kind::Half,
-        Dtype::BF16 => Kind::BFloat16,
-        other => {
-            let (tensor, got) = (name.to_owned(), other.to_string());
-            return Err(Error::DataType {
-                tensor,
-                expected: "F32, F16 or BF16",
-                got,
-            });
-        }
-    })
-}
-
-/// A number of a tensor that is infinite or none, where there is one.
-pub(crate) fn not_finite(tensor: &Tensor) -> Result<Option<f64>> {
-    let (least, most) = tensor.f_aminmax(None, false)?;
-    for number in [least, most] {
-        let number = number.f_double_value(&[])?;
-        if !number.is_finite() {
-            return Ok(Some(number));
-        }
-    }
-    Ok(None)
 }

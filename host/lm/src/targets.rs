@@ -17,7 +17,7 @@ pub struct Targets {
     /// Distributions that take the labels' place in some rows.
     pub soft: Option<Soft>,
     /// `weights` over the sum of its replica.
-    shares: Tensor,
+    pub(crate) shares: Tensor,
 }
 
 /// Whole distributions as labels.
@@ -54,50 +54,33 @@ impl Targets {
         let size = <[i64; 3]>::from(positions.size3()?);
         for (what, tensor) in [("labels", &labels), ("weights", &weights)] {
             if tensor.size() != size {
-                return Err(Error::argument(
-                    what,
-                    format!("{size:?}"),
-                    format!("{:?}", tensor.size()),
-                ));
+                let got = format!("{:?}", tensor.size());
+                return Err(Error::argument(what, format!("{size:?}"), got));
             }
         }
         if let Some(soft) = &soft {
             soft.check(size)?;
         }
-        let weights = match weights.f_kind()? {
-            Kind::Float => weights,
-            _ => weights.f_to_kind(Kind::Float)?,
-        };
-        let shares = shares(&weights, size[0])?;
+        let weights = weights.f_to_kind(Kind::Float)?;
         Ok(Self {
+            shares: shares(&weights, size[0])?,
             positions,
             labels,
             weights,
             soft,
-            shares,
         })
-    }
-
-    pub(crate) fn shares(&self) -> &Tensor {
-        &self.shares
     }
 }
 
 impl Soft {
     fn check(&self, [replicas, batch, answers]: [i64; 3]) -> Result<()> {
         if !(0..batch).contains(&self.first_row) {
-            return Err(Error::argument(
-                "first soft row",
-                format!("0 to {}", batch - 1),
-                self.first_row,
-            ));
+            let expected = format!("0 to {}", batch - 1);
+            return Err(Error::argument("first soft row", expected, self.first_row));
         }
-        let size = self.probabilities.size();
-        if size.len() != 4 || size[..3] != [replicas, batch - self.first_row, answers] {
-            let expected = format!(
-                "[{replicas}, {}, {answers}, vocabulary]",
-                batch - self.first_row
-            );
+        let (size, rows) = (self.probabilities.size(), batch - self.first_row);
+        if size.len() != 4 || size[..3] != [replicas, rows, answers] {
+            let expected = format!("[{replicas}, {rows}, {answers}, vocabulary]");
             return Err(Error::argument(
                 "soft labels",
                 expected,
@@ -149,26 +132,19 @@ impl Batch {
             None => None,
             Some(soft) => {
                 let columns = rows.size()[1] - soft_column;
-                let rows = rows.f_narrow(1, soft_column, columns)?;
-                let rows = rows.f_sub_scalar(soft.first_row)?;
+                let own = rows
+                    .f_narrow(1, soft_column, columns)?
+                    .f_sub_scalar(soft.first_row)?;
                 Some(Soft {
                     first_row: soft_column,
-                    probabilities: take(&soft.probabilities, &rows)?,
+                    probabilities: take(&soft.probabilities, &own)?,
                 })
             }
         };
         let weights = take(&targets.weights, rows)?;
         let sums = weights.f_sum_dim_intlist([1, 2].as_slice(), true, Kind::Float)?;
         Ok(Self {
-            rows: Rows {
-                tokens: take(&self.rows.tokens, rows)?,
-                mask: self
-                    .rows
-                    .mask
-                    .as_ref()
-                    .map(|mask| take(mask, rows))
-                    .transpose()?,
-            },
+            rows: self.rows.each(|tensor| take(tensor, rows))?,
             targets: Targets {
                 positions: take(&targets.positions, rows)?,
                 labels: take(&targets.labels, rows)?,
@@ -206,20 +182,16 @@ impl Batch {
     /// All tensors, in one order.
     pub(crate) fn tensors(&self) -> Vec<&Tensor> {
         let targets = &self.targets;
-        let optional = [
+        let all = [
+            Some(&self.rows.tokens),
+            Some(&targets.positions),
+            Some(&targets.labels),
+            Some(&targets.weights),
+            Some(&targets.shares),
             self.rows.mask.as_ref(),
             targets.soft.as_ref().map(|soft| &soft.probabilities),
         ];
-        [
-            &self.rows.tokens,
-            &targets.positions,
-            &targets.labels,
-            &targets.weights,
-            &targets.shares,
-        ]
-        .into_iter()
-        .chain(optional.into_iter().flatten())
-        .collect()
+        all.into_iter().flatten().collect()
     }
 
     fn each<E>(
@@ -235,10 +207,7 @@ impl Batch {
             None => None,
         };
         Ok(Self {
-            rows: Rows {
-                tokens: change(&self.rows.tokens)?,
-                mask: self.rows.mask.as_ref().map(&change).transpose()?,
-            },
+            rows: self.rows.each(&change)?,
             targets: Targets {
                 positions: change(&targets.positions)?,
                 labels: change(&targets.labels)?,

@@ -8,6 +8,7 @@ mod update;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
+use picklock_family::Architecture;
 use picklock_sdk::{Memory, Recipe};
 use tch::no_grad_guard;
 
@@ -45,7 +46,8 @@ pub struct Trained {
     pub loss: Vec<f64>,
 }
 
-/// Trains a copy of a model. `on_step` is told the number of steps done after each, and may stop.
+/// Trains a copy of a model. `on_step` is called after each step with the number of steps done, and
+/// may stop.
 ///
 /// The device is not waited for before the end.
 ///
@@ -61,11 +63,11 @@ pub fn train(
     let first = batches.batch(0)?;
     let mut trainer = Trainer::new(model, recipe, first.device())?;
     let steps = recipe.steps as usize;
-    let mut taken = HashMap::new();
+    let mut snapshots = HashMap::new();
     let mut keep = |step: usize, trainer: &Trainer| -> Result<()> {
         let step = step as u32;
         if recipe.snapshots.contains(&step) {
-            taken.insert(step, trainer.snapshot()?);
+            snapshots.insert(step, trainer.snapshot()?);
         }
         Ok(())
     };
@@ -85,10 +87,11 @@ pub fn train(
             trainer.step(done, batches.batch(done)?)?
         };
     }
-    let copies = recipe.snapshots.iter().filter_map(|step| taken.get(step));
+    let wanted = recipe.snapshots.iter();
+    let kept = wanted.filter_map(|step| snapshots.get(step));
     Ok(Trained {
         loss: final_loss(&loss, steps)?,
-        snapshots: copies.map(Model::share).collect(),
+        snapshots: kept.map(Model::share).collect(),
         model: trainer.finish()?,
     })
 }
@@ -105,23 +108,24 @@ pub fn gradients(model: &Model, batch: &Batch, memory: Memory) -> Result<Weights
         network: &network,
         groups: &groups,
     };
-    let mut slots: Vec<Option<Tensor>> = model.slots().iter().map(|_| None).collect();
+    let mut slots: Vec<Option<Tensor>> = model.slots.iter().map(|_| None).collect();
     let _loss = differentiable.backward(batch, memory, &mut |gradients| {
         for (slot, gradient) in gradients {
-            slots[slot] = Some(gradient.f_reshape(model.slots()[slot].size())?);
+            slots[slot] = Some(gradient.f_reshape(model.slots[slot].size())?);
         }
         Ok(())
     })?;
     let slots: Vec<Tensor> = slots.into_iter().flatten().collect();
-    Ok(model.layout().views(&slots)?.into_iter().collect())
+    Ok(model.layout.views(&slots)?.into_iter().collect())
 }
 
-/// A training in hand: weights and optimiser state that go on from step to step, for what
-/// [`train`] does not do, such as changing the weights on the way.
+/// A training in progress: weights and optimiser state from step to step, for what [`train`] does
+/// not do, such as changing the weights in between.
 ///
 /// On a GPU the second step of a shape is captured as a CUDA graph, which later ones replay.
 pub struct Trainer {
-    like: Shape,
+    architecture: Architecture,
+    replicas: i64,
     groups: Groups,
     network: Network,
     update: Update,
@@ -130,12 +134,6 @@ pub struct Trainer {
     captured: Option<Captured>,
     /// Whether capturing has failed, and steps stay eager.
     eager: bool,
-}
-
-/// What a batch must fit, without the numbers.
-struct Shape {
-    architecture: picklock_family::Architecture,
-    replicas: i64,
 }
 
 impl Trainer {
@@ -151,10 +149,8 @@ impl Trainer {
         let groups = Groups::new(model, compute, precision.master, recipe.memory, device)?;
         let network = Network::new(&model.architecture().plan(), &groups.leaves())?;
         Ok(Self {
-            like: Shape {
-                architecture: model.architecture().clone(),
-                replicas: model.replicas(),
-            },
+            architecture: model.architecture().clone(),
+            replicas: model.replicas(),
             update: Update::new(recipe, &groups)?,
             groups,
             network,
@@ -181,17 +177,13 @@ impl Trainer {
         self.groups.finish()
     }
 
-    /// Puts other weights in the place of those in training; the optimiser's state stays.
+    /// Replaces the weights in training; the optimiser's state stays.
     ///
     /// # Errors
     /// [`Error::Argument`] for a model of another architecture or number of replicas.
     pub fn replace(&mut self, model: &Model) -> Result<()> {
-        let Shape {
-            architecture,
-            replicas,
-        } = &self.like;
-        if architecture != model.architecture() || *replicas != model.replicas() {
-            let expected = format!("{replicas} replicas of the model in training");
+        if self.architecture != *model.architecture() || self.replicas != model.replicas() {
+            let expected = format!("{} replicas of the model in training", self.replicas);
             let got = format!("{} of {}", model.replicas(), model.architecture().name());
             return Err(Error::argument("weights to put in place", expected, got));
         }
@@ -204,15 +196,11 @@ impl Trainer {
     /// # Errors
     /// [`Error::Argument`] for a batch out of range, [`Error::Torch`] if there is no room.
     pub fn step(&mut self, step: usize, batch: Batch) -> Result<Tensor> {
-        batch
-            .rows
-            .check_fit(&self.like.architecture, self.like.replicas, 0)?;
-        let batch = match batch.device() == self.groups.device() {
-            true => batch,
-            false => batch.to_device(self.groups.device())?,
-        };
-        let seen = self.batch.as_ref();
-        let seen = seen.is_some_and(|before| captured::shape(before) == captured::shape(&batch));
+        let rows = &batch.rows;
+        rows.check_fit(&self.architecture, self.replicas, 0)?;
+        let batch = batch.to_device(self.groups.device)?;
+        let shape = captured::shape(&batch);
+        let seen = matches!(&self.batch, Some(before) if captured::shape(before) == shape);
         if let Some(captured) = &self.captured
             && captured.fits(&batch)
         {
@@ -230,11 +218,8 @@ impl Trainer {
     /// [`Error::Argument`] where there was none, else as [`Trainer::step`].
     pub fn again(&mut self, step: usize) -> Result<Tensor> {
         let Some(batch) = &self.batch else {
-            return Err(Error::argument(
-                "batch to train on again",
-                "one before",
-                "none",
-            ));
+            let what = "batch to train on again";
+            return Err(Error::argument(what, "one before", "none"));
         };
         if self.captured.is_none() && !self.eager {
             self.capture(&batch.shallow_clone())?;
@@ -242,7 +227,7 @@ impl Trainer {
         self.run(step)
     }
 
-    /// Runs a step on the batch at hand.
+    /// Runs a step on the newest batch.
     fn run(&mut self, step: usize) -> Result<Tensor> {
         self.update.go_to(step)?;
         let Some(batch) = &self.batch else {
@@ -257,7 +242,7 @@ impl Trainer {
     /// Captures the step on batches of this one's shape; where that fails, steps stay eager.
     fn capture(&mut self, batch: &Batch) -> Result<()> {
         self.captured = None;
-        cuda::make_room(self.groups.device())?;
+        cuda::make_room(self.groups.device)?;
         let captured = Captured::new(batch, |batch| {
             eager(&self.network, &self.groups, &self.update, batch)
         });
@@ -295,11 +280,11 @@ fn eager(network: &Network, groups: &Groups, update: &Update, batch: &Batch) -> 
 
 fn final_loss(loss: &Tensor, steps: usize) -> Result<Vec<f64>> {
     let loss: Vec<f64> = Vec::try_from(loss.f_to_kind(Kind::Double)?)?;
-    match loss.iter().position(|loss| !loss.is_finite()) {
-        Some(replica) => Err(Error::Diverged {
+    match (0..).zip(&loss).find(|(_, loss)| !loss.is_finite()) {
+        Some((replica, &loss)) => Err(Error::Diverged {
             replica,
             steps,
-            loss: loss[replica],
+            loss,
         }),
         None => Ok(loss),
     }

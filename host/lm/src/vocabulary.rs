@@ -4,7 +4,9 @@
 //! A task that uses 30 of 49,152 tokens trains and scores only those; the other rows come back when
 //! the model is written for others to open.
 
-use crate::{Error, Kind, Model, Result, Tensor, Weights};
+use picklock_family::Architecture;
+
+use crate::{Error, Kind, Model, Result, Tensor};
 
 impl Model {
     /// The model over the token ids `ids`: row i of its embedding and head is row `ids[i]` of this
@@ -16,15 +18,27 @@ impl Model {
         let vocab_size = self.architecture().vocab_size();
         let index = index(ids, vocab_size)?.f_to_device(self.device())?;
         let architecture = self.architecture().with_vocab_size(ids.len() as i64)?;
-        let own = self.architecture().plan().vocabulary_names();
-        let weight = |(name, weight): (&str, &Tensor)| {
-            let weight = match own.iter().any(|own| own == name) {
-                true => weight.f_index_select(1, &index)?,
-                false => weight.shallow_clone(),
+        self.replaced(architecture, |_, weight| {
+            Ok(weight.f_index_select(1, &index)?)
+        })
+    }
+
+    /// The model of `architecture` with the weights that depend on the vocabulary replaced.
+    fn replaced(
+        &self,
+        architecture: Architecture,
+        change: impl Fn(&str, &Tensor) -> Result<Tensor>,
+    ) -> Result<Self> {
+        let names = architecture.plan().vocabulary_names();
+        let weights = self.weights().iter().map(|(name, weight)| {
+            let weight = if names.iter().any(|own| own == name) {
+                change(name, weight)?
+            } else {
+                weight.shallow_clone()
             };
             Ok((name.to_owned(), weight))
-        };
-        let weights: Weights = self.weights().iter().map(weight).collect::<Result<_>>()?;
+        });
+        let weights = weights.collect::<Result<_>>()?;
         Ok(Self::new(architecture, weights)?.computing_in(self.compute()))
     }
 
@@ -41,22 +55,14 @@ impl Model {
             return Err(Error::argument("token ids", expected, ids.len()));
         }
         let index = index(ids, full.architecture().vocab_size())?.f_to_device(self.device())?;
-        let own = self.architecture().plan().vocabulary_names();
-        let weight = |(name, weight): (&str, &Tensor)| {
-            if own.iter().all(|own| own != name) {
-                return Ok((name.to_owned(), weight.shallow_clone()));
-            }
-            let missing = || Error::MissingTensor {
-                tensor: name.to_owned(),
-                expected: weight.size(),
-            };
-            let all = full.weights().get(name).ok_or_else(missing)?;
+        self.replaced(full.architecture().clone(), |name, weight| {
+            let all = full
+                .weights()
+                .get(name)
+                .ok_or_else(|| Error::missing(name, &weight.size()))?;
             let all = all.f_to_device(self.device())?.f_to_kind(self.kind())?;
-            Ok((name.to_owned(), all.f_index_copy(1, &index, weight)?))
-        };
-        let weights: Weights = self.weights().iter().map(weight).collect::<Result<_>>()?;
-        let architecture = full.architecture().clone();
-        Ok(Self::new(architecture, weights)?.computing_in(self.compute()))
+            Ok(all.f_index_copy(1, &index, weight)?)
+        })
     }
 }
 

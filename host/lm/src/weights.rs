@@ -9,10 +9,8 @@ pub struct Weights(Vec<(String, Tensor)>);
 impl Weights {
     /// The tensor of a name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.0
-            .iter()
-            .find(|(own, _)| own == name)
-            .map(|(_, tensor)| tensor)
+        let found = self.0.iter().find(|(own, _)| own == name)?;
+        Some(&found.1)
     }
 
     /// Names and tensors.
@@ -48,6 +46,14 @@ impl FromIterator<(String, Tensor)> for Weights {
     fn from_iter<I: IntoIterator<Item = (String, Tensor)>>(tensors: I) -> Self {
         Self(tensors.into_iter().collect())
     }
+}
+
+/// Tensors `[R, ..]` joined along their second dimension; one alone is shared.
+pub(crate) fn side_by_side(parts: &[Tensor]) -> Result<Tensor> {
+    Ok(match parts {
+        [single] => single.shallow_clone(),
+        several => Tensor::f_cat(several, 1)?,
+    })
 }
 
 /// A contiguous copy with storage of its own.

@@ -66,7 +66,7 @@ impl Plain {
         let places = Tensor::arange(length, (Kind::Float, Device::Cpu)).unsqueeze(-1);
         let angles = (places * frequencies).repeat([1, 2]);
         let (cos, sin) = (angles.cos(), angles.sin());
-        let turned = |x: &Tensor| {
+        let rotated = |x: &Tensor| {
             let halves = x.chunk(2, -1);
             x * &cos + Tensor::cat(&[-&halves[1], halves[0].shallow_clone()], -1) * &sin
         };
@@ -81,8 +81,8 @@ impl Plain {
             };
             let [q, k, v] = ["q", "k", "v"].map(|part| heads(&format!("self_attn.{part}_proj")));
             let mixed = Tensor::scaled_dot_product_attention(
-                &turned(&q),
-                &turned(&k),
+                &rotated(&q),
+                &rotated(&k),
                 &v,
                 None::<&Tensor>,
                 0.0,

@@ -6,7 +6,7 @@ struct Soft {
     int first, rows, answers;    // rows from `first` on, of `rows` of `answers` tokens each, are soft
 };
 
-// losses = -share * log probability; logits become the loss' slopes in them, unless `keep`. Row i of the chunk is row
+// losses = -share * log probability; logits become the loss' gradients in them, unless `keep`. Row i of the chunk is row
 // i % chunk of replica i / chunk, token `offset` further on among the replica's `tokens`.
 extern "C" __global__ void cross_entropy(T* logits, const i64* labels, const float* shares, float* losses, Soft soft,
                                          int rows, int chunk, int offset, int tokens, int vocabulary, int keep) {

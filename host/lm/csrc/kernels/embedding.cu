@@ -1,11 +1,11 @@
-// The gradient of a table of rows of D numbers: each row's is the sum of the slopes of all tokens of its id, in their
+// The gradient of a table of rows of D numbers: each row's is the sum of the gradients of all tokens of its id, in their
 // order. So nothing is sorted, and nothing races. Block (i, r) is about entry i of replica r (BY_ENTRY, for a table of
 // few), or about its token i: the first of its id does the work, the others end at once, and entries that no token has
 // are to be zeros already.
 
 #define COLUMNS ((D + 127) / 128)
 
-extern "C" __global__ void embedding_backward(const T* slope, const i64* ids, T* table, int tokens) {
+extern "C" __global__ void embedding_backward(const T* grad_output, const i64* ids, T* table, int tokens) {
     const i64* own = ids + (i64)blockIdx.y * tokens;
 #if BY_ENTRY
     const int token = 0;
@@ -23,7 +23,7 @@ extern "C" __global__ void embedding_backward(const T* slope, const i64* ids, T*
     for (int start = token; start < tokens; start += 32) {
         u32 same = __ballot_sync(0xffffffffu, start + lane < tokens && own[start + lane] == id);
         for (; same; same &= same - 1) {
-            const T* row = slope + ((i64)blockIdx.y * tokens + start + __ffs(same) - 1) * D;
+            const T* row = grad_output + ((i64)blockIdx.y * tokens + start + __ffs(same) - 1) * D;
             for (int c = 0; c < COLUMNS; ++c) {
                 const int column = c * 128 + threadIdx.x;
                 if (column < D) sums[c] += to_float(row[column]);

@@ -15,12 +15,12 @@ extern "C" __global__ void gate_forward(const T* x, T* y, i64 packs, int width) 
     *(Pack<T, V>*)(y + row * width + column) = out;
 }
 
-extern "C" __global__ void gate_backward(const T* slope, const T* x, T* slope_x, i64 packs, int width) {
+extern "C" __global__ void gate_backward(const T* grad_output, const T* x, T* grad_x, i64 packs, int width) {
     const i64 index = (i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (index >= packs) return;
     const i64 row = index / (width / V);
     const int column = index % (width / V) * V;
-    const Pack<T, V> s = *(const Pack<T, V>*)(slope + row * width + column);
+    const Pack<T, V> s = *(const Pack<T, V>*)(grad_output + row * width + column);
     const Pack<T, V> a = *(const Pack<T, V>*)(x + row * 2 * width + column);
     const Pack<T, V> b = *(const Pack<T, V>*)(x + row * 2 * width + width + column);
     Pack<T, V> to_a, to_b;
@@ -30,6 +30,6 @@ extern "C" __global__ void gate_backward(const T* slope, const T* x, T* slope_x,
         set(to_a.at[i], rounded(down * up) * open * (1.f + gate * (1.f - open)));
         set(to_b.at[i], down * rounded(gate * open));
     }
-    *(Pack<T, V>*)(slope_x + row * 2 * width + column) = to_a;
-    *(Pack<T, V>*)(slope_x + row * 2 * width + width + column) = to_b;
+    *(Pack<T, V>*)(grad_x + row * 2 * width + column) = to_a;
+    *(Pack<T, V>*)(grad_x + row * 2 * width + width + column) = to_b;
 }

@@ -76,10 +76,10 @@ __device__ __forceinline__ void leave(const float* gradients, float* to) {
 #endif
 }
 
-// slope_x = d(y) slope_y + slope_sum (where there is one). Block (p, r) takes every gridDim.x-th row (or blockDim.y
+// grad_x = d(y) grad_y + grad_sum (where there is one). Block (p, r) takes every gridDim.x-th row (or blockDim.y
 // rows) of replica r, and leaves its part of the weight's and bias' gradients in parts[r][p].
-extern "C" __global__ void norm_backward(const T* slope_y, const T* slope_sum, const T* x, const T* weight,
-                                         const float2* stats, T* slope_x, float* weight_parts, float* bias_parts,
+extern "C" __global__ void norm_backward(const T* grad_y, const T* grad_sum, const T* x, const T* weight,
+                                         const float2* stats, T* grad_x, float* weight_parts, float* bias_parts,
                                          int rows_per_replica) {
     const i64 first = (i64)blockIdx.y * rows_per_replica;
     const i64 own = (i64)blockIdx.y * D;
@@ -88,25 +88,25 @@ extern "C" __global__ void norm_backward(const T* slope_y, const T* slope_sum, c
     for (int row = blockIdx.x * blockDim.y + threadIdx.y; row < rows_per_replica; row += gridDim.x * blockDim.y) {
         const i64 start = (first + row) * D;
         const float2 stat = stats[first + row];
-        float normed[PACKS * V], slopes[PACKS * V];
+        float normed[PACKS * V], gradients[PACKS * V];
         float along = 0.f, total = 0.f;
         for (int p = 0; p < PACKS; ++p) {
             const int column = (p * THREADS + threadIdx.x) * V;
             Pack<T, V> s, v, w;
             if (column < D) {
-                s = *(const Pack<T, V>*)(slope_y + start + column);
+                s = *(const Pack<T, V>*)(grad_y + start + column);
                 v = *(const Pack<T, V>*)(x + start + column);
                 w = *(const Pack<T, V>*)(weight + own + column);
             }
             for (int i = 0; i < V; ++i) {
                 const int n = p * V + i;
-                const float slope = column < D ? to_float(s.at[i]) : 0.f;
+                const float gradient = column < D ? to_float(s.at[i]) : 0.f;
                 normed[n] = column < D ? (to_float(v.at[i]) - stat.x) * stat.y : 0.f;
-                to_weight[n] += slope * normed[n];
-                to_bias[n] += slope;
-                slopes[n] = column < D ? slope * to_float(w.at[i]) : 0.f;
-                along += slopes[n] * normed[n];
-                total += slopes[n];
+                to_weight[n] += gradient * normed[n];
+                to_bias[n] += gradient;
+                gradients[n] = column < D ? gradient * to_float(w.at[i]) : 0.f;
+                along += gradients[n] * normed[n];
+                total += gradients[n];
             }
         }
         along = row_sum<THREADS>(along) / D;
@@ -115,14 +115,14 @@ extern "C" __global__ void norm_backward(const T* slope_y, const T* slope_sum, c
             const int column = (p * THREADS + threadIdx.x) * V;
             if (column >= D) break;
             Pack<T, V> besides, out;
-            if (slope_sum) besides = *(const Pack<T, V>*)(slope_sum + start + column);
+            if (grad_sum) besides = *(const Pack<T, V>*)(grad_sum + start + column);
             for (int i = 0; i < V; ++i) {
                 const int n = p * V + i;
-                float slope = stat.y * (slopes[n] - total - normed[n] * along);
-                if (slope_sum) slope += to_float(besides.at[i]);
-                set(out.at[i], slope);
+                float gradient = stat.y * (gradients[n] - total - normed[n] * along);
+                if (grad_sum) gradient += to_float(besides.at[i]);
+                set(out.at[i], gradient);
             }
-            *(Pack<T, V>*)(slope_x + start + column) = out;
+            *(Pack<T, V>*)(grad_x + start + column) = out;
         }
     }
     const i64 part = ((i64)blockIdx.y * gridDim.x + blockIdx.x) * D;

@@ -2,9 +2,22 @@
 
 use std::path::Path;
 
-use super::shards::INDEX;
-use super::{CONFIG, WEIGHTS};
 use crate::{Error, Result};
+
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const WEIGHTS: &str = "model.safetensors";
+pub(super) const INDEX: &str = "model.safetensors.index.json";
+
+/// What names of weight files in other forms end with.
+const OTHERS: [&str; 7] = [
+    ".bin",
+    ".bin.index.json",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".h5",
+    ".msgpack",
+];
 
 /// Refuses what isn't the folder of a model with weights that can be read.
 pub(super) fn check(directory: &Path) -> Result<()> {
@@ -12,22 +25,21 @@ pub(super) fn check(directory: &Path) -> Result<()> {
 }
 
 fn look(directory: &Path) -> Result<()> {
-    let other = match std::fs::metadata(directory) {
-        Ok(metadata) if metadata.is_dir() => None,
-        Ok(_) => Some("a file"),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some("nothing there"),
-        Err(source) => {
-            let path = directory.to_owned();
-            return Err(Error::Io { path, source });
-        }
-    };
-    if let Some(other) = other {
+    let no_folder = |got| {
         let advice = format!("give the folder that holds {CONFIG} and {WEIGHTS}");
-        return Err(absent("a folder", other, advice));
+        Err(absent("a folder", got, advice))
+    };
+    match std::fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return no_folder("a file"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return no_folder("nothing there");
+        }
+        Err(error) => return Err(Error::io(directory)(error)),
     }
     let holds = |name: &str| directory.join(name).exists();
     if !holds(CONFIG) {
-        let advice = "give the folder of a Hugging Face model".to_owned();
+        let advice = "give the folder of a Hugging Face model";
         return Err(absent(CONFIG, "a folder without it", advice));
     }
     if holds(WEIGHTS) || holds(INDEX) {
@@ -35,11 +47,7 @@ fn look(directory: &Path) -> Result<()> {
     }
     Err(match pickled(directory) {
         Some(name) => absent(WEIGHTS, &name, conversion(directory)),
-        None => absent(
-            WEIGHTS,
-            "a folder without weights",
-            "get the folder again".to_owned(),
-        ),
+        None => absent(WEIGHTS, "a folder without weights", "get the folder again"),
     })
 }
 
@@ -48,18 +56,7 @@ fn look(directory: &Path) -> Result<()> {
 fn pickled(directory: &Path) -> Option<String> {
     let entries = std::fs::read_dir(directory).ok()?.flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let other = |name: &String| {
-        let known = [
-            ".bin",
-            ".bin.index.json",
-            ".pt",
-            ".pth",
-            ".ckpt",
-            ".h5",
-            ".msgpack",
-        ];
-        known.iter().any(|ending| name.ends_with(ending))
-    };
+    let other = |name: &String| OTHERS.iter().any(|ending| name.ends_with(ending));
     names.filter(other).min()
 }
 
@@ -71,8 +68,8 @@ fn conversion(directory: &Path) -> String {
     )
 }
 
-fn absent(expected: &'static str, got: &str, advice: String) -> Error {
-    let got = got.to_owned();
+fn absent(expected: &'static str, got: &str, advice: impl Into<String>) -> Error {
+    let (got, advice) = (got.to_owned(), advice.into());
     Error::Folder {
         expected,
         got,

@@ -3,7 +3,7 @@
 
 use std::num::NonZero;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 
 use crate::cuda::Staging;
 use crate::safetensors_file::{SafetensorsFile, not_finite};
@@ -59,8 +59,8 @@ impl<'a> Reading<'a> {
                 count,
                 kind,
             });
-            let target = whole.f_narrow(0, first as i64, count as i64)?;
-            self.targets.push(target);
+            self.targets
+                .push(whole.f_narrow(0, first as i64, count as i64)?);
         }
         Ok(())
     }
@@ -101,7 +101,7 @@ impl<'a> Reading<'a> {
             {
                 let piece = &self.pieces[index];
                 let tensor = piece.tensor.to_owned();
-                return Err(Error::NotFinite { tensor, got }.in_file(piece.file.path()));
+                return Err(Error::NotFinite { tensor, got }.in_file(&piece.file.path));
             }
         }
         Ok(())
@@ -121,15 +121,26 @@ fn each(
     for _ in 0..(2 * readers).min(pieces.len()) {
         let _ = free.send(Staging::new(longest, device)?); // the other end is below
     }
-    let queue = Mutex::new(Queue {
-        pieces,
-        next: 0,
-        to_fill,
-    });
+    // What is left to read, and the buffers to read into.
+    let queue = Mutex::new((pieces.iter().enumerate(), to_fill));
+    let next = || {
+        let mut queue = queue.lock().ok()?;
+        let (index, piece) = queue.0.next()?;
+        Some((index, piece, queue.1.recv().ok()?))
+    };
     std::thread::scope(|scope| {
         for _ in 0..readers {
-            let (queue, full) = (&queue, full.clone());
-            scope.spawn(move || fill(queue, &full));
+            let (next, full) = (&next, full.clone());
+            // Until nothing is left, or nobody wants it.
+            scope.spawn(move || {
+                while let Some((index, piece, mut buffer)) = next() {
+                    let bytes = &mut buffer.bytes()[..piece.bytes()];
+                    let read = piece.file.read_bytes(bytes, piece.start);
+                    if full.send((index, read.map(|()| buffer))).is_err() {
+                        return;
+                    }
+                }
+            });
         }
         // What ends the loop early drops both channels' ends here, and so ends the readers.
         let (free, filled) = (free, filled);
@@ -149,37 +160,5 @@ fn readers(device: Device) -> usize {
         _ => std::thread::available_parallelism()
             .map_or(1, NonZero::get)
             .min(MOST_READERS),
-    }
-}
-
-/// What is left to read, and the buffers to read into.
-struct Queue<'a> {
-    pieces: &'a [Piece<'a>],
-    next: usize,
-    to_fill: Receiver<Staging>,
-}
-
-impl Queue<'_> {
-    fn take(&mut self) -> Option<(usize, Staging)> {
-        let index = self.next;
-        self.pieces.get(index)?;
-        self.next += 1;
-        Some((index, self.to_fill.recv().ok()?))
-    }
-}
-
-/// What a reader does until nothing is left, or nobody wants it.
-fn fill(queue: &Mutex<Queue>, full: &Sender<(usize, Result<Staging>)>) {
-    let next = || {
-        let mut queue = queue.lock().ok()?;
-        let (index, buffer) = queue.take()?;
-        Some((index, &queue.pieces[index], buffer))
-    };
-    while let Some((index, piece, mut buffer)) = next() {
-        let bytes = &mut buffer.bytes()[..piece.bytes()];
-        let read = piece.file.read_bytes(bytes, piece.start);
-        if full.send((index, read.map(|()| buffer))).is_err() {
-            return;
-        }
     }
 }

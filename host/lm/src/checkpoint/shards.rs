@@ -3,22 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use picklock_family::read_small;
+use picklock_family::{Architecture, read_small};
 use serde::Deserialize;
 
-use super::WEIGHTS;
+use super::folder::{self, INDEX, WEIGHTS};
 use crate::safetensors_file::SafetensorsFile;
 use crate::{Error, Result};
-
-pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// The tensors of one or more files.
 pub(super) struct Shards {
     /// The only file, or the index.
-    path: PathBuf,
+    pub(super) path: PathBuf,
     files: Vec<SafetensorsFile>,
     /// Which of the files holds each tensor.
     places: BTreeMap<String, usize>,
+}
+
+/// What a folder's configuration says, and its weight files.
+pub(super) fn open(directory: &Path) -> Result<(Architecture, Shards)> {
+    folder::check(directory)?;
+    Ok((
+        Architecture::of_directory(directory)?,
+        Shards::open(directory)?,
+    ))
 }
 
 /// What an index says; its `metadata` only repeats what the shards' headers tell.
@@ -49,20 +56,17 @@ impl Shards {
             .map_err(|error| damaged("content", "a weight_map of file names", error))?;
         let names: BTreeSet<&String> = weight_map.values().collect();
         if let Some(outside) = names.iter().find(|name| !is_file_name(name)) {
-            return Err(damaged(
-                "weight_map",
-                "names of files in this folder",
-                format!("`{outside}`"),
-            ));
+            let expected = "names of files in this folder";
+            return Err(damaged("weight_map", expected, format!("`{outside}`")));
         }
         if let Some(missing) = names.iter().find(|name| !directory.join(name).exists()) {
             let got = format!("`{missing}`, which is not there");
             return Err(damaged("weight_map", "files of this folder", got));
         }
-        let files = names
-            .iter()
-            .map(|name| SafetensorsFile::open(&directory.join(name)));
-        let files = files.collect::<Result<Vec<_>>>()?;
+        let paths = names.iter().map(|name| directory.join(name));
+        let files: Vec<_> = paths
+            .map(|path| SafetensorsFile::open(&path))
+            .collect::<Result<_>>()?;
         let mut places = BTreeMap::new();
         for (index, (file, own)) in files.iter().zip(&names).enumerate() {
             for tensor in file.names() {
@@ -75,10 +79,8 @@ impl Shards {
                 };
             }
         }
-        if let Some((tensor, place)) = weight_map
-            .iter()
-            .find(|(name, _)| !places.contains_key(*name))
-        {
+        let absent = |(name, _): &(&String, &String)| !places.contains_key(*name);
+        if let Some((tensor, place)) = weight_map.iter().find(absent) {
             let what = format!("place of `{tensor}`");
             return Err(damaged(what, "a file that holds it", place));
         }
@@ -87,11 +89,6 @@ impl Shards {
             files,
             places,
         })
-    }
-
-    /// The only file, or the index.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Bytes of all tensors.
@@ -117,9 +114,5 @@ fn damaged(
     expected: impl Into<String>,
     got: impl std::fmt::Display,
 ) -> Error {
-    Error::Index {
-        what: what.into(),
-        expected: expected.into(),
-        got: got.to_string(),
-    }
+    Error::damaged(["index", "folder"], what, expected, got)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use picklock_family::{Architecture, Parameter};
 
-use super::CONFIG;
+use super::folder::CONFIG;
 use super::reading::Reading;
 use super::shards::Shards;
 use crate::layout::Layout;
@@ -31,11 +31,10 @@ impl<'a> Sources<'a> {
         shards: &'a Shards,
         directory: &Path,
     ) -> Result<Self> {
-        let sources =
-            Self::new(architecture, shards).map_err(|error| error.in_file(shards.path()))?;
-        sources
-            .check_tie()
-            .map_err(|error| error.in_file(directory.join(CONFIG)))?;
+        let found = Self::new(architecture, shards);
+        let sources = found.map_err(|error| error.in_file(&shards.path))?;
+        let tie = sources.check_tie();
+        tie.map_err(|error| error.in_file(directory.join(CONFIG)))?;
         Ok(sources)
     }
 
@@ -59,10 +58,7 @@ impl<'a> Sources<'a> {
         // Not all in one list, which could be long where a configuration says so.
         for (_, parameter) in architecture.plan().parameters() {
             let Some(source) = stored.remove(&parameter.name) else {
-                return Err(Error::MissingTensor {
-                    tensor: parameter.name,
-                    expected: parameter.shape,
-                });
+                return Err(Error::missing(&parameter.name, &parameter.shape));
             };
             source.1.check(source.0, &parameter.shape)?;
             parameters.insert(parameter.name, source);
@@ -103,7 +99,7 @@ impl<'a> Sources<'a> {
         for slot in &layout.slots {
             let shape = [&[1], slot.shape().as_slice()].concat();
             let whole = Tensor::f_empty(shape, (kind, device))?;
-            for (index, part) in slot.parts().iter().enumerate() {
+            for (index, part) in slot.parts.iter().enumerate() {
                 reading.add(self.source(part)?, &slot.part(&whole, index)?)?;
             }
             slots.push(whole);
@@ -123,10 +119,9 @@ impl<'a> Sources<'a> {
 
     fn source(&self, parameter: &Parameter) -> Result<Source<'a>> {
         let source = self.parameters.get(&parameter.name);
-        source.copied().ok_or_else(|| Error::MissingTensor {
-            tensor: parameter.name.clone(),
-            expected: parameter.shape.clone(),
-        })
+        source
+            .copied()
+            .ok_or_else(|| Error::missing(&parameter.name, &parameter.shape))
     }
 }
 

@@ -7,9 +7,9 @@ use std::path::Path;
 use picklock_family::{Architecture, Parameter};
 use serde_json::{Value, json};
 
-use super::shards::INDEX;
+use super::folder::{INDEX, WEIGHTS};
+use super::shards::open;
 use super::sources::Sources;
-use super::{WEIGHTS, open};
 use crate::safetensors_file::{self, Sink, Stored};
 use crate::{Error, Result};
 
@@ -106,10 +106,7 @@ pub fn convert<E: From<Error>>(
 /// [`Error::Io`] where it can't be written.
 pub fn write_json(path: &Path, value: &Value) -> Result<()> {
     safetensors_file::write_aside(path, |file| {
-        writeln!(file, "{value:#}").map_err(|source| Error::Io {
-            path: path.to_owned(),
-            source,
-        })
+        writeln!(file, "{value:#}").map_err(Error::io(path))
     })
 }
 

@@ -2,7 +2,9 @@
 
 use std::ffi::c_void;
 
+use super::device::enter;
 use super::library::{called, library};
+use crate::error::caught;
 use crate::{Device, Error, Result};
 
 /// Work that has been captured, to be replayed as one launch.
@@ -18,12 +20,12 @@ impl Graph {
     ///
     /// # Errors
     /// What `work` fails with, or [`Error::Torch`] where something in it can't be captured. The
-    /// device then goes on as if nothing had been.
+    /// device can be used afterwards.
     pub fn capture<T>(device: Device, work: impl FnOnce() -> Result<T>) -> Result<(Self, T)> {
         let Device::Cuda(index) = device else {
             return Err(Error::argument("device to capture on", "a GPU", "cpu"));
         };
-        super::enter(device)?;
+        enter(device)?;
         let library = library()?;
         let mut graph = std::ptr::null_mut();
         // SAFETY: room for one pointer.
@@ -31,7 +33,7 @@ impl Graph {
         // SAFETY: a graph that was begun, and is not used again. What led here says more than what
         // the clean-up may meet.
         let abort = || drop(called(unsafe { (library.capture_abort)(graph) }));
-        let made = crate::runtime::caught(work).inspect_err(|_| abort())?;
+        let made = caught(work).inspect_err(|_| abort())?;
         // SAFETY: as above.
         called(unsafe { (library.capture_end)(graph) }).inspect_err(|_| abort())?;
         Ok((Self(graph), made))

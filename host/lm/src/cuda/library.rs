@@ -1,10 +1,9 @@
-//! Opening the library, and what it says of a device.
+//! The CUDA library: opening it, and calling its functions.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use libloading::os::unix::{Library as Opened, RTLD_LOCAL, RTLD_NOW};
 use torch_sys::C_tensor;
@@ -14,7 +13,7 @@ use crate::{Device, Error, Result, Tensor};
 /// The library, as build.rs links it.
 const BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/picklock_cuda.so"));
 
-/// What every function gives: null, or a message to be freed.
+/// What every function returns: null, or a message to be freed.
 pub(super) type Message = *mut c_char;
 type Given = *const C_tensor;
 type Made = *mut *mut C_tensor;
@@ -90,7 +89,7 @@ fn open() -> std::result::Result<Library, Box<dyn std::error::Error>> {
     Ok(library)
 }
 
-/// What a function gave, as a result.
+/// What a function returned, as a result.
 pub(crate) fn called(message: Message) -> Result<()> {
     if message.is_null() {
         return Ok(());
@@ -108,6 +107,13 @@ fn failure(text: &str) -> Error {
     Error::Torch(tch::TchError::Torch(text.to_owned()))
 }
 
+/// The tensor that a function makes.
+pub(super) fn made(call: impl FnOnce(&Library, Made) -> Message) -> Result<Tensor> {
+    let mut out = std::ptr::null_mut();
+    called(call(library()?, &raw mut out))?;
+    Ok(owned(out))
+}
+
 /// Takes a tensor that C++ made.
 pub(crate) fn owned(tensor: *mut C_tensor) -> Tensor {
     // SAFETY: it was made with `new`, as tch's own are, and nobody else has it.
@@ -117,105 +123,4 @@ pub(crate) fn owned(tensor: *mut C_tensor) -> Tensor {
 /// Whether a device is a GPU that the library serves.
 pub(crate) fn available(device: Device) -> bool {
     matches!(device, Device::Cuda(_)) && library().is_ok()
-}
-
-fn index(device: Device) -> i32 {
-    match device {
-        Device::Cuda(index) => index as i32,
-        _ => 0,
-    }
-}
-
-/// Makes a GPU this thread's own, with a stream that can be captured. To be called before anything
-/// that is captured; says why where the library doesn't open, in which case all goes without it.
-///
-/// # Errors
-/// [`Error::Torch`] where the device refuses.
-pub(crate) fn enter(device: Device) -> Result<()> {
-    if !matches!(device, Device::Cuda(_)) {
-        return Ok(());
-    }
-    match library() {
-        // SAFETY: takes a number.
-        Ok(library) => called(unsafe { (library.enter)(index(device)) }),
-        Err(error) => {
-            warn_once(&error);
-            Ok(())
-        }
-    }
-}
-
-/// Says once in a process that something runs slower than it could.
-pub(crate) fn warn_once(error: &Error) {
-    static SAID: AtomicBool = AtomicBool::new(false);
-    if !SAID.swap(true, Ordering::Relaxed) {
-        tracing::warn!("no CUDA graphs or fused kernels here, so all is slower: {error}");
-    }
-}
-
-/// Where a capture that follows would hold a second set of what an eager step leaves in the
-/// allocator's hands, gives that back first, if memory is short.
-pub(crate) fn make_room(device: Device) -> Result<()> {
-    let memory = memory(device)?;
-    let idle = memory.reserved.saturating_sub(memory.allocated);
-    match idle > memory.free {
-        true => empty_cache(device),
-        false => Ok(()),
-    }
-}
-
-/// A GPU's memory, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// In tensors.
-    pub allocated: u64,
-    /// In the allocator's hands, tensors included.
-    pub reserved: u64,
-    /// The most in tensors since the peak was reset.
-    pub peak_allocated: u64,
-    /// Free on the device.
-    pub free: u64,
-    /// The device's.
-    pub total: u64,
-}
-
-/// A GPU's memory as it is.
-pub(crate) fn memory(device: Device) -> Result<Memory> {
-    let mut numbers = [0_u64; 5];
-    // SAFETY: room for five numbers.
-    called(unsafe { (library()?.memory)(numbers.as_mut_ptr(), index(device)) })?;
-    let [allocated, reserved, peak_allocated, free, total] = numbers;
-    Ok(Memory {
-        allocated,
-        reserved,
-        peak_allocated,
-        free,
-        total,
-    })
-}
-
-/// Waits for all that a GPU was asked to do.
-pub(crate) fn synchronize(device: Device) -> Result<()> {
-    // SAFETY: takes a number.
-    called(unsafe { (library()?.synchronize)(index(device)) })
-}
-
-/// Begins the peak anew.
-pub(crate) fn reset_peak(device: Device) -> Result<()> {
-    // SAFETY: takes a number.
-    called(unsafe { (library()?.reset_peak)(index(device)) })
-}
-
-/// Gives back what nothing uses.
-pub(crate) fn empty_cache(device: Device) -> Result<()> {
-    // SAFETY: takes a number.
-    called(unsafe { (library()?.empty_cache)(index(device)) })
-}
-
-/// Room for a tensor in pinned host memory.
-pub(crate) fn pinned_like(tensor: &Tensor) -> Result<Tensor> {
-    let mut out = std::ptr::null_mut();
-    // SAFETY: the tensor lives until the call has ended.
-    called(unsafe { (library()?.pinned_like)(&raw mut out, tensor.as_ptr()) })?;
-    Ok(owned(out))
 }

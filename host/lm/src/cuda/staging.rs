@@ -1,7 +1,13 @@
 //! Host memory that bytes pass through on their way to a device.
 
-use super::library::{available, pinned_like};
+use super::library::{available, made};
 use crate::{Device, Kind, Result, Tensor};
+
+/// Room for a tensor in pinned host memory.
+pub(crate) fn pinned_like(tensor: &Tensor) -> Result<Tensor> {
+    // SAFETY: the tensor lives until the call has ended.
+    made(|library, out| unsafe { (library.pinned_like)(out, tensor.as_ptr()) })
+}
 
 /// A buffer in host memory; pinned where the device is a GPU, which then takes from it by itself.
 pub(crate) struct Staging(Tensor);
@@ -9,9 +15,10 @@ pub(crate) struct Staging(Tensor);
 impl Staging {
     pub(crate) fn new(bytes: usize, device: Device) -> Result<Self> {
         let plain = Tensor::f_empty([bytes as i64], (Kind::Uint8, Device::Cpu))?;
-        let mut buffer = match available(device) {
-            true => pinned_like(&plain)?,
-            false => plain,
+        let mut buffer = if available(device) {
+            pinned_like(&plain)?
+        } else {
+            plain
         };
         let _ = buffer.f_zero_()?;
         Ok(Self(buffer))

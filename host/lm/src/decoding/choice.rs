@@ -1,8 +1,9 @@
 //! Choosing tokens, the likeliest or those that given numbers draw, and saying how likely they were.
 
-use crate::{Decoding, Kind, Result, Tensor};
+use super::settings::Decoding;
+use crate::{Kind, Result, Tensor};
 
-/// Tokens, `[R, B, n]`, and where they are asked for their log-probabilities, of the same shape.
+/// Tokens, `[R, B, n]`, and where they are scored their log-probabilities, of the same shape.
 pub(super) struct Chosen {
     pub(super) tokens: Tensor,
     pub(super) log_probs: Option<Tensor>,
@@ -30,9 +31,9 @@ impl Chosen {
     /// Steps one after another.
     pub(super) fn cat(steps: &[Self]) -> Result<Self> {
         let tokens: Vec<&Tensor> = steps.iter().map(|step| &step.tokens).collect();
-        let log_probs = steps.iter().map(|step| step.log_probs.as_ref());
-        let log_probs: Option<Vec<&Tensor>> = log_probs.collect();
-        let log_probs = log_probs.map(|log_probs| Tensor::f_cat(&log_probs, 2));
+        let scored: Option<Vec<&Tensor>> =
+            steps.iter().map(|step| step.log_probs.as_ref()).collect();
+        let log_probs = scored.map(|log_probs| Tensor::f_cat(&log_probs, 2));
         Ok(Self {
             tokens: Tensor::f_cat(&tokens, 2)?,
             log_probs: log_probs.transpose()?,
@@ -63,9 +64,11 @@ impl Chosen {
 
 /// Each number's token: the first whose cumulative probability exceeds it, `[R, B, 1]`.
 fn drawn(logits: &Tensor, decoding: &Decoding, numbers: &Tensor) -> Result<Tensor> {
-    let scaled = logits.f_squeeze_dim(2)?.f_to_kind(Kind::Double)?;
-    let scaled = scaled.f_div_scalar(decoding.temperature)?;
-    let mut probabilities = scaled.f_softmax(-1, None)?; // [R, B, V]
+    let mut probabilities = logits
+        .f_squeeze_dim(2)?
+        .f_to_kind(Kind::Double)?
+        .f_div_scalar(decoding.temperature)?
+        .f_softmax(-1, None)?; // [R, B, V]
     if decoding.top_p < 1.0 {
         probabilities = nucleus(&probabilities, decoding.top_p)?;
     }

@@ -1,7 +1,7 @@
-//! Which rows of a decoding go on once some have ended.
+//! Which rows a decoding keeps once some have ended.
 //!
-//! Replicas of a stack go on with equally many rows, as many as the one with most live ones has; the
-//! others fill up with rows that have ended.
+//! All replicas of a stack keep equally many rows, as many as the one with most live rows has; the
+//! others keep some ended rows too.
 
 use crate::{Kind, Result, Tensor};
 
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_replica_goes_on_with_its_live_rows() {
+    fn each_replica_keeps_its_live_rows() {
         let stopped = [true, false, true, false, false, true, true, true];
         let stopped = Tensor::from_slice(&stopped).view([2, 4, 1]);
         assert_eq!(most(&stopped).unwrap(), 2);

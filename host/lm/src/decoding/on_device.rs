@@ -1,12 +1,14 @@
-//! Decoding whose state lies on the GPU, so that one captured step serves all: the graph is
-//! replayed, and the host only asks now and then which rows have ended.
+//! Decoding with its state on the GPU, so that one captured step serves all: the graph is replayed,
+//! and the host only asks now and then which rows have ended.
 
 use super::choice::Chosen;
-use super::{Decoder, live};
+use super::eager::Decoder;
+use super::live;
 use crate::attention::{Filled, Mask};
 use crate::cache::Cache;
 use crate::cuda::{self, Graph};
 use crate::network::Pass;
+use crate::weights::copy;
 use crate::{Kind, Result, Tensor};
 
 /// With fewer steps to go, capturing costs more than it saves.
@@ -18,19 +20,19 @@ const LOOK: usize = 8;
 /// A decoding after its prompts.
 pub(super) struct OnDevice<'a> {
     decoder: Decoder<'a>,
-    /// All answers so far, `[R, B, N]`; of rows that have been dropped their whole answers.
+    /// All answers so far, `[R, B, N]`; with the whole answers of dropped rows.
     answers: Chosen,
-    /// Which of them the rows in hand are, `[R, b]`; `None` while all are.
-    places: Option<Tensor>,
-    rows: Rows,
+    /// Which of them the active rows are, `[R, b]`; `None` while all are.
+    active: Option<Tensor>,
+    rows: Active,
 }
 
-/// The rows in hand. A captured step changes all of these in place.
-struct Rows {
+/// The active rows. A captured step changes all of these in place.
+struct Active {
     cache: Cache,
     /// The newest tokens, `[R, b, 1]`.
     tokens: Tensor,
-    /// Their places in their rows, `[R, b, 1]`.
+    /// Their positions in their rows, `[R, b, 1]`.
     positions: Tensor,
     filled: Filled,
     /// Number of tokens chosen so far, `[1]`.
@@ -58,14 +60,14 @@ impl<'a> OnDevice<'a> {
             Ok(all)
         })?;
         let positions = match &decoder.lengths {
-            Some(lengths) => super::super::weights::copy(lengths)?,
+            Some(lengths) => copy(lengths)?,
             None => whole(length, &[replicas, batch, 1])?,
         };
         let first_key = decoder.lengths.as_ref().map(|lengths| {
             let padding = lengths.f_neg()?.f_add_scalar(length)?;
             padding.f_view_([-1])
         });
-        let rows = Rows {
+        let rows = Active {
             cache: std::mem::take(&mut decoder.cache),
             positions,
             filled: Filled {
@@ -81,7 +83,7 @@ impl<'a> OnDevice<'a> {
         Ok(Self {
             decoder,
             answers,
-            places: None,
+            active: None,
             rows,
         })
     }
@@ -135,27 +137,22 @@ impl<'a> OnDevice<'a> {
         let positions = rows.positions.shallow_clone();
         let longest = rows.cache.capacity() + 1;
         let pass = Pass::step(&rows.tokens, positions, longest, Mask::Filled(filled))?;
-        let network = &self.decoder.network;
-        let hidden = network.hidden(&pass, Some(&mut rows.cache.share()))?;
-        let logits = network.raw_logits(&pass, &hidden)?;
-        let numbers = rows.uniforms.as_ref();
-        let numbers = numbers.map(|numbers| numbers.f_index_select(2, &rows.chosen));
+        let decoder = &self.decoder;
+        let hidden = decoder.network.hidden(&pass, Some(&rows.cache))?;
+        let logits = decoder.network.raw_logits(&pass, &hidden)?;
+        let uniforms = rows.uniforms.as_ref();
+        let numbers = uniforms.map(|uniforms| uniforms.f_index_select(2, &rows.chosen));
         let numbers = numbers.transpose()?;
-        let Decoder {
-            decoding, scored, ..
-        } = self.decoder;
-        let chosen = Chosen::of(&logits, decoding, numbers.as_ref(), scored)?;
+        let chosen = Chosen::of(&logits, decoder.decoding, numbers.as_ref(), decoder.scored)?;
         rows.answers.with(&chosen, |all, new| {
             let _ = all.shallow_clone().f_index_copy_(2, &rows.chosen, new)?;
             Ok(())
         })?;
         let token = &chosen.tokens;
         rows.tokens.shallow_clone().f_copy_(token)?;
-        if self.decoder.stop.is_some() {
-            let _ = rows
-                .stopped
-                .shallow_clone()
-                .f_logical_or_(&self.decoder.ended(token)?)?;
+        if decoder.stop.is_some() {
+            let mut stopped = rows.stopped.shallow_clone();
+            let _ = stopped.f_logical_or_(&decoder.ended(token)?)?;
         }
         for counter in [&rows.positions, &rows.filled.newest, &rows.chosen] {
             let _ = counter.shallow_clone().f_add_scalar_(1)?;
@@ -163,30 +160,32 @@ impl<'a> OnDevice<'a> {
         Ok(())
     }
 
-    /// Goes on with the live rows alone where those in hand are twice as many as the `most` that a
-    /// replica has, or more; whether it does.
+    /// Drops ended rows where a replica's active rows are at least twice as many as `most`, the
+    /// largest number of live rows of a replica; whether it does.
     fn drop_ended(&mut self, most: i64) -> Result<bool> {
-        let (replicas, in_hand, _) = self.rows.stopped.size3()?;
-        if most * 2 > in_hand {
+        let (replicas, active, _) = self.rows.stopped.size3()?;
+        if most * 2 > active {
             return Ok(false);
         }
         self.keep()?;
-        let going = live::first(&self.rows.stopped, most)?; // [R, m]
-        let flat = live::flat(&going, in_hand)?;
-        self.places = Some(match &self.places {
-            Some(places) => places.f_gather(1, &going, false)?,
-            None => going,
+        let kept = live::first(&self.rows.stopped, most)?; // [R, m]
+        let flat = live::flat(&kept, active)?;
+        self.active = Some(match &self.active {
+            Some(active) => active.f_gather(1, &kept, false)?,
+            None => kept,
         });
         self.rows.cache.keep(&flat)?;
         let rows = &mut self.rows;
         let select = |tensor: &Tensor| -> Result<Tensor> {
             let width = tensor.size()[2];
-            let own = tensor.f_reshape([-1, width])?.f_index_select(0, &flat)?;
-            Ok(own.f_view([replicas, most, width])?)
+            Ok(tensor
+                .f_reshape([-1, width])?
+                .f_index_select(0, &flat)?
+                .f_view([replicas, most, width])?)
         };
         let first = rows.filled.first.as_ref();
         let first = first.map(|first| first.f_index_select(0, &flat));
-        self.rows = Rows {
+        self.rows = Active {
             cache: std::mem::take(&mut rows.cache),
             tokens: select(&rows.tokens)?,
             positions: select(&rows.positions)?,
@@ -202,14 +201,14 @@ impl<'a> OnDevice<'a> {
         Ok(true)
     }
 
-    /// Writes the answers in hand to where all are.
+    /// Writes the active rows' answers to where all are.
     fn keep(&self) -> Result<()> {
-        let Some(places) = &self.places else {
+        let Some(active) = &self.active else {
             return Ok(());
         };
         self.answers.with(&self.rows.answers, |all, own| {
             let (_, rows, width) = all.size3()?;
-            let flat = live::flat(places, rows)?;
+            let flat = live::flat(active, rows)?;
             let own = own.f_view([-1, width])?;
             let _ = all.f_view([-1, width])?.f_index_copy_(0, &flat, &own)?;
             Ok(())

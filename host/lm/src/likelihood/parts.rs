@@ -3,7 +3,6 @@
 
 use tch::with_grad;
 
-use super::label_log_probs;
 use crate::{Kind, Result, Targets, Tensor};
 
 /// Logits that exist at a time.
@@ -27,37 +26,34 @@ pub(super) fn loss(hidden: &Tensor, head: &Tensor, targets: &Targets, most: i64)
     let replicas = targets.labels.size()[0];
     let (x, weight) = (hidden.f_detach()?, head.f_detach()?);
     let mut losses = Tensor::f_zeros([replicas], (Kind::Float, x.device()))?;
-    let sloping = hidden.requires_grad();
-    let zeros = |like: &Tensor| Tensor::f_zeros(like.size(), (Kind::Float, like.device()));
-    let (to_x, mut to_weight) = match sloping {
-        true => (zeros(&x)?, zeros(&weight)?),
-        false => (x.shallow_clone(), weight.shallow_clone()),
-    };
-    for part in parts(targets, most)? {
-        let own = x.f_narrow(-2, part.start, part.count)?;
-        if !sloping {
+    if !hidden.requires_grad() {
+        for part in parts(targets, most)? {
+            let own = x.f_narrow(-2, part.start, part.count)?;
             let _ = losses.f_add_(&part.loss(&own, &weight, targets)?)?;
-            continue;
         }
-        let own = own.f_detach()?.f_set_requires_grad(true)?;
-        let weight = weight.f_detach()?.f_set_requires_grad(true)?;
-        let (loss, slopes) = with_grad(|| -> Result<_> {
-            let loss = part.loss(&own, &weight, targets)?;
-            let slopes =
-                Tensor::f_run_backward(&[loss.f_sum(None)?], &[&own, &weight], false, false)?;
-            Ok((loss.f_detach()?, slopes))
-        })?;
-        let _ = losses.f_add_(&loss)?;
-        to_x.f_narrow(-2, part.start, part.count)?
-            .f_copy_(&slopes[0])?;
-        let _ = to_weight.f_add_(&slopes[1])?;
-    }
-    if !sloping {
         return Ok(losses);
     }
-    let along = along(hidden, &to_x, replicas)?.f_add(&along(head, &to_weight, replicas)?)?;
-    // Adds 0, and the slopes that were found.
-    Ok(losses.f_add(&along.f_sub(&along.f_detach()?)?)?)
+    let zeros = |like: &Tensor| Tensor::f_zeros(like.size(), (Kind::Float, like.device()));
+    let (grad_x, mut grad_weight) = (zeros(&x)?, zeros(&weight)?);
+    for part in parts(targets, most)? {
+        let own = x.f_narrow(-2, part.start, part.count)?;
+        let own = own.f_detach()?.f_set_requires_grad(true)?;
+        let weight = weight.f_detach()?.f_set_requires_grad(true)?;
+        let (loss, gradients) = with_grad(|| -> Result<_> {
+            let loss = part.loss(&own, &weight, targets)?;
+            let total = loss.f_sum(None)?;
+            let gradients = Tensor::f_run_backward(&[total], &[&own, &weight], false, false)?;
+            Ok((loss.f_detach()?, gradients))
+        })?;
+        let _ = losses.f_add_(&loss)?;
+        let mut own_grad = grad_x.f_narrow(-2, part.start, part.count)?;
+        own_grad.f_copy_(&gradients[0])?;
+        let _ = grad_weight.f_add_(&gradients[1])?;
+    }
+    let product =
+        product(hidden, &grad_x, replicas)?.f_add(&product(head, &grad_weight, replicas)?)?;
+    // Adds 0, with the gradients that were found.
+    Ok(losses.f_add(&product.f_sub(&product.f_detach()?)?)?)
 }
 
 /// Log-probabilities of labels `[R, B, A]`, as [`loss`], without gradients.
@@ -94,17 +90,15 @@ fn parts(targets: &Targets, most: i64) -> Result<Vec<Part>> {
     let soft = targets.soft.as_ref();
     let hard = soft.map_or(batch, |soft| soft.first_row) * answers;
     let cut = |from: i64, to: i64, soft_from: Option<i64>| {
-        let part = move |start: i64| Part {
+        let starts = (from..to).step_by(most as usize);
+        starts.map(move |start| Part {
             start,
             count: most.min(to - start),
             soft_from,
-        };
-        (from..to).step_by(most as usize).map(part)
+        })
     };
-    let labels = cut(0, hard, None);
-    Ok(labels
-        .chain(cut(hard, batch * answers, Some(hard)))
-        .collect())
+    let soft_parts = cut(hard, batch * answers, Some(hard));
+    Ok(cut(0, hard, None).chain(soft_parts).collect())
 }
 
 impl Part {
@@ -122,15 +116,23 @@ impl Part {
                 let words = log_probs.size()[2];
                 let all = soft.probabilities.f_reshape([replicas, -1, words])?;
                 let own = all.f_narrow(1, self.start - from, self.count)?;
-                let gains = log_probs.f_mul(&own)?;
-                gains.f_sum_dim_intlist([-1].as_slice(), false, None)?
+                log_probs
+                    .f_mul(&own)?
+                    .f_sum_dim_intlist([-1].as_slice(), false, None)?
             }
             _ => label_log_probs(&log_probs, &own(&targets.labels)?)?,
         };
-        let weighted = gains.f_mul(&own(targets.shares())?)?;
+        let weighted = gains.f_mul(&own(&targets.shares)?)?;
         let sum = weighted.f_sum_dim_intlist([1].as_slice(), false, None)?;
         Ok(sum.f_neg()?)
     }
+}
+
+/// What log-probabilities `[.., V]` give labels `[..]`.
+pub(super) fn label_log_probs(log_probs: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    Ok(log_probs
+        .f_gather(-1, &labels.f_unsqueeze(-1)?, false)?
+        .f_squeeze_dim(-1)?)
 }
 
 /// Log-probabilities `[R, n, V]`, float32.
@@ -139,22 +141,19 @@ fn log_softmax(x: &Tensor, weight: &Tensor, replicas: i64) -> Result<Tensor> {
         2 => x.f_linear(weight, None::<&Tensor>)?,
         _ => x.f_bmm(&weight.f_transpose(1, 2)?)?,
     };
-    let (tokens, words) = (
-        logits.size()[logits.dim() - 2],
-        logits.size()[logits.dim() - 1],
-    );
-    let logits = logits.f_view([replicas, tokens, words])?;
-    Ok(logits.f_to_kind(Kind::Float)?.f_log_softmax(-1, None)?)
+    let words = logits.size()[logits.dim() - 1];
+    Ok(logits
+        .f_view([replicas, -1, words])?
+        .f_to_kind(Kind::Float)?
+        .f_log_softmax(-1, None)?)
 }
 
-/// The sum over each replica of `x` times `slopes`, `[R]`: the slope of `x` in it is `slopes`.
-fn along(x: &Tensor, slopes: &Tensor, replicas: i64) -> Result<Tensor> {
-    let slopes = slopes.f_to_kind(x.f_kind()?)?;
-    let (x, slopes) = (
-        x.f_reshape([replicas, 1, -1])?,
-        slopes.f_reshape([replicas, -1, 1])?,
-    );
-    Ok(x.f_bmm(&slopes)?
+/// The sum over each replica of `x` times `gradient`, `[R]`, whose gradient in `x` is `gradient`.
+fn product(x: &Tensor, gradient: &Tensor, replicas: i64) -> Result<Tensor> {
+    let gradient = gradient.f_to_kind(x.f_kind()?)?;
+    let column = gradient.f_reshape([replicas, -1, 1])?;
+    Ok(x.f_reshape([replicas, 1, -1])?
+        .f_bmm(&column)?
         .f_view([replicas])?
         .f_to_kind(Kind::Float)?)
 }
@@ -182,13 +181,13 @@ mod tests {
         Targets::new(labels.zeros_like(), labels, weights, soft).unwrap()
     }
 
-    /// Losses, and the slopes of their sum in what the head reads and in its weight.
+    /// Losses, and the gradients of their sum in what the head reads and in its weight.
     fn losses(targets: &Targets, most: i64, inputs: [&Tensor; 2]) -> [Tensor; 3] {
         let [x, weight] = inputs.map(|input| input.detach().set_requires_grad(true));
         let losses = loss(&x, &weight, targets, most).unwrap();
-        let slopes = Tensor::run_backward(&[losses.sum(None)], &[&x, &weight], false, false);
-        let [to_x, to_weight] = <[Tensor; 2]>::try_from(slopes).unwrap();
-        [losses.detach(), to_x, to_weight]
+        let gradients = Tensor::run_backward(&[losses.sum(None)], &[&x, &weight], false, false);
+        let [grad_x, grad_weight] = <[Tensor; 2]>::try_from(gradients).unwrap();
+        [losses.detach(), grad_x, grad_weight]
     }
 
     #[test]
@@ -206,19 +205,19 @@ mod tests {
                     assert!(off < 1e-5, "{most} at a time, soft {soft}: {off}");
                 }
             }
-            // By autograd alone, and the same without slopes.
+            // By autograd alone, and the same without gradients.
             let (x, weight) = (x.set_requires_grad(true), weight.set_requires_grad(true));
             let of = |part: &Part| {
                 let own = x.narrow(1, part.start, part.count);
                 part.loss(&own, &weight, &targets).unwrap()
             };
             let plain: Tensor = parts(&targets, 12).unwrap().iter().map(of).sum();
-            let slopes = Tensor::run_backward(&[plain.sum(None)], &[&x, &weight], false, false);
+            let gradients = Tensor::run_backward(&[plain.sum(None)], &[&x, &weight], false, false);
             let none = loss(&x.detach(), &weight.detach(), &targets, 5).unwrap();
             for (expected, got) in [
                 (&plain, &none),
-                (&slopes[0], &whole[1]),
-                (&slopes[1], &whole[2]),
+                (&gradients[0], &whole[1]),
+                (&gradients[1], &whole[2]),
             ] {
                 let off = (expected - got).abs().max().double_value(&[]);
                 assert!(off < 1e-5, "soft {soft}: {off}");

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
 use safetensors::tensor::TensorInfo;
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::{Error, Result};
 
 /// Where the tensors of a file lie, by name, in a file with so many bytes after its header.
 pub(super) fn parse(header: &[u8], available: u64) -> Result<BTreeMap<String, TensorInfo>> {
     let expected = "dtype, shape and data_offsets of each tensor";
-    let Entries(tensors) =
-        serde_json::from_slice(header).map_err(|error| damaged("header", expected, error))?;
+    let mut json = serde_json::Deserializer::from_slice(header);
+    let entries = json.deserialize_map(Entries);
+    let read = entries.and_then(|tensors| json.end().map(|()| tensors));
+    let tensors = read.map_err(|error| damaged("header", expected, error))?;
     for (name, info) in &tensors {
         check_entry(name, info, available)?;
     }
@@ -20,59 +22,48 @@ pub(super) fn parse(header: &[u8], available: u64) -> Result<BTreeMap<String, Te
     Ok(tensors)
 }
 
-/// The entries of a header, each name once.
-struct Entries(BTreeMap<String, TensorInfo>);
+/// Reads the entries of a header, each name once.
+struct Entries;
 
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(header: D) -> std::result::Result<Self, D::Error> {
-        header.deserialize_map(EntriesVisitor)
-    }
-}
-
-struct EntriesVisitor;
-
-impl<'de> Visitor<'de> for EntriesVisitor {
-    type Value = Entries;
+impl<'de> Visitor<'de> for Entries {
+    type Value = BTreeMap<String, TensorInfo>;
 
     fn expecting(&self, text: &mut fmt::Formatter) -> fmt::Result {
         text.write_str("an object")
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> std::result::Result<Entries, M::Error> {
+    fn visit_map<M: MapAccess<'de>>(
+        self,
+        mut map: M,
+    ) -> std::result::Result<Self::Value, M::Error> {
         let mut entries = BTreeMap::new();
         while let Some(name) = map.next_key::<String>()? {
             if name == "__metadata__" {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let info = map.next_value();
-            let info = info.map_err(|error| M::Error::custom(format!("`{name}`: {error}")))?;
+            let value = map.next_value();
+            let info = value.map_err(|error| M::Error::custom(format!("`{name}`: {error}")))?;
             if entries.contains_key(&name) {
                 return Err(M::Error::custom(format!("`{name}` twice")));
             }
             entries.insert(name, info);
         }
-        Ok(Entries(entries))
+        Ok(entries)
     }
 }
 
 /// Refuses an entry whose place in the file isn't where its shape and type say.
 fn check_entry(name: &str, info: &TensorInfo, available: u64) -> Result<()> {
     let size = |total: Option<usize>, size: &usize| total?.checked_mul(*size);
-    let needed = info
-        .shape
-        .iter()
-        .fold(Some(info.dtype.bitsize()), size)
-        .map(|bits| bits.div_ceil(8));
+    let bits = info.shape.iter().fold(Some(info.dtype.bitsize()), size);
+    let needed = bits.map(|bits| bits.div_ceil(8));
     let (start, end) = info.data_offsets;
     if needed.is_none() || end.checked_sub(start) != needed {
         let needed = needed.map_or_else(|| "fewer".to_owned(), |bytes| bytes.to_string());
         let expected = format!("{needed} bytes for {} {:?}", info.dtype, info.shape);
-        return Err(damaged(
-            format!("place of `{name}`"),
-            expected,
-            format!("{start} to {end}"),
-        ));
+        let got = format!("{start} to {end}");
+        return Err(damaged(format!("place of `{name}`"), expected, got));
     }
     if end as u64 > available {
         let expected = format!("at most {available} bytes, all that the file holds");
@@ -83,8 +74,8 @@ fn check_entry(name: &str, info: &TensorInfo, available: u64) -> Result<()> {
 
 /// Refuses tensors that overlap, leave gaps between them, or leave some of the file over.
 fn check_order(tensors: &BTreeMap<String, TensorInfo>, available: u64) -> Result<()> {
-    let mut places: Vec<_> = tensors
-        .iter()
+    let entries = tensors.iter();
+    let mut places: Vec<_> = entries
         .map(|(name, info)| (info.data_offsets, name))
         .collect();
     places.sort_unstable();
@@ -97,11 +88,8 @@ fn check_order(tensors: &BTreeMap<String, TensorInfo>, available: u64) -> Result
         used = end;
     }
     if used as u64 != available {
-        return Err(damaged(
-            "length of the data",
-            format!("{used} bytes"),
-            available,
-        ));
+        let expected = format!("{used} bytes");
+        return Err(damaged("length of the data", expected, available));
     }
     Ok(())
 }
@@ -111,9 +99,5 @@ pub(super) fn damaged(
     expected: impl Into<String>,
     got: impl Display,
 ) -> Error {
-    Error::Damaged {
-        what: what.into(),
-        expected: expected.into(),
-        got: got.to_string(),
-    }
+    Error::damaged(["safetensors file", "file"], what, expected, got)
 }

@@ -8,55 +8,11 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use picklock_family::Parameter;
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::header::damaged;
-use super::{PIECE, not_finite};
+use super::numbers::{PIECE, Stored, not_finite};
 use crate::{Device, Error, Kind, Result, Tensor};
-
-/// The type that numbers are stored in, under torch's name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Stored {
-    /// 32 bits: what the models here are held in.
-    #[default]
-    Float32,
-    /// 16 bits, 5 of them exponent: nothing beyond 65,504.
-    Float16,
-    /// 16 bits, 8 of them exponent.
-    Bfloat16,
-}
-
-impl Stored {
-    /// Its name in a `config.json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Float32 => "float32",
-            Self::Float16 => "float16",
-            Self::Bfloat16 => "bfloat16",
-        }
-    }
-
-    /// Bytes of a number.
-    pub fn bytes(self) -> u64 {
-        self.kind().elt_size_in_bytes() as u64
-    }
-
-    fn kind(self) -> Kind {
-        match self {
-            Self::Float32 => Kind::Float,
-            Self::Float16 => Kind::Half,
-            Self::Bfloat16 => Kind::BFloat16,
-        }
-    }
-
-    fn dtype(self) -> Dtype {
-        match self {
-            Self::Float32 => Dtype::F32,
-            Self::Float16 => Dtype::F16,
-            Self::Bfloat16 => Dtype::BF16,
-        }
-    }
-}
 
 /// Takes the numbers of one tensor, in any number of pieces.
 pub struct Sink<'a> {
@@ -69,8 +25,8 @@ pub struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    /// Takes the next numbers of the tensor, in the order of its rows; the piece's shape is of no
-    /// account.
+    /// Takes the next numbers of the tensor, in the order of its rows; the piece may have
+    /// any shape.
     ///
     /// # Errors
     /// [`Error::NotFinite`] for a number that is infinite or none, [`Error::OutOfRange`] for one
@@ -104,10 +60,7 @@ impl Sink<'_> {
         }
         let mut bytes = vec![0; part.numel() * self.stored.bytes() as usize];
         stored.f_copy_data_u8(&mut bytes, part.numel())?;
-        self.file.write_all(&bytes).map_err(|source| Error::Io {
-            path: self.path.to_owned(),
-            source,
-        })
+        self.file.write_all(&bytes).map_err(Error::io(self.path))
     }
 }
 
@@ -122,10 +75,7 @@ pub(crate) fn write<E: From<Error>>(
     let header = header(stored, tensors)?;
     let mut rounded = 0;
     write_aside(path, |file| -> std::result::Result<(), E> {
-        file.write_all(&header).map_err(|source| Error::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        file.write_all(&header).map_err(Error::io(path))?;
         for tensor in tensors {
             let left = tensor.numbers() as i64;
             let mut sink = Sink {
@@ -184,12 +134,7 @@ pub(crate) fn write_aside<E: From<Error>>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
-    let io = |source| {
-        E::from(Error::Io {
-            path: path.to_owned(),
-            source,
-        })
-    };
+    let io = |source| E::from(Error::io(path)(source));
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.partial", std::process::id()));
     let aside = path.with_file_name(name);

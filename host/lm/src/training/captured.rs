@@ -1,7 +1,8 @@
 //! A training step as a CUDA graph: forward, backward, clipping and optimiser in one launch.
 
 use crate::cuda::Graph;
-use crate::{Batch, Result, Tensor};
+use crate::weights::copy;
+use crate::{Batch, Kind, Result, Tensor};
 
 /// A step that has been captured, with the batch that it reads and the loss that it writes.
 pub(super) struct Captured {
@@ -21,7 +22,7 @@ impl Captured {
         let batch = batch.copy()?;
         let replicas = batch.rows.tokens.size()[0];
         // What is read after a replay lies outside the graph's memory, which captures share.
-        let mut loss = Tensor::f_zeros([replicas], (crate::Kind::Float, batch.device()))?;
+        let mut loss = Tensor::f_zeros([replicas], (Kind::Float, batch.device()))?;
         let (graph, ()) = Graph::capture(batch.device(), || {
             loss.f_copy_(&step(&batch)?)?;
             Ok(())
@@ -47,15 +48,15 @@ impl Captured {
     /// Runs the step on the batch in place; the losses, `[R]`, in a tensor of their own.
     pub(super) fn run(&self) -> Result<Tensor> {
         self.graph.replay()?;
-        crate::weights::copy(&self.loss)
+        copy(&self.loss)
     }
 }
 
 /// What a captured step depends on: the shapes of all that it reads.
 pub(super) fn shape(batch: &Batch) -> Vec<Vec<i64>> {
-    let mut shape: Vec<_> = batch.tensors().into_iter().map(Tensor::size).collect();
     let soft = batch.targets.soft.as_ref();
-    shape.push(vec![soft.map_or(-1, |soft| soft.first_row)]);
-    shape.push(vec![i64::from(batch.rows.mask.is_some())]);
-    shape
+    let soft_from = soft.map_or(-1, |soft| soft.first_row);
+    let sizes = batch.tensors().into_iter().map(Tensor::size);
+    let masked = i64::from(batch.rows.mask.is_some());
+    sizes.chain([vec![soft_from], vec![masked]]).collect()
 }

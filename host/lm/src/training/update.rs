@@ -8,7 +8,7 @@ use crate::optimizer::{State, factors, step};
 use crate::precision::kind_of;
 use crate::{Error, Kind, Result, Tensor, cuda};
 
-/// Where a training is in its recipe.
+/// The optimiser's state and its step of the recipe.
 pub(super) struct Update {
     pub(super) recipe: Recipe,
     /// Of each group.
@@ -18,7 +18,7 @@ pub(super) struct Update {
     timetable: Option<Timetable>,
 }
 
-/// What each step needs, on the device: a graph can be told nothing.
+/// What each step needs, on the device: a captured graph takes no arguments.
 struct Timetable {
     /// `[steps, 3]`, float32: see [`factors`].
     factors: Tensor,
@@ -30,26 +30,22 @@ struct Timetable {
 
 impl Update {
     pub(super) fn new(recipe: &Recipe, groups: &Groups) -> Result<Self> {
-        let device = groups.device();
+        let device = groups.device;
         let timetable = cuda::available(device).then(|| {
-            let factors: Vec<f32> = (0..recipe.steps as usize)
-                .flat_map(|step| factors(recipe, step))
-                .map(|factor| factor as f32)
-                .collect();
-            let factors = Tensor::f_from_slice(&factors)?.f_view_([-1, 3])?;
+            let rows = (0..recipe.steps as usize).flat_map(|step| factors(recipe, step));
+            let rows: Vec<f32> = rows.map(|factor| factor as f32).collect();
+            let table = Tensor::f_from_slice(&rows)?.f_view_([-1, 3])?;
             Ok::<_, Error>(Timetable {
-                factors: factors.f_to_device(device)?,
+                factors: table.f_to_device(device)?,
                 counter: Tensor::f_zeros([1], (Kind::Int64, device))?,
                 next: 0,
             })
         });
         let kind = kind_of(recipe.precision.states);
+        let list = groups.list.iter();
+        let states = list.map(|group| State::new(&recipe.optimizer, &group.values, kind));
         Ok(Self {
-            states: groups
-                .list
-                .iter()
-                .map(|group| State::new(&recipe.optimizer, &group.values, kind))
-                .collect::<Result<_>>()?,
+            states: states.collect::<Result<_>>()?,
             recipe: recipe.clone(),
             step: 0,
             timetable: timetable.transpose()?,
@@ -82,19 +78,19 @@ impl Update {
         let optimizer = &self.recipe.optimizer;
         let clip_norm = self.recipe.clip_norm.into_option();
         if let Some(timetable) = &self.timetable {
-            let of = |&(index, ref gradient): &(usize, Tensor)| {
+            let tensors = gathered.iter().map(|&(index, ref gradient)| {
                 let (group, state) = (&groups.list[index], &self.states[index]);
-                cuda::Updated {
-                    values: group.values.shallow_clone(),
-                    master: group.master.as_ref().map(Tensor::shallow_clone),
-                    gradient: gradient.shallow_clone(),
-                    mean: state.mean.shallow_clone(),
-                    square: state.square.as_ref().map(Tensor::shallow_clone),
-                }
-            };
-            let tensors: Vec<cuda::Updated> = gathered.iter().map(of).collect();
+                Ok(cuda::Updated {
+                    values: &group.values,
+                    master: group.master.as_ref(),
+                    gradient: gradient.f_contiguous()?,
+                    mean: &state.mean,
+                    square: state.square.as_ref(),
+                })
+            });
+            let updated = tensors.collect::<Result<Vec<_>>>()?;
             let (factors, counter) = (&timetable.factors, &timetable.counter);
-            return cuda::step(optimizer, clip_norm, &tensors, factors, counter);
+            return cuda::step(optimizer, clip_norm, &updated, factors, counter);
         }
         if let Some(norm) = clip_norm {
             clip(&mut gathered, norm)?;
@@ -119,12 +115,10 @@ impl Update {
 
 /// Scales each replica's gradients, `[R, n]` each, so that their norm over all is at most `norm`.
 fn clip(gradients: &mut [Gradient], norm: f64) -> Result<()> {
-    let norms: Vec<Tensor> = gradients
-        .iter()
-        .map(|(_, gradient)| {
-            gradient.f_norm_scalaropt_dim_dtype(2, [1].as_slice(), true, Kind::Float)
-        })
-        .collect::<std::result::Result<_, _>>()?;
+    let each = gradients.iter().map(|(_, gradient)| {
+        Ok(gradient.f_norm_scalaropt_dim_dtype(2, [1].as_slice(), true, Kind::Float)?)
+    });
+    let norms: Vec<Tensor> = each.collect::<Result<_>>()?;
     let total = match &norms[..] {
         [single] => single.shallow_clone(),
         several => Tensor::f_cat(several, 1)?.f_norm_scalaropt_dim(2, [1].as_slice(), true)?,
