@@ -38,7 +38,10 @@ impl<'a> Machine<'a> {
         let from = zeros(bytes / 4, device)?;
         let mut to = zeros(bytes / 4, device)?;
         let copy = seconds(device, 10, || {
-            Ok(to.f_copy_(&from).map(drop).map_err(picklock_lm::Error::from)?)
+            Ok(to
+                .f_copy_(&from)
+                .map(drop)
+                .map_err(picklock_lm::Error::from)?)
         })?;
         let random = || Tensor::f_randn([side, side], (kind, device));
         let (a, b) = random()

@@ -86,8 +86,7 @@ fn print(figure: &Figure) -> std::io::Result<()> {
 
 /// Reads a shape by its name.
 fn shape() -> impl TypedValueParser<Value = Shape> {
-    let names = PossibleValuesParser::new(Shape::ALL.map(Shape::name));
-    names.try_map(|name| {
+    PossibleValuesParser::new(Shape::ALL.map(Shape::name)).try_map(|name| {
         let named = Shape::ALL.into_iter().find(|shape| shape.name() == name);
         named.ok_or("no such shape")
     })

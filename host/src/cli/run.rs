@@ -89,11 +89,7 @@ impl Run {
             let message = &error.to_string();
             Event::Error { message }.print();
         }
-        Ok(if failed? {
-            Exit::SomeFailed
-        } else {
-            Exit::Done
-        })
+        failed.map(exit)
     }
 
     fn request(&self) -> Request<'_> {
@@ -106,4 +102,9 @@ impl Run {
             ..self.experiment.request()
         }
     }
+}
+
+/// How a command ends of which some part failed, or none.
+pub fn exit(failed: bool) -> Exit {
+    if failed { Exit::SomeFailed } else { Exit::Done }
 }

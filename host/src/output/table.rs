@@ -52,7 +52,10 @@ fn lines<const N: usize>(
             .map(|column| column[row].as_str())
             .join("  ")
     };
-    (0..columns.first().map_or(0, Vec::len))
-        .map(|row| format!("{}\n", line(row).trim_end()))
-        .collect()
+    let mut text = String::new();
+    for row in 0..columns.first().map_or(0, Vec::len) {
+        text += line(row).trim_end();
+        text += "\n";
+    }
+    text
 }

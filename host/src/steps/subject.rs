@@ -146,14 +146,12 @@ impl Subject {
         let Some(known) = self.vocabulary() else {
             return Ok(ids);
         };
-        let own = |id: u32| match known.iter().position(|known| *known == id) {
-            Some(index) => Ok(index as u32),
-            None => {
+        let own = |id: u32| {
+            let index = known.iter().position(|known| *known == id);
+            index.map(|index| index as u32).ok_or_else(|| {
                 let text = self.encoder.tokenizer().id_to_token(id).unwrap_or_default();
-                Err(Error::Usage(format!(
-                    "`{text}` is none of the task's tokens"
-                )))
-            }
+                Error::Usage(format!("`{text}` is none of the task's tokens"))
+            })
         };
         ids.into_iter().map(own).collect()
     }
