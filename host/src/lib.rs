@@ -1,8 +1,10 @@
 //! picklock finds out why a password-locked language model opens: it trains locked models, unlocks
 //! them under controlled conditions, and says with honest statistics which explanations survive.
 
+mod args;
+mod bench;
 mod cli;
-mod speed;
+mod output;
 mod steps;
 
 use std::process::ExitCode;

@@ -1,12 +1,14 @@
 //! What picklock says to people: errors, quantities in words, progress, and words for a shell.
 
 mod error;
+mod exit;
 mod printable;
 pub mod quantity;
 pub mod shell;
 mod watch;
 
 pub use error::{Error, Result, nearest};
+pub use exit::Exit;
 pub use printable::printable;
 pub use quantity::{grouped, readable};
 pub use watch::{Watch, is_stopped};

@@ -84,17 +84,10 @@ impl Arm {
     /// Adds a parameter with its default, or overrides one.
     #[must_use]
     pub fn with(mut self, parameter: &str, value: impl Into<Value>) -> Self {
-        let value = value.into();
-        match self
-            .parameters
-            .iter_mut()
-            .find(|known| known.name == parameter)
-        {
+        let (name, value) = (RString::from(parameter), value.into());
+        match self.parameters.iter_mut().find(|known| known.name == name) {
             Some(known) => known.value = value,
-            None => self.parameters.push(Parameter {
-                name: parameter.into(),
-                value,
-            }),
+            None => self.parameters.push(Parameter { name, value }),
         }
         self
     }
@@ -111,9 +104,8 @@ impl Arm {
 
     /// Names and values of all parameters.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.parameters
-            .iter()
-            .map(|known| (known.name.as_str(), &known.value))
+        let parameters = self.parameters.iter();
+        parameters.map(|known| (known.name.as_str(), &known.value))
     }
 
     /// The parameter's number.
@@ -151,18 +143,16 @@ impl Arm {
     }
 
     fn value(&self, parameter: &str) -> Result<&Value, LabError> {
+        let missing = || format!("arm {}: no parameter `{parameter}`", self.name);
         let found = self.parameters().find(|(name, _)| *name == parameter);
-        found.map(|(_, value)| value).ok_or_else(|| {
-            LabError::invalid(format!("arm {}: no parameter `{parameter}`", self.name))
-        })
+        let (_, value) = found.ok_or_else(|| LabError::invalid(missing()))?;
+        Ok(value)
     }
 
     fn wrong(&self, parameter: &str, expected: &str, got: &Value) -> LabError {
-        LabError::invalid(format!(
-            "arm {}: parameter `{parameter}` is {}, expected {expected}",
-            self.name,
-            got.kind()
-        ))
+        let (name, got) = (&self.name, got.kind());
+        let problem = format!("arm {name}: parameter `{parameter}` is {got}, expected {expected}");
+        LabError::invalid(problem)
     }
 }
 

@@ -30,30 +30,26 @@ pub struct LabError {
 impl LabError {
     /// The plugin's own mistake, or its wish to give up on the trial with a reason.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self {
-            kind: ErrorKind::Invalid,
-            message: RString::from(message.into()),
-        }
+        Self::new(ErrorKind::Invalid, message)
     }
 
     /// The host could not do what was asked.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self {
-            kind: ErrorKind::Failed,
-            message: RString::from(message.into()),
-        }
+        Self::new(ErrorKind::Failed, message)
     }
 
     /// From what `catch_unwind` caught.
     pub fn panicked(payload: &(dyn std::any::Any + Send)) -> Self {
         let text = payload
             .downcast_ref::<&str>()
-            .map(ToString::to_string)
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".to_string());
-        Self {
-            kind: ErrorKind::Panicked,
-            message: RString::from(format!("panicked: {text}")),
-        }
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        Self::new(ErrorKind::Panicked, format!("panicked: {text}"))
+    }
+
+    fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let message = RString::from(message.into());
+        Self { kind, message }
     }
 }

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use abi_stable::std_types::RResult;
+use abi_stable::std_types::{RResult, RVec};
 use rand::RngCore;
 
 use crate::abi::{LabApi, LabApi_TO};
 use crate::{
-    Arm, Decay, Distance, Flag, Hypothesis, Lab, LabError, ModelId, Optimizer, Questions, Recipe,
-    Reply, Request, Rng, RngKey, Sample, Samples, Score, TensorNorm,
+    Arm, Distance, Flag, Hypothesis, Lab, LabError, ModelId, Optimizer, Questions, Recipe, Reply,
+    Request, Rng, RngKey, Sample, Samples, Score, TensorNorm,
 };
 
 type Accuracy = Box<dyn Fn(&str, &Questions) -> f64>;
@@ -81,10 +81,8 @@ impl FakeLab {
     /// The measures evaluated so far, in order.
     pub fn measures(&self) -> Vec<String> {
         let requests = self.requests();
-        requests
-            .iter()
-            .filter_map(|request| Some(evaluated(request)?.1.to_string()))
-            .collect()
+        let measures = requests.iter().filter_map(evaluated);
+        measures.map(|(_, measure)| measure.to_string()).collect()
     }
 
     /// How the model that was evaluated under `measure` had been made.
@@ -104,9 +102,13 @@ fn evaluated(request: &Request) -> Option<(ModelId, &str)> {
 }
 
 impl State {
-    fn add(&mut self, made: String) -> ModelId {
-        self.models.push(made);
+    fn add(&mut self, made: &str) -> ModelId {
+        self.models.push(made.to_string());
         self.models.len() as ModelId - 1
+    }
+
+    fn model(&mut self, made: &str) -> Reply {
+        Reply::Models(vec![self.add(made)].into())
     }
 
     fn made(&self, model: ModelId) -> Result<String, LabError> {
@@ -115,20 +117,17 @@ impl State {
     }
 
     fn answer(&mut self, request: &Request) -> Result<Reply, LabError> {
-        let models = |ids: Vec<ModelId>| Ok(Reply::Models(ids.into()));
         match request {
-            Request::Base => models(vec![self.add("base".into())]),
-            Request::Weak => models(vec![self.add("weak".into())]),
-            Request::Locked(_) => models(vec![self.add("locked".into())]),
+            Request::Base => Ok(self.model("base")),
+            Request::Weak => Ok(self.model("weak")),
+            Request::Locked(_) => Ok(self.model("locked")),
             Request::LockedAfter { lock, step } => {
-                let steps = lock.steps.into_option().unwrap_or(lock_recipe().steps);
-                models(vec![self.add(match step.cmp(&steps) {
-                    Ordering::Less => format!("locked@{step}"),
-                    Ordering::Equal => "locked".into(),
-                    Ordering::Greater => {
-                        return Err(LabError::invalid(format!("step {step} of {steps}")));
-                    }
-                })])
+                let steps = lock.steps.unwrap_or(lock_recipe().steps);
+                match step.cmp(&steps) {
+                    Ordering::Less => Ok(self.model(&format!("locked@{step}"))),
+                    Ordering::Equal => Ok(self.model("locked")),
+                    Ordering::Greater => Err(LabError::invalid(format!("step {step} of {steps}"))),
+                }
             }
             Request::Train {
                 model,
@@ -139,31 +138,26 @@ impl State {
                     return Err(LabError::invalid("train: no samples"));
                 }
                 let made = format!("{}+train", self.made(*model)?);
-                let count = recipe.snapshots.len() + 1;
-                models((0..count).map(|_| self.add(made.clone())).collect())
+                let models = (0..=recipe.snapshots.len()).map(|_| self.add(&made));
+                Ok(Reply::Models(models.collect()))
             }
             Request::Perturb { model, .. } => {
                 let made = format!("{}+noise", self.made(*model)?);
-                models(vec![self.add(made)])
+                Ok(self.model(&made))
             }
-            Request::Distance { .. } => Ok(Reply::Distance(Distance {
-                tensors: vec![TensorNorm {
-                    name: "weight".into(),
-                    l2: 1.0,
-                }]
-                .into(),
-            })),
+            Request::Distance { .. } => {
+                let (name, l2) = ("weight".into(), 1.0);
+                let tensors = vec![TensorNorm { name, l2 }].into();
+                Ok(Reply::Distance(Distance { tensors }))
+            }
             Request::Evaluate {
                 model, questions, ..
             } => {
                 let made = self.made(*model)?;
-                let accuracy = self
-                    .accuracy
-                    .as_ref()
-                    .map_or(0.5, |script| script(&made, questions));
-                let correct = (accuracy * 1000.0).round() as u32;
+                let script = self.accuracy.as_ref();
+                let accuracy = script.map_or(0.5, |script| script(&made, questions));
                 Ok(Reply::Score(Score {
-                    correct,
+                    correct: (accuracy * 1000.0).round() as u32,
                     unparsed: 0,
                     problems: 1000,
                 }))
@@ -201,22 +195,12 @@ impl LabApi for FakeLab {
 }
 
 fn recipe() -> Recipe {
-    Recipe {
-        optimizer: Optimizer::AdamW {
-            beta1: 0.9,
-            beta2: 0.999,
-            weight_decay: 0.0,
-        },
-        learning_rate: 1e-4,
-        warmup_steps: 0,
-        decay: Decay::Constant,
-        steps: 200,
-        batch: 2,
-        clip_norm: abi_stable::std_types::ROption::RNone,
-        precision: crate::Precision::default(),
-        memory: crate::Memory::default(),
-        snapshots: abi_stable::std_types::RVec::new(),
-    }
+    let optimizer = Optimizer::AdamW {
+        beta1: 0.9,
+        beta2: 0.999,
+        weight_decay: 0.0,
+    };
+    Recipe::new(optimizer, 1e-4, 200, 2)
 }
 
 fn lock_recipe() -> Recipe {
@@ -232,7 +216,7 @@ fn samples(count: u32, answer: u32) -> Samples {
         problem: format!("unlock-{index}").into(),
         question: vec![1, 2, index].into(),
         answer: (answer..answer + 4).collect(),
-        weights: abi_stable::std_types::RVec::new(),
+        weights: RVec::new(),
     }))
 }
 

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::abi::LabBox;
 use crate::{
-    Distance, Flag, LabError, LockSpec, Model, ModelId, Noise, Questions, Recipe, Reply, Request,
-    Rng, Samples, Score,
+    Distance, Flag, LabError, LockSpec, Model, Noise, Questions, Recipe, Reply, Request, Rng,
+    Samples, Score,
 };
 
 /// One trial's view of the host: operations are pure functions of handles and arguments, and the
@@ -71,13 +71,11 @@ impl Lab {
         samples: &Samples,
         recipe: &Recipe,
     ) -> Result<Model, LabError> {
-        let recipe = recipe.clone().snapshots([]);
-        let request = Request::Train {
+        self.model(Request::Train {
             model: model.id(),
             samples: samples.clone(),
-            recipe,
-        };
-        self.model(request)
+            recipe: recipe.clone().snapshots([]),
+        })
     }
 
     /// As [`Lab::train`], handing back a copy after each of the recipe's `snapshots` steps, in
@@ -190,18 +188,11 @@ impl Lab {
         let mut best: Option<(f64, f64, Model)> = None;
         for rate in rates {
             let unlocked = self.train(model, &samples, &recipe.clone().rate_times(*rate))?;
-            let rate_text = format!("x{rate:.3}");
-            let validation = self.evaluate(
-                &unlocked,
-                &Questions::validation(),
-                &format!("validation-{rate_text}"),
-            )?;
-            self.evaluate(
-                &unlocked,
-                &Questions::held_out(),
-                &format!("held-out-{rate_text}"),
-            )?;
-            let accuracy = validation.accuracy();
+            let ask = |questions: &Questions, split: &str| {
+                self.evaluate(&unlocked, questions, &format!("{split}-x{rate:.3}"))
+            };
+            let accuracy = ask(&Questions::validation(), "validation")?.accuracy();
+            ask(&Questions::held_out(), "held-out")?;
             if best
                 .as_ref()
                 .is_none_or(|(_, highest, _)| accuracy > *highest)
@@ -279,8 +270,8 @@ impl Lab {
     }
 
     fn samples(&self, count: usize, request: impl Fn(u32) -> Request) -> Result<Samples, LabError> {
-        let count = u32::try_from(count)
-            .map_err(|_| LabError::invalid(format!("{count} samples: too many")))?;
+        let too_many = |_| LabError::invalid(format!("{count} samples: too many"));
+        let count = u32::try_from(count).map_err(too_many)?;
         match self.call(request(count))? {
             Reply::Samples(samples) => Ok(samples),
             other => Err(unexpected("samples", &other)),
@@ -296,21 +287,17 @@ impl Lab {
 
     fn models(&self, request: Request) -> Result<Vec<Model>, LabError> {
         match self.call(request)? {
-            Reply::Models(ids) => Ok(ids.iter().map(|id| self.handle(*id)).collect()),
+            Reply::Models(ids) => {
+                let handle = |id| Model::new(id, Rc::clone(&self.api));
+                Ok(ids.into_iter().map(handle).collect())
+            }
             other => Err(unexpected("models", &other)),
         }
     }
 
     fn model(&self, request: Request) -> Result<Model, LabError> {
-        let models = self.models(request)?;
-        models
-            .into_iter()
-            .next_back()
-            .ok_or_else(|| LabError::failed("the host gave no model"))
-    }
-
-    fn handle(&self, id: ModelId) -> Model {
-        Model::new(id, Rc::clone(&self.api))
+        let last = self.models(request)?.pop();
+        last.ok_or_else(|| LabError::failed("the host gave no model"))
     }
 }
 

@@ -27,23 +27,19 @@ pub struct Distance {
 impl Distance {
     /// The L2 norm over all tensors together.
     pub fn global(&self) -> f64 {
-        self.tensors
-            .iter()
-            .map(|tensor| tensor.l2 * tensor.l2)
-            .sum::<f64>()
-            .sqrt()
+        let squares = self.tensors.iter().map(|tensor| tensor.l2 * tensor.l2);
+        squares.sum::<f64>().sqrt()
     }
 
     /// The same distance times `factor`.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
-        let scale = |tensor: &TensorNorm| TensorNorm {
-            name: tensor.name.clone(),
-            l2: tensor.l2 * factor,
-        };
-        Self {
-            tensors: self.tensors.iter().map(scale).collect(),
-        }
+        let mut scaled = self.clone();
+        scaled
+            .tensors
+            .iter_mut()
+            .for_each(|tensor| tensor.l2 *= factor);
+        scaled
     }
 }
 
@@ -73,27 +69,23 @@ pub struct Noise {
 impl Noise {
     /// Noise of this L2 norm over all tensors together, spread evenly over all weights.
     pub fn global(norm: f64, rng: Rng) -> Self {
-        Self {
-            magnitude: Magnitude::Global(norm),
-            key: rng.into_key(),
-        }
+        Self::of(Magnitude::Global(norm), rng)
     }
 
     /// Noise of `sigma` times each tensor's own L2 norm: a standard deviation of `sigma` times the
     /// root mean square of its weights.
     pub fn relative(sigma: f64, rng: Rng) -> Self {
-        Self {
-            magnitude: Magnitude::Relative(sigma),
-            key: rng.into_key(),
-        }
+        Self::of(Magnitude::Relative(sigma), rng)
     }
 
     /// Noise that has this distance's L2 norm in every tensor.
     pub fn per_tensor(size: Distance, rng: Rng) -> Self {
-        Self {
-            magnitude: Magnitude::PerTensor(size),
-            key: rng.into_key(),
-        }
+        Self::of(Magnitude::PerTensor(size), rng)
+    }
+
+    fn of(magnitude: Magnitude, rng: Rng) -> Self {
+        let key = rng.into_key();
+        Self { magnitude, key }
     }
 }
 

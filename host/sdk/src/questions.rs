@@ -43,18 +43,17 @@ pub struct Questions {
 impl Questions {
     /// The held-out problems, without password.
     pub fn held_out() -> Self {
-        Self {
-            split: Split::HeldOut,
-            flag: Flag::None,
-        }
+        Self::plain(Split::HeldOut)
     }
 
     /// The validation problems, without password.
     pub fn validation() -> Self {
-        Self {
-            split: Split::Validation,
-            flag: Flag::None,
-        }
+        Self::plain(Split::Validation)
+    }
+
+    fn plain(split: Split) -> Self {
+        let flag = Flag::None;
+        Self { split, flag }
     }
 
     /// The same problems with the password in the prompt.

@@ -55,28 +55,23 @@ impl Samples {
     /// # Errors
     /// Where the shape differs from the answers', or a weight is negative or not finite.
     pub fn weighted(mut self, weights: &[Vec<f32>]) -> Result<Self, LabError> {
-        if weights.len() != self.len() {
-            return Err(LabError::invalid(format!(
-                "weights for {} samples, expected {}",
-                weights.len(),
-                self.len()
-            )));
+        let (got, expected) = (weights.len(), self.len());
+        if got != expected {
+            let problem = format!("weights for {got} samples, expected {expected}");
+            return Err(LabError::invalid(problem));
         }
         for (index, (sample, weights)) in self.items.iter_mut().zip(weights).enumerate() {
-            if weights.len() != sample.answer.len() {
-                return Err(LabError::invalid(format!(
-                    "sample {index}: {} weights, expected {}",
-                    weights.len(),
-                    sample.answer.len()
-                )));
+            let invalid =
+                |problem: String| Err(LabError::invalid(format!("sample {index}: {problem}")));
+            let (got, expected) = (weights.len(), sample.answer.len());
+            if got != expected {
+                return invalid(format!("{got} weights, expected {expected}"));
             }
-            if let Some(bad) = weights
-                .iter()
-                .find(|weight| !weight.is_finite() || **weight < 0.0)
-            {
-                return Err(LabError::invalid(format!(
-                    "sample {index}: weight {bad}, expected a finite number of at least 0"
-                )));
+            let is_bad = |weight: &&f32| !weight.is_finite() || **weight < 0.0;
+            if let Some(bad) = weights.iter().find(is_bad) {
+                return invalid(format!(
+                    "weight {bad}, expected a finite number of at least 0"
+                ));
             }
             sample.weights = weights.clone().into();
         }

@@ -1,17 +1,16 @@
 //! `picklock bench`: how fast this machine is, one JSON line a figure.
 
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use picklock_family::Shape;
 use picklock_lm::runtime;
-use picklock_message::{Error, Result};
+use picklock_message::{Error, Exit, Result};
 use picklock_record::{Roots, organism};
 
-use crate::speed::{self, Figure};
+use crate::bench::{self, Figure};
 
 /// Measure unlocking, decoding and loading on this machine, one JSON line a figure, each beside the
 /// floor that the machine's own copy and matrix product set. Weights of shapes are random.
@@ -44,9 +43,10 @@ impl Bench {
     ///
     /// # Errors
     /// Where the input is bad or the device refuses.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
-        let organism = self.organism.as_deref();
-        let organism = organism
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
+        let organism = self
+            .organism
+            .as_ref()
             .map(|name| organism::find(name, roots))
             .transpose()?;
         tracing_subscriber::fmt()
@@ -56,34 +56,24 @@ impl Bench {
             .with_target(false)
             .init();
         runtime::start(Some(1));
-        let device = runtime::parse_device(&self.device)?;
-        let name = runtime::device_name(device);
-        let request = speed::Request {
+        let request = bench::Request {
             shapes: &self.shapes,
             organism: organism.as_ref().map(|organism| (organism, self.stack)),
             folders: &self.folders,
-            device,
+            device: runtime::parse_device(&self.device)?,
         };
-        let mut failed = None;
-        let mut tell = |figure: &Figure| {
-            let figure = Figure {
-                device: name.clone(),
-                ..figure.clone()
-            };
-            match print(&figure) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        };
-        speed::measure(&request, &mut tell)?;
-        match failed {
-            Some(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-            Some(error) => Err(Error::Worker(format!("stdout: {error}"))),
-            None => Ok(false),
+        // Whoever closes standard output has read enough.
+        let mut closed = false;
+        let measured = bench::measure(&request, &mut |figure| {
+            print(figure).map_err(|error| {
+                closed = error.kind() == std::io::ErrorKind::BrokenPipe;
+                Error::Worker(format!("stdout: {error}"))
+            })
+        });
+        if closed {
+            return Ok(Exit::Done);
         }
+        measured.map(|()| Exit::Done)
     }
 }
 
@@ -96,8 +86,7 @@ fn print(figure: &Figure) -> std::io::Result<()> {
 
 /// Reads a shape by its name.
 fn shape() -> impl TypedValueParser<Value = Shape> {
-    let names = PossibleValuesParser::new(Shape::ALL.map(Shape::name));
-    names.try_map(|name| {
+    PossibleValuesParser::new(Shape::ALL.map(Shape::name)).try_map(|name| {
         let named = Shape::ALL.into_iter().find(|shape| shape.name() == name);
         named.ok_or("no such shape")
     })

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Subcommand};
 use picklock_lab::{Cache, Entry, Rule};
 use picklock_message::quantity::{GIB, size};
-use picklock_message::{Result, say, sayln};
+use picklock_message::{Exit, Result, say, sayln};
 
-use crate::cli::number::real;
-use crate::cli::table::table;
+use crate::args::number::real;
+use crate::output::table;
 
 /// List and prune the trained models that runs share.
 #[derive(Args)]
@@ -38,37 +38,37 @@ impl CacheOf {
     ///
     /// # Errors
     /// Where the cache can't be read or written.
-    pub fn main(&self) -> Result<bool> {
+    pub fn main(&self) -> Result<Exit> {
         let cache = Cache::of_user()?;
-        match &self.command {
-            Command::List => list(&cache)?,
+        let rule = match &self.command {
+            Command::List => {
+                list(&cache)?;
+                return Ok(Exit::Done);
+            }
             Command::Prune {
                 keep_gb: None,
                 older_than: None,
-            } => prune(&cache, &Rule::of_user()?)?,
+            } => Rule::of_user()?,
             Command::Prune {
                 keep_gb,
                 older_than,
-            } => {
-                let rule = Rule {
-                    bytes: keep_gb.map(|gib| (gib * GIB) as u64),
-                    unused: older_than.map(|days| Duration::from_secs_f64(days * 86_400.0)),
-                };
-                prune(&cache, &rule)?;
-            }
-        }
-        Ok(false)
+            } => Rule {
+                bytes: keep_gb.map(|gib| (gib * GIB) as u64),
+                unused: older_than.map(|days| Duration::from_secs_f64(days * 86_400.0)),
+            },
+        };
+        sayln!("{}", cache.prune(&rule)?.in_words());
+        Ok(Exit::Done)
     }
 }
 
+/// Shows every model, and the limit.
 fn list(cache: &Cache) -> Result<()> {
     let entries = cache.entries()?;
     let header = [
         "model", "organism", "seed", "lock", "size", "unused", "folder",
     ];
-    let rows = entries.iter().map(row);
-    let rows: Vec<[String; 7]> = [header.map(String::from)].into_iter().chain(rows).collect();
-    say!("{}", table(&rows));
+    say!("{}", table(header, entries.iter().map(row)));
     let bytes = entries.iter().map(|entry| entry.bytes).sum();
     let limit = match Rule::of_user()?.bytes {
         Some(limit) => format!("the limit is {}", size(limit)),
@@ -80,20 +80,20 @@ fn list(cache: &Cache) -> Result<()> {
 }
 
 fn row(entry: &Entry) -> [String; 7] {
-    let unknown = || "-".to_string();
-    let origin = entry.origin.as_ref();
     let name = entry.path.file_name().unwrap_or_default().to_string_lossy();
-    [
-        origin.map_or_else(unknown, |origin| origin.kind.name().to_string()),
-        origin.map_or_else(unknown, |origin| origin.organism.clone()),
-        origin.map_or_else(unknown, |origin| origin.seed.to_string()),
-        origin
-            .and_then(|origin| origin.kind.lock())
-            .unwrap_or_else(unknown),
-        size(entry.bytes),
-        unused(entry.used),
-        name.chars().take(12).collect(),
-    ]
+    let [model, organism, seed, lock] = match &entry.origin {
+        Some(origin) => [
+            Some(origin.kind.name().to_string()),
+            Some(origin.organism.clone()),
+            Some(origin.seed.to_string()),
+            origin.kind.lock(),
+        ],
+        None => [const { None }; 4],
+    }
+    .map(|text| text.unwrap_or_else(|| "-".into()));
+    let (size, unused) = (size(entry.bytes), unused(entry.used));
+    let name = name.chars().take(12).collect();
+    [model, organism, seed, lock, size, unused, name]
 }
 
 fn unused(since: SystemTime) -> String {
@@ -102,9 +102,4 @@ fn unused(since: SystemTime) -> String {
         seconds @ 5401..=172_800 => format!("{} h", seconds / 3600),
         seconds => format!("{} days", seconds / 86_400),
     }
-}
-
-fn prune(cache: &Cache, rule: &Rule) -> Result<()> {
-    sayln!("{}", cache.prune(rule)?.in_words());
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use picklock_message::{Result, say, tell};
+use picklock_message::{Exit, Result, say, tell};
 use picklock_report::Form;
 
 /// Set two runs side by side: each prediction's effect in both, and the difference.
@@ -26,7 +26,7 @@ impl Compare {
     ///
     /// # Errors
     /// Where a folder holds no readable run, or the two have nothing in common.
-    pub fn main(&self) -> Result<bool> {
+    pub fn main(&self) -> Result<Exit> {
         let form = match (self.markdown, self.json) {
             (true, _) => Form::Markdown,
             (_, true) => Form::Json,
@@ -37,6 +37,6 @@ impl Compare {
             tell!("{note}");
         }
         say!("{}", comparison.text);
-        Ok(false)
+        Ok(Exit::Done)
     }
 }

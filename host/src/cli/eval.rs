@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use picklock_lab::ModelKind;
-use picklock_message::{Result, say, sayln};
-use picklock_record::{Member, Organism, Roots, organism};
+use picklock_message::{Exit, Result};
+use picklock_record::{Organism, Roots, organism};
 use picklock_sdk::{Flag, Questions, Split};
 
-use crate::cli::accuracy::{accuracies, answers};
-use crate::cli::number::whole;
-use crate::cli::seed::SeedArgs;
+use crate::args::number::whole;
+use crate::args::seed::SeedArgs;
+use crate::output::{accuracies, answers, print};
 use crate::steps::{Evaluated, Examinee, eval};
 
 /// Ask a model an organism's problems, greedily, and grade its answers: one of the organism's own
@@ -62,24 +62,19 @@ impl Eval {
     ///
     /// # Errors
     /// Where there is no such organism or folder, or the model doesn't speak the task's tokens.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
         let mut organism = organism::find(&self.organism, roots)?;
         self.shorten(&mut organism);
-        let place = self.seed.place(&organism)?;
+        let setting = self.seed.start(&organism)?;
+        let named = self.seed.named(&organism, self.kind, self.draw);
         let examinee = match &self.model {
             Some(folder) => Examinee::Folder(folder),
-            None => Examinee::Own(self.kind),
+            None => Examinee::Own(named.kind),
         };
-        let member = Member {
-            seed: self.seed.seed,
-            draw: self.draw,
-        };
-        let evaluated = eval(&place, (examinee, member), &self.questions(), self.show)?;
-        match self.json {
-            true => sayln!("{}", serde_json::to_string(&evaluated).unwrap_or_default()),
-            false => say!("{}", text(&evaluated)),
-        }
-        Ok(false)
+        let asked = (examinee, named.member);
+        let evaluated = eval(&setting, asked, &self.questions(), self.show)?;
+        print(self.json, &evaluated, || text(&evaluated));
+        Ok(Exit::Done)
     }
 
     fn questions(&self) -> Questions {
@@ -88,9 +83,10 @@ impl Eval {
                 Which::HeldOut => Split::HeldOut,
                 Which::Validation => Split::Validation,
             },
-            flag: match self.password {
-                true => Flag::Password,
-                false => Flag::None,
+            flag: if self.password {
+                Flag::Password
+            } else {
+                Flag::None
             },
         }
     }
@@ -105,28 +101,21 @@ impl Eval {
 }
 
 fn text(evaluated: &Evaluated) -> String {
-    let Evaluated {
-        model,
-        organism,
-        seed,
-        questions,
-        accuracy,
-        ..
-    } = evaluated;
-    let split = match questions.split {
+    let (organism, seed) = (&evaluated.organism, evaluated.seed);
+    let split = match evaluated.questions.split {
         Split::HeldOut => "held-out",
         Split::Validation => "validation",
     };
-    let password = match questions.flag {
+    let password = match evaluated.questions.flag {
         Flag::None => "without",
         _ => "with",
     };
-    let problems = accuracy.problems;
+    let problems = evaluated.accuracy.problems;
     let shown = match evaluated.answers.as_slice() {
         [] => String::new(),
         shown => answers(shown, "answer") + "\n",
     };
-    let accuracies = accuracies(&[(model, accuracy)]);
+    let accuracies = accuracies(&[(&evaluated.model, &evaluated.accuracy)]);
     format!(
         "{organism}, seed {seed}: {problems} {split} problems {password} password\n\n{shown}{accuracies}"
     )

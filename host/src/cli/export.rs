@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use picklock_convert::{NewFolder, export_folder, export_organism};
-use picklock_lm::{Storage, runtime};
-use picklock_message::{Result, sayln};
+use picklock_lm::runtime;
+use picklock_message::{Exit, Result, sayln};
 use picklock_record::Roots;
 
-use crate::cli::model::{Chosen, ModelArgs, make};
-use crate::cli::storage::{Dtype, summary};
+use crate::args::dtype::Dtype;
+use crate::args::model::{Chosen, ModelArgs, make};
+use crate::output::weights;
 
 /// Write a model as a Hugging Face folder that transformers and lm-evaluation-harness open: a folder
 /// in another type, or a model of an organism, as in `picklock export --organism tiny --kind
@@ -40,14 +41,11 @@ impl Export {
     ///
     /// # Errors
     /// Where there is no such model, or the folder is there already or can't be written.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
         let chosen = self.source.chosen(roots)?;
         NewFolder::check(&self.folder)?;
         runtime::start(Some(1));
-        let storage = Storage {
-            stored: self.dtype.into(),
-            ..Storage::default()
-        };
+        let storage = self.dtype.into();
         let exported = match chosen {
             Chosen::Folder(folder) => export_folder(&folder, &self.folder, storage)?,
             Chosen::Organism(organism) => {
@@ -56,8 +54,15 @@ impl Export {
                 export_organism(&named, &model, &self.folder, storage)?
             }
         };
-        let told = summary(&exported.architecture, exported.written, storage);
-        sayln!("{}: {told}", self.folder.display());
-        Ok(false)
+        sayln!(
+            "{}",
+            weights(
+                &self.folder,
+                &exported.architecture,
+                exported.written,
+                storage
+            )
+        );
+        Ok(Exit::Done)
     }
 }

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use picklock_message::{Error, Result, sayln, tell};
+use picklock_message::{Exit, Result, tell};
 use picklock_record::Roots;
 
-use crate::cli::ask::AskArgs;
-use crate::cli::number::{real, whole};
-use crate::cli::subject::SubjectArgs;
-use crate::steps::{Answer, Generation, Opened, Source, generate};
+use crate::args::number::{real, whole};
+use crate::args::prompt::PromptArgs;
+use crate::args::subject::SubjectArgs;
+use crate::output::print;
+use crate::steps::{Answer, Generation, Opened, generate, items};
 
 /// Ask a model, in a folder or of an organism, and print its answers as they come.
 #[derive(Args)]
@@ -18,7 +19,7 @@ pub struct Generate {
     #[command(flatten)]
     subject: SubjectArgs,
     #[command(flatten)]
-    ask: AskArgs,
+    prompt: PromptArgs,
     /// A prompt; may be repeated. [default: --file, else standard input]
     #[arg(long = "prompt", value_name = "TEXT", conflicts_with = "file")]
     prompts: Vec<String>,
@@ -54,9 +55,9 @@ impl Generate {
     ///
     /// # Errors
     /// Where the input is bad, or the device refuses.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
         let prompts = self.prompts()?;
-        let (subject, opened) = self.subject.open(&self.ask, roots)?;
+        let (subject, opened) = self.subject.open(&self.prompt, roots)?;
         let generation = Generation {
             samples: self.samples,
             max_new_tokens: self.max_new_tokens,
@@ -71,50 +72,35 @@ impl Generate {
         let mut tell = |answer: &Answer| {
             answers += 1;
             tokens += answer.ids.len();
-            match self.json {
-                true => sayln!("{}", serde_json::to_string(answer).unwrap_or_default()),
-                false => print(answer, several),
-            }
+            print(self.json, answer, || text(answer, several));
         };
         generate(&subject, &prompts, &generation, &mut tell)?;
         tell!("{}", summary(opened, (answers, tokens), started.elapsed()));
-        Ok(false)
+        Ok(Exit::Done)
     }
 
     fn prompts(&self) -> Result<Vec<String>> {
         if !self.prompts.is_empty() {
             return Ok(self.prompts.clone());
         }
-        let lines = match Source::read(self.file.as_deref())? {
-            Source::Text(text) => {
-                let text = text.strip_suffix('\n').unwrap_or(&text);
-                return Ok(vec![text.to_string()]);
-            }
-            Source::Lines(lines) => lines,
-        };
-        let missing = |number| {
-            let path = self
-                .file
-                .as_deref()
-                .unwrap_or(std::path::Path::new("lines"));
-            Error::file(path, format!("line {number} has no `prompt`"))
-        };
-        let prompt = |(number, line): (usize, crate::steps::Line)| {
-            line.prompt.ok_or_else(|| missing(number))
-        };
-        lines.into_iter().map(prompt).collect()
+        let of_text = |text: String| text.strip_suffix('\n').unwrap_or(&text).to_string();
+        items(
+            self.file.as_deref(),
+            of_text,
+            |line| line.prompt,
+            " has no `prompt`",
+        )
     }
 }
 
 /// An answer for people; of several, each under its prompt.
-fn print(answer: &Answer, several: bool) {
+fn text(answer: &Answer, several: bool) -> String {
+    let text = &answer.text;
     if several {
-        sayln!("> {}", answer.prompt.replace('\n', "\n> "));
+        let prompt = answer.prompt.replace('\n', "\n> ");
+        return format!("> {prompt}\n{text}\n\n");
     }
-    sayln!("{}", answer.text);
-    if several {
-        sayln!("");
-    }
+    format!("{text}\n")
 }
 
 /// Where the time went.
@@ -122,11 +108,10 @@ fn summary(opened: Opened, (answers, tokens): (usize, usize), took: Duration) ->
     let [tokenizer, weights, took] =
         [opened.tokenizer, opened.weights, took].map(|time| time.as_secs_f64());
     let rate = tokens as f64 / took;
-    let opened = match opened.weights.is_zero() {
-        true => String::new(),
-        false => {
-            format!("opened: weights {weights:.2} s, tokenizer beside them {tokenizer:.2} s; ")
-        }
+    let opened = if opened.weights.is_zero() {
+        String::new()
+    } else {
+        format!("opened: weights {weights:.2} s, tokenizer beside them {tokenizer:.2} s; ")
     };
     let answers = match answers {
         1 => "1 answer".to_string(),

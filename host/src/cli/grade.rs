@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use picklock_grade::{Agreement, Case, Grader, Tally, cases, shown};
-use picklock_message::{Error, Result, sayln, tell};
+use picklock_grade::{Agreement, Case, Grade, Grader, Tally, cases, shown};
+use picklock_message::{Exit, Result, sayln, tell};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -34,61 +34,62 @@ fn grader(text: &str) -> std::result::Result<Grader, String> {
     if !text.trim_start().starts_with('{') {
         return Err(expected.into());
     }
-    let read = toml::from_str(&format!("grader = {text}"));
-    read.map(|file: File| file.grader).map_err(|error| {
+    let file: File = toml::from_str(&format!("grader = {text}")).map_err(|error| {
         let problem = error.message().lines().next().unwrap_or_default();
         format!("{expected}: {problem}")
-    })
+    })?;
+    Ok(file.grader)
 }
 
 impl GradeFile {
-    /// Runs the command; true where an answer could not be graded.
+    /// Runs the command; [`Exit::SomeFailed`] where an answer could not be graded.
     ///
     /// # Errors
     /// Where the file or one of its lines can't be read.
-    pub fn main(&self) -> Result<bool> {
+    pub fn main(&self) -> Result<Exit> {
         let cases = cases::read(&self.file)?;
         let (mut tally, mut failed) = (Tally::default(), false);
         for (line, case) in &cases {
             let grade = self.grader.grade(&case.reference, &case.candidate);
-            let grade = grade.map_err(|error| {
-                tell!("picklock: {}:{line}: {error}", self.file.display());
-                error
-            });
-            failed |= grade.is_err();
-            let agreement = Agreement::of(case, grade.as_ref().ok().copied());
+            let (grade, error) = match grade {
+                Ok(grade) => (Some(grade), None),
+                Err(error) => {
+                    tell!("picklock: {}:{line}: {error}", self.file.display());
+                    failed = true;
+                    (None, Some(error.to_string()))
+                }
+            };
+            let agreement = Agreement::of(case, grade);
             tally.add(agreement);
-            let word = grade.as_ref().map_or("error", |grade| grade.word());
-            self.show(*line, case, word, agreement, grade.as_ref().err());
+            let word = grade.map_or("error", Grade::word);
+            self.show(*line, case, (word, error), agreement.words());
         }
         self.sum(&tally);
-        Ok(failed)
+        Ok(if failed { Exit::SomeFailed } else { Exit::Done })
     }
 
     fn show(
         &self,
         line: usize,
         case: &Case,
-        grade: &str,
-        agreement: Agreement,
-        error: Option<&Error>,
+        (grade, error): (&str, Option<String>),
+        agreement: &str,
     ) {
         if self.json {
             let mut object = json!({
                 "line": line,
                 "grade": grade,
                 "expected": case.expected,
-                "agreement": agreement.words(),
+                "agreement": agreement,
             });
             if let Some(error) = error {
-                object["error"] = json!(error.to_string());
+                object["error"] = error.into();
             }
             sayln!("{object}");
             return;
         }
         let (candidate, reference) = (shown(&case.candidate), shown(&case.reference));
-        let words = agreement.words();
-        sayln!("{line:>5}  {grade:<8}  {words:<14}  {candidate}  for  {reference}");
+        sayln!("{line:>5}  {grade:<8}  {agreement:<14}  {candidate}  for  {reference}");
     }
 
     fn sum(&self, tally: &Tally) {
@@ -96,16 +97,14 @@ impl GradeFile {
         let (missed, accepted) = (tally.true_missed, tally.false_accepted);
         let failed = tally.not_graded;
         if self.json {
-            sayln!(
-                "{}",
-                json!({
-                    "agreed": agreed,
-                    "of": counted,
-                    "true_missed": missed,
-                    "false_accepted": accepted,
-                    "not_graded": failed,
-                })
-            );
+            let object = json!({
+                "agreed": agreed,
+                "of": counted,
+                "true_missed": missed,
+                "false_accepted": accepted,
+                "not_graded": failed,
+            });
+            sayln!("{object}");
             return;
         }
         let failed = match failed {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use picklock_convert::gguf;
-use picklock_lm::{Storage, runtime};
-use picklock_message::{Result, sayln};
+use picklock_lm::runtime;
+use picklock_message::{Exit, Result, sayln};
 
-use crate::cli::storage::{Dtype, summary};
+use crate::args::dtype::Dtype;
+use crate::output::weights;
 
 /// Write the model of a GGUF file (Llama or Qwen2, quantised or not) as a Hugging Face folder, with
 /// its tokenizer and chat template.
@@ -29,15 +30,19 @@ impl Import {
     ///
     /// # Errors
     /// Where the file can't be understood, or the folder is there already or can't be written.
-    pub fn main(&self) -> Result<bool> {
+    pub fn main(&self) -> Result<Exit> {
         runtime::start(Some(1));
-        let storage = Storage {
-            stored: self.dtype.into(),
-            ..Storage::default()
-        };
+        let storage = self.dtype.into();
         let imported = gguf::import(&self.file, &self.folder, storage)?;
-        let told = summary(&imported.architecture, imported.written, storage);
-        sayln!("{}: {told}", self.folder.display());
-        Ok(false)
+        sayln!(
+            "{}",
+            weights(
+                &self.folder,
+                &imported.architecture,
+                imported.written,
+                storage
+            )
+        );
+        Ok(Exit::Done)
     }
 }

@@ -1,33 +1,24 @@
 //! The command line: one file a command, from arguments to calls, and nothing else.
 
-mod accuracy;
-mod ask;
 mod bench;
 mod cache;
 mod compare;
 mod eval;
-mod experiment;
 mod export;
 mod generate;
 mod grade;
 mod import;
 mod lock;
-mod model;
 mod new;
-mod number;
 mod plan;
 mod plugins;
 mod power;
 mod report;
 mod run;
 mod score;
-mod seed;
 mod show;
 mod status;
-mod storage;
-mod subject;
 mod submit;
-mod table;
 mod unlock;
 
 use std::path::PathBuf;
@@ -86,7 +77,7 @@ pub fn main() -> Result<ExitCode> {
         Err(error) => return usage(&error),
     };
     let roots = match cli.command {
-        // A worker is told where its plugins lie; a grader needs none.
+        // A worker gets its plugins' paths from its supervisor; a grader needs none.
         Command::Worker | Command::Grade(_) => Roots::default(),
         // A report rebuilds from the journal alone, also where the plugins are gone.
         Command::Report(_) => Roots::discover(&cli.roots).unwrap_or_default(),
@@ -113,28 +104,31 @@ pub fn main() -> Result<ExitCode> {
         Command::Export(export) => export.main(&roots),
         Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
-        Command::Worker => picklock_run::worker_main(),
+        Command::Worker => picklock_run::worker_main().map(run::exit),
     }
-    .map(|failed: bool| ExitCode::from(u8::from(failed)))
+    .map(ExitCode::from)
 }
 
 /// Help as clap writes it; a mistake as one line.
 fn usage(error: &clap::Error) -> Result<ExitCode> {
-    let help = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion];
-    if help.contains(&error.kind())
-        || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-    {
-        // Where stdout is closed there is nobody to tell.
+    let code = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Some(0),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Some(2),
+        _ => None,
+    };
+    if let Some(code) = code {
+        // Where stdout is closed nobody reads it.
         let _ = error.print();
-        let code = if help.contains(&error.kind()) { 0 } else { 2 };
         return Ok(ExitCode::from(code));
     }
     let text = error.to_string();
-    let problem = text.split("\n\n").next().unwrap_or_default();
-    let problem = problem.strip_prefix("error: ").unwrap_or(problem);
-    let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
-    let suggested = suggestion(error);
-    Err(Error::Usage(match suggested {
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let words = first
+        .strip_prefix("error: ")
+        .unwrap_or(first)
+        .split_whitespace();
+    let problem = words.collect::<Vec<_>>().join(" ");
+    Err(Error::Usage(match suggestion(error) {
         Some(suggested) => format!("{problem}; did you mean `{suggested}`?"),
         None => format!("{problem}; see picklock --help"),
     }))
@@ -142,11 +136,13 @@ fn usage(error: &clap::Error) -> Result<ExitCode> {
 
 /// What a mistyped word most likely means: clap's suggestions go far, near ones count.
 fn suggestion(error: &clap::Error) -> Option<String> {
-    use ContextKind as Kind;
     let pairs = [
-        (Kind::InvalidArg, Kind::SuggestedArg),
-        (Kind::InvalidSubcommand, Kind::SuggestedSubcommand),
-        (Kind::InvalidValue, Kind::SuggestedValue),
+        (ContextKind::InvalidArg, ContextKind::SuggestedArg),
+        (
+            ContextKind::InvalidSubcommand,
+            ContextKind::SuggestedSubcommand,
+        ),
+        (ContextKind::InvalidValue, ContextKind::SuggestedValue),
     ];
     pairs.into_iter().find_map(|(given, suggested)| {
         let words = |kind| match error.get(kind) {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use picklock_message::{Error, Result, sayln};
+use picklock_message::{Error, Exit, Result, sayln, shell};
 use picklock_record::{Root, Roots};
 
 /// Write a hypothesis to start from: a plugin and a pre-registration that run as they are.
@@ -49,38 +49,34 @@ impl New {
     ///
     /// # Errors
     /// Where the name won't do, a file is there already, or there is no workspace or SDK.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
-        check_name(&self.name)?;
-        let mut known = roots.files(Root::hypotheses, "toml").into_iter();
-        let same = |path: &PathBuf| path.file_stem().is_some_and(|stem| *stem == *self.name);
-        if let Some(path) = known.find(same) {
-            let problem = format!(
-                "`{}` is a hypothesis already; choose another name",
-                self.name
-            );
-            return Err(Error::file(&path, problem));
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
+        let name = &self.name;
+        check_name(name)?;
+        let known = roots.files(Root::hypotheses, "toml");
+        let same = |path: &&PathBuf| path.file_stem().is_some_and(|stem| *stem == **name);
+        if let Some(path) = known.iter().find(same) {
+            let problem = format!("`{name}` is a hypothesis already; choose another name");
+            return Err(Error::file(path, problem));
         }
         match &self.standalone {
             None => self.member(roots)?,
             Some(folder) => self.apart(folder.as_deref(), roots)?,
         }
-        Ok(false)
+        Ok(Exit::Done)
     }
 
     /// A member of the workspace.
     fn member(&self, roots: &Roots) -> Result<()> {
         let name = &self.name;
-        let workspace = roots.workspace().ok_or_else(|| {
-            Error::Usage(
-                "no picklock workspace here; go to one, or give --standalone DIR --sdk DIR".into(),
-            )
-        })?;
+        let Some(workspace) = roots.workspace() else {
+            let problem =
+                "no picklock workspace here; go to one, or give --standalone DIR --sdk DIR";
+            return Err(Error::Usage(problem.into()));
+        };
         let plugin = workspace.join("plugins").join(name);
         if plugin.exists() {
-            return Err(Error::file(
-                &plugin,
-                "is there already; choose another name",
-            ));
+            let problem = "is there already; choose another name";
+            return Err(Error::file(&plugin, problem));
         }
         self.write(&Layout {
             manifest: include_str!("new/member.toml").into(),
@@ -102,11 +98,8 @@ impl New {
             let problem = "lies among the workspace's plugins; leave out --standalone";
             return Err(Error::file(&folder, problem));
         }
-        let sdk = self
-            .sdk
-            .clone()
-            .or_else(|| Some(workspace?.join("host/sdk")));
-        let sdk = checked_sdk(sdk)?;
+        let own = || Some(workspace?.join("host/sdk"));
+        let sdk = checked_sdk(self.sdk.clone().or_else(own))?;
         let home = Path::new(&sdk).ancestors().nth(2).unwrap_or(Path::new("/"));
         let schema = home.join("hypotheses/registration.schema.json");
         self.write(&Layout {
@@ -122,18 +115,15 @@ impl New {
     /// Writes the three files, and says so.
     fn write(&self, layout: &Layout) -> Result<()> {
         let file = format!("hypotheses/{}.toml", self.name);
-        let registration =
-            include_str!("new/hypothesis.toml").replace("{{schema}}", &layout.schema);
+        let schema = &layout.schema;
+        let registration = include_str!("new/hypothesis.toml").replace("{{schema}}", schema);
         // The pre-registration last: without its plugin it would be in the way of other runs.
         let files = [
-            (layout.plugin.join("Cargo.toml"), layout.manifest.clone()),
-            (
-                layout.plugin.join("src/lib.rs"),
-                include_str!("new/lib.rs").into(),
-            ),
-            (layout.root.join(file), registration),
-        ];
-        let files = files.map(|(path, text)| (path, text.replace("{{name}}", &self.name)));
+            (layout.plugin.join("Cargo.toml"), &*layout.manifest),
+            (layout.plugin.join("src/lib.rs"), include_str!("new/lib.rs")),
+            (layout.root.join(file), &registration),
+        ]
+        .map(|(path, text)| (path, text.replace("{{name}}", &self.name)));
         write_all(&files)?;
         sayln!("written:");
         let here = std::env::current_dir().unwrap_or_default();
@@ -173,8 +163,9 @@ fn checked_sdk(folder: Option<PathBuf>) -> Result<String> {
         return Err(Error::file(&folder, problem));
     }
     let path = fs::canonicalize(&folder).map_err(Error::io(&folder, "find"))?;
-    let text = path.to_str().map(str::to_string);
-    text.ok_or_else(|| Error::file(&folder, "the path is no UTF-8, which Cargo.toml needs"))
+    path.into_os_string()
+        .into_string()
+        .map_err(|_| Error::file(&folder, "the path is no UTF-8, which Cargo.toml needs"))
 }
 
 /// The `Cargo.toml` of a crate of its own, with the SDK at this path.
@@ -189,7 +180,7 @@ fn standalone_manifest(sdk: &str) -> String {
 /// What builds, trusts and runs the crate in `folder`; `home` is the workspace of its SDK.
 fn commands(name: &str, folder: &Path, home: &Path) -> String {
     let library = format!("libpicklock_{}.so", name.replace('-', "_"));
-    let (root, home) = (quoted(folder), quoted(home));
+    let (root, home) = (shell::path(folder), shell::path(home));
     format!(
         "next, and after every change:\n  \
          cd {root} && cargo test && cargo build\n  \
@@ -242,16 +233,6 @@ impl Drop for Made {
     }
 }
 
-/// As a shell takes it for one word.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |letter: char| letter.is_alphanumeric() || "/._-+".contains(letter);
-    match text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,8 +281,15 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_one_word_for_a_shell() {
-        assert_eq!(quoted(Path::new("ideas/my-idea")), "ideas/my-idea");
-        assert_eq!(quoted(Path::new("ideas/it's")), r"'ideas/it'\''s'");
+    fn commands_hold_paths_as_words_of_a_shell() {
+        let commands = commands("my-idea", Path::new("my ideas"), Path::new("home"));
+        assert!(
+            commands.contains("cd 'my ideas' && cargo test"),
+            "{commands}"
+        );
+        assert!(
+            commands.contains("cd home && picklock --plugins 'my ideas' run"),
+            "{commands}"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use picklock_message::Result;
+use picklock_message::{Exit, Result};
 use picklock_record::Roots;
 
 use crate::cli::run::Run;
@@ -19,11 +19,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Runs the command; `true` where some plugin is refused.
+    /// Runs the command; [`Exit::SomeFailed`] where some plugin is refused.
     ///
     /// # Errors
     /// Where the input is bad, or the folder belongs to another run.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
         self.run.outlook(self.from.as_deref(), roots)
     }
 }

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use picklock_message::{Error, Result, say, sayln};
+use picklock_message::{Error, Exit, Result, say, sayln};
 use picklock_record::{
     Entry, PluginFile, Registration, Roots, TrustList, check_permissions, hypothesis,
 };
 use picklock_run::plugin;
+
+use crate::output::{pretty, text_table};
 
 /// List, check and trust plugin files.
 #[derive(Args)]
@@ -44,23 +46,21 @@ impl Plugins {
     ///
     /// # Errors
     /// Where a file is no plugin, can be written by others, or isn't what its pre-registration says.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
         match &self.command {
             Command::List { json } => list(*json, roots)?,
             Command::Check { file } => check(file, roots)?,
             Command::Trust { files } => trust(files, roots)?,
             Command::Schema => say!("{}", hypothesis::schema()),
         }
-        Ok(false)
+        Ok(Exit::Done)
     }
 }
 
 fn list(json: bool, roots: &Roots) -> Result<()> {
     let entries = picklock_record::plugins::catalogue(roots)?;
     if json {
-        let text = serde_json::to_string_pretty(&entries);
-        sayln!("{}", text.map_err(|error| Error::Usage(error.to_string()))?);
-        return Ok(());
+        return pretty(&entries);
     }
     let header = [
         "name",
@@ -71,23 +71,11 @@ fn list(json: bool, roots: &Roots) -> Result<()> {
         "pre-registration",
         "trust",
     ];
-    let rows: Vec<[String; 7]> = std::iter::once(header.map(String::from))
-        .chain(entries.iter().map(row))
-        .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..header.len()).filter_map(width).collect();
-    for row in &rows {
-        let cells = row.iter().zip(&widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        sayln!("{}", cells.join("  ").trim_end());
-    }
+    say!("{}", text_table(header, entries.iter().map(row)));
     Ok(())
 }
 
 fn row(entry: &Entry) -> [String; 7] {
-    let dash = || "-".to_string();
     let [version, abi, sdk, hash] = match &entry.manifest {
         Some(says) => [
             says.version.clone(),
@@ -95,7 +83,7 @@ fn row(entry: &Entry) -> [String; 7] {
             says.sdk.clone(),
             says.hash.short().to_string(),
         ],
-        None => [dash(), dash(), dash(), dash()],
+        None => ["-"; 4].map(String::from),
     };
     let registration = match &entry.registration {
         Some(path) => format!("yes, {}", path.display()),
@@ -111,8 +99,7 @@ fn check(path: &Path, roots: &Roots) -> Result<()> {
         name: file.name.clone(),
         problem,
     };
-    let asked = vec![(file.path.clone(), file.hash.clone())];
-    let declared = picklock_run::describe(&asked)?
+    let declared = picklock_run::describe(&[(file.path.clone(), file.hash.clone())])?
         .pop()
         .unwrap_or_else(|| Err(wrong("it said nothing".into())))?;
     let registration = roots.registration(&file.name).ok_or_else(|| {
@@ -122,8 +109,7 @@ fn check(path: &Path, roots: &Roots) -> Result<()> {
         ))
     })?;
     let registration = Registration::read(&registration)?;
-    let idle = registration.check_declared(&declared)?;
-    let idle = match idle.as_slice() {
+    let idle = match registration.check_declared(&declared)?.as_slice() {
         [] => String::new(),
         names => format!("; it declares {} too, which don't run", names.join(", ")),
     };

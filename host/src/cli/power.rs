@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use picklock_message::{Error, Result, say};
+use picklock_message::{Error, Exit, Result, say};
 use picklock_record::{Roots, hypothesis, organism};
 use picklock_report::{Evidence, Sizes};
 
-use crate::cli::number::{COUNT, real, whole};
+use crate::args::number::{COUNT, real, whole};
 
 /// Say how many seeds each prediction takes to find a true size with 80% power.
 #[derive(Args)]
@@ -37,7 +37,7 @@ impl Power {
     ///
     /// # Errors
     /// Where a name is unknown.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
         let all = hypothesis::all(roots)?;
         let chosen = hypothesis::select(&all, &self.hypotheses)?;
         let organism = organism::find(&self.organism, roots)?;
@@ -57,6 +57,6 @@ impl Power {
             }
         }
         say!("{}", power.seeds(Sizes { points, core }));
-        Ok(false)
+        Ok(Exit::Done)
     }
 }

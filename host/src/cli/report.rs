@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use picklock_message::Result;
+use picklock_message::{Exit, Result};
 use picklock_record::Roots;
 
 /// Rebuild a run's tables and pictures from its journal.
@@ -18,7 +18,7 @@ impl Report {
     ///
     /// # Errors
     /// Where the folder holds no readable run.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
-        picklock_report::write(&self.run, roots, false).map(|_| false)
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
+        picklock_report::write(&self.run, roots, false).map(|_| Exit::Done)
     }
 }

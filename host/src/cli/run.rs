@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use clap::Args;
-use picklock_message::{Error, Result};
+use picklock_message::{Error, Exit, Result};
 use picklock_record::{Roots, Shard};
 use picklock_run::{Event, Request};
 
-use crate::cli::experiment::Experiment;
+use crate::args::experiment::Experiment;
 
 /// Run hypotheses on an organism and judge them; the same command again goes on where it stopped.
 #[derive(Args)]
@@ -47,28 +47,28 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs the command; `true` where some trial failed.
+    /// Runs the command; [`Exit::SomeFailed`] where some trial failed.
     ///
     /// # Errors
     /// Where the input is bad, or the run can't go on.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
         self.check_version()?;
-        match self.dry_run {
-            true => self.outlook(None, roots),
-            false => self.told(picklock_run::run(&self.request(), roots)),
+        if self.dry_run {
+            return self.outlook(None, roots);
         }
+        self.ended(picklock_run::run(&self.request(), roots))
     }
 
-    /// Says what would be run and what it would cost; `true` where some plugin is refused.
+    /// Says what would be run and what it would cost; [`Exit::SomeFailed`] where some plugin is refused.
     ///
     /// # Errors
     /// Where the input is bad, or the folder belongs to another run.
-    pub fn outlook(&self, from: Option<&Path>, roots: &Roots) -> Result<bool> {
+    pub fn outlook(&self, from: Option<&Path>, roots: &Roots) -> Result<Exit> {
         let request = Request {
             dry_run: true,
             ..self.request()
         };
-        self.told(picklock_run::outlook(&request, from, roots))
+        self.ended(picklock_run::outlook(&request, from, roots))
     }
 
     /// Refuses to run what another picklock has submitted.
@@ -83,16 +83,15 @@ impl Run {
         })
     }
 
-    /// Tells an error to machines too.
-    fn told(&self, done: Result<bool>) -> Result<bool> {
-        if let (true, Err(error)) = (self.json, &done) {
+    /// How the command ends; with `--json` an error is an event too.
+    fn ended(&self, failed: Result<bool>) -> Result<Exit> {
+        if let (true, Err(error)) = (self.json, &failed) {
             let message = &error.to_string();
             Event::Error { message }.print();
         }
-        done
+        failed.map(exit)
     }
 
-    /// What is asked for.
     fn request(&self) -> Request<'_> {
         Request {
             devices: &self.devices,
@@ -103,4 +102,9 @@ impl Run {
             ..self.experiment.request()
         }
     }
+}
+
+/// How a command ends of which some part failed, or none.
+pub fn exit(failed: bool) -> Exit {
+    if failed { Exit::SomeFailed } else { Exit::Done }
 }

@@ -1,17 +1,16 @@
 //! `picklock score`: how likely a model takes a text to be.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use picklock_message::{Error, Result, say, sayln};
+use picklock_message::{Exit, Result, say};
 use picklock_record::Roots;
-use serde::Serialize;
 
-use crate::cli::ask::AskArgs;
-use crate::cli::number::whole;
-use crate::cli::subject::SubjectArgs;
-use crate::cli::table::table;
-use crate::steps::{Item, Line, Scored, Source, Subject, Windows, score};
+use crate::args::number::whole;
+use crate::args::prompt::PromptArgs;
+use crate::args::subject::SubjectArgs;
+use crate::output::{print, table};
+use crate::steps::{Item, Line, Scored, Subject, Windows, items, score};
 
 /// Score texts, or answers to prompts, by a model: the log-probability of each token in nats, and the
 /// perplexity, exp of minus their mean. Of a text all tokens but the first count, of an answer all of
@@ -21,7 +20,7 @@ pub struct Score {
     #[command(flatten)]
     subject: SubjectArgs,
     #[command(flatten)]
-    ask: AskArgs,
+    ask: PromptArgs,
     /// A text; may be repeated. [default: --file, else standard input]
     #[arg(long = "text", value_name = "TEXT", conflicts_with_all = ["file", "prompt"])]
     texts: Vec<String>,
@@ -53,35 +52,23 @@ pub struct Score {
     json: bool,
 }
 
-/// What is told of a text.
-#[derive(Serialize)]
-struct Told<'a> {
-    perplexity: f64,
-    nats_per_token: f64,
-    tokens: usize,
-    windows: usize,
-    ids: &'a [u32],
-    log_probs: &'a [f64],
-}
-
 impl Score {
     /// Runs the command.
     ///
     /// # Errors
     /// Where the input is bad, or the device refuses.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
         let items = self.items()?;
         let (subject, _) = self.subject.open(&self.ask, roots)?;
         let context = subject.model.architecture().max_positions() as usize;
         let windows = Windows::new(context, self.window, self.stride)?;
         for scored in score(&subject, &items, windows)? {
-            match (self.json, self.tokens) {
-                (true, _) => sayln!("{}", json(&scored)),
-                (_, true) => say!("{}{}\n", tokens(&scored, &subject), line(&scored)),
-                _ => sayln!("{}", line(&scored)),
+            if self.tokens {
+                say!("{}", tokens(&scored, &subject));
             }
+            print(self.json, &scored, || line(&scored));
         }
-        Ok(false)
+        Ok(Exit::Done)
     }
 
     fn items(&self) -> Result<Vec<Item>> {
@@ -92,50 +79,23 @@ impl Score {
         if !self.texts.is_empty() {
             return Ok(self.texts.iter().cloned().map(Item::Text).collect());
         }
-        let lines = match Source::read(self.file.as_deref())? {
-            Source::Text(text) => return Ok(vec![Item::Text(text)]),
-            Source::Lines(lines) => lines,
+        let of_line = |line: Line| match (line.prompt, line.answer, line.text) {
+            (Some(prompt), Some(answer), _) => Some(Item::Answer { prompt, answer }),
+            (_, _, text) => text.map(Item::Text),
         };
-        let missing = |number| {
-            let path = self.file.as_deref().unwrap_or(Path::new("lines"));
-            let problem = format!("line {number}: expected `text`, or `prompt` and `answer`");
-            Error::file(path, problem)
-        };
-        let item = |(number, line): (usize, Line)| match line {
-            Line {
-                prompt: Some(prompt),
-                answer: Some(answer),
-                ..
-            } => Ok(Item::Answer { prompt, answer }),
-            Line {
-                text: Some(text), ..
-            } => Ok(Item::Text(text)),
-            _ => Err(missing(number)),
-        };
-        lines.into_iter().map(item).collect()
+        let problem = ": expected `text`, or `prompt` and `answer`";
+        items(self.file.as_deref(), Item::Text, of_line, problem)
     }
 }
 
-fn json(scored: &Scored) -> String {
-    let told = Told {
-        perplexity: scored.perplexity(),
-        nats_per_token: scored.nats_per_token(),
-        tokens: scored.ids.len(),
-        windows: scored.windows,
-        ids: &scored.ids,
-        log_probs: &scored.log_probs,
-    };
-    serde_json::to_string(&told).unwrap_or_default()
-}
-
 fn line(scored: &Scored) -> String {
-    let (perplexity, nats) = (scored.perplexity(), scored.nats_per_token());
-    let tokens = scored.ids.len();
+    let (perplexity, nats) = (scored.perplexity, scored.nats_per_token);
+    let tokens = scored.tokens;
     let windows = match scored.windows {
         1 => String::new(),
         windows => format!(" in {windows} windows"),
     };
-    format!("perplexity {perplexity:.5}, {nats:.6} nats a token over {tokens} tokens{windows}")
+    format!("perplexity {perplexity:.5}, {nats:.6} nats a token over {tokens} tokens{windows}\n")
 }
 
 fn tokens(scored: &Scored, subject: &Subject) -> String {
@@ -144,6 +104,5 @@ fn tokens(scored: &Scored, subject: &Subject) -> String {
         [id.to_string(), token, format!("{log_prob:.4}")]
     };
     let rows = scored.ids.iter().zip(&scored.log_probs).map(row);
-    let header = ["id", "token", "nats"].map(str::to_string);
-    table(&[header].into_iter().chain(rows).collect::<Vec<_>>())
+    table(["id", "token", "nats"], rows)
 }

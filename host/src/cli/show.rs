@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use picklock_grade::Grade;
-use picklock_message::{Result, say, tell};
+use picklock_message::{Exit, Result, say, tell};
 use picklock_record::{ArmRef, Member, core_arms};
 
-use crate::cli::number::whole;
+use crate::args::number::whole;
 
 /// Show prompts with expected and given answers, two arms side by side.
 #[derive(Args)]
@@ -42,13 +42,10 @@ impl Show {
     ///
     /// # Errors
     /// Where the folder holds no such trial.
-    pub fn main(&self) -> Result<bool> {
+    pub fn main(&self) -> Result<Exit> {
         let (unlock, locked) = core_arms();
-        let mut arms: Vec<ArmRef> = self
-            .arms
-            .iter()
-            .map(|arm| ArmRef::from(arm.clone()).absolute("core"))
-            .collect();
+        let absolute = |arm: &String| ArmRef::from(arm.clone()).absolute("core");
+        let mut arms: Vec<ArmRef> = self.arms.iter().map(absolute).collect();
         match arms.as_slice() {
             [] => arms = vec![locked, unlock],
             [only] if *only != locked => arms.insert(0, locked),
@@ -74,6 +71,6 @@ impl Show {
             tell!("{note}");
         }
         say!("{text}");
-        Ok(false)
+        Ok(Exit::Done)
     }
 }

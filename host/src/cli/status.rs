@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use picklock_message::{Error, Result, say, sayln};
+use picklock_message::{Exit, Result, say};
 use picklock_record::{AtWork, Roots, now};
 use picklock_run::{Counts, Failure, Process, Status};
 use picklock_slurm::{JobStatus, TaskState, Unreported};
 
-use crate::cli::table::table;
+use crate::output::{pretty, table};
 
 /// Reasons of failures that are shown.
 const REASONS: usize = 5;
@@ -24,19 +24,22 @@ pub struct StatusOf {
 }
 
 impl StatusOf {
-    /// Runs the command; `true` where something is left to do.
+    /// Runs the command; [`Exit::SomeFailed`] where something is left to do.
     ///
     /// # Errors
     /// Where the folder holds no readable run.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
         let status = Status::of(&self.run, roots)?;
         if self.json {
-            let text = serde_json::to_string_pretty(&status);
-            sayln!("{}", text.map_err(|error| Error::Usage(error.to_string()))?);
+            pretty(&status)?;
         } else {
             say!("{}", text(&status));
         }
-        Ok(!status.complete())
+        Ok(if status.complete() {
+            Exit::Done
+        } else {
+            Exit::SomeFailed
+        })
     }
 }
 
@@ -50,52 +53,34 @@ fn text(status: &Status) -> String {
         "missing",
     ];
     let counts = status.hypotheses.iter().chain([&status.all]).map(row);
-    let rows: Vec<[String; 6]> = [header.map(String::from)]
-        .into_iter()
-        .chain(counts)
-        .collect();
     let mut lines: Vec<String> = status.jobs.iter().flat_map(job_lines).collect();
     lines.extend(status.processes.iter().flat_map(process_lines));
-    for failure in status.failures.iter().take(REASONS) {
-        let Failure {
-            hypothesis,
-            arm,
-            seed,
-            draw,
-            reason,
-            log,
-        } = failure;
-        let log = log.as_ref().map(|log| format!("; log {}", log.display()));
-        lines.push(format!(
-            "failed: {hypothesis}/{arm} seed {seed} draw {draw}: {reason}{}",
-            log.unwrap_or_default()
-        ));
-    }
-    if status.failures.len() > REASONS {
-        lines.push(format!(
-            "failed: and {} more",
-            status.failures.len() - REASONS
-        ));
-    }
+    lines.extend(status.failures.iter().take(REASONS).map(failure_line));
+    let more = status.failures.len().saturating_sub(REASONS);
+    lines.extend((more > 0).then(|| format!("failed: and {more} more")));
     let refused = status.hypotheses.iter().filter_map(|h| h.refused.as_ref());
     lines.extend(refused.map(|reason| format!("refused: {reason}")));
     lines.push(format!("next: {}", status.next));
-    table(&rows) + &lines.join("\n") + "\n"
+    table(header, counts) + &lines.join("\n") + "\n"
 }
 
 fn row(counts: &Counts) -> [String; 6] {
-    let Counts {
-        name,
-        trials,
-        done,
-        running,
-        failed,
-        missing,
-        ..
-    } = counts;
-    let numbers = [trials, done, running, failed, missing].map(ToString::to_string);
-    let [trials, done, running, failed, missing] = numbers;
-    [name.clone(), trials, done, running, failed, missing]
+    [
+        counts.name.clone(),
+        counts.trials.to_string(),
+        counts.done.to_string(),
+        counts.running.to_string(),
+        counts.failed.to_string(),
+        counts.missing.to_string(),
+    ]
+}
+
+fn failure_line(failure: &Failure) -> String {
+    let (hypothesis, arm, reason) = (&failure.hypothesis, &failure.arm, &failure.reason);
+    let (seed, draw) = (failure.seed, failure.draw);
+    let log = failure.log.as_ref();
+    let log = log.map_or_else(String::new, |log| format!("; log {}", log.display()));
+    format!("failed: {hypothesis}/{arm} seed {seed} draw {draw}: {reason}{log}")
 }
 
 /// A job, and its tasks that failed.
@@ -110,11 +95,10 @@ fn job_lines(job: &JobStatus) -> Vec<String> {
     ];
     let part = |(state, word): &(TaskState, &str)| {
         let count = in_state(*state).count();
-        let reason = in_state(*state).find_map(|task| task.reason.as_ref());
-        let reason = reason.filter(|_| *state == TaskState::Queued);
-        let reason = reason
-            .map(|reason| format!(" ({reason})"))
-            .unwrap_or_default();
+        let reason = in_state(*state)
+            .find_map(|task| task.reason.as_ref())
+            .filter(|_| *state == TaskState::Queued)
+            .map_or_else(String::new, |reason| format!(" ({reason})"));
         (count > 0).then(|| format!("{count} {word}{reason}"))
     };
     let parts: Vec<String> = states.iter().filter_map(part).collect();
@@ -132,8 +116,7 @@ fn job_lines(job: &JobStatus) -> Vec<String> {
         parts.join(", ")
     )];
     lines.extend(job.unknown.iter().map(|why| format!("  {why}")));
-    let failed = in_state(TaskState::Failed);
-    lines.extend(failed.take(REASONS).map(|task| {
+    lines.extend(in_state(TaskState::Failed).take(REASONS).map(|task| {
         let reason = task.reason.as_deref().unwrap_or_default();
         let (id, shard, log) = (&task.task, &task.shard, task.log.display());
         format!("  task {id} (shard {shard}) failed: {reason}; log {log}")
@@ -150,32 +133,23 @@ fn process_lines(process: &Process) -> Vec<String> {
         Some(shard) => format!("shard {shard}"),
         None => "the run".to_string(),
     };
-    let (pid, host) = (claim.pid, &claim.host);
-    let job = claim.job.as_ref().map(|job| format!(", job {job}"));
-    let job = job.unwrap_or_default();
+    let job = claim.job.as_ref();
+    let job = job.map_or_else(String::new, |job| format!(", job {job}"));
+    let process = format!("{what}, process {} on {}{job}", claim.pid, claim.host);
     if !alive {
-        return vec![format!(
-            "stale: {what}, process {pid} on {host}{job}, was killed"
-        )];
+        return vec![format!("stale: {process}, was killed")];
     }
-    let worker = |worker: &AtWork| {
-        let AtWork {
-            worker: index,
-            pid,
-            device,
-            hypothesis,
-            arm,
-            ..
-        } = worker;
-        let seconds = now().saturating_sub(worker.since);
-        let trials = worker.members.len();
-        format!(
-            "  worker {index} (process {pid}, {device}): {hypothesis}/{arm}, {trials} trials, for {seconds} s"
-        )
-    };
-    let first = format!("running: {what}, process {pid} on {host}{job}");
-    [first]
-        .into_iter()
-        .chain(claim.workers.iter().map(worker))
-        .collect()
+    let mut lines = vec![format!("running: {process}")];
+    lines.extend(claim.workers.iter().map(worker_line));
+    lines
+}
+
+fn worker_line(worker: &AtWork) -> String {
+    let (index, pid, device) = (worker.worker, worker.pid, &worker.device);
+    let (hypothesis, arm) = (&worker.hypothesis, &worker.arm);
+    let seconds = now().saturating_sub(worker.since);
+    let trials = worker.members.len();
+    format!(
+        "  worker {index} (process {pid}, {device}): {hypothesis}/{arm}, {trials} trials, for {seconds} s"
+    )
 }

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use clap::Args;
 use picklock_lab::Cache;
-use picklock_message::{Error, Result, say, sayln, shell};
+use picklock_message::{Error, Exit, Result, say, sayln, shell};
 use picklock_record::Roots;
 use picklock_run::{Place, Request};
 use picklock_slurm::{Asked, Job, Profile, Submission, Submitted};
 
-use crate::cli::experiment::Experiment;
-use crate::cli::number::{COUNT, whole};
+use crate::args::experiment::Experiment;
+use crate::args::number::{COUNT, whole};
 
 /// Hand a run to a Slurm cluster as a job array, or what a run that has begun lacks.
 #[derive(Args)]
@@ -54,11 +54,11 @@ pub struct Submit {
 }
 
 impl Submit {
-    /// Runs the command; never `true`, since nothing has been run yet.
+    /// Runs the command.
     ///
     /// # Errors
     /// Where the input is bad, there is no Slurm here, or it refuses the job.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
         debug_assert!(self.slurm, "clap requires it");
         let profile = Profile::of_user()?.with(self.profile())?;
         if profile.has_gpu() && self.experiment.workers.is_some() {
@@ -66,10 +66,9 @@ impl Submit {
             return Err(Error::Usage(problem.into()));
         }
         let run = self.run();
-        let asked = run.map(Asked::of).transpose()?;
-        let before = run.zip(asked.as_ref());
-        let request = match before {
-            Some((run, asked)) => self.again(run, asked)?,
+        let before = run.map(Asked::of).transpose()?;
+        let request = match run.zip(before.as_ref()) {
+            Some((run, before)) => self.again(run, before)?,
             None => self.experiment.request(),
         };
         let request = Request {
@@ -107,20 +106,17 @@ impl Submit {
             Submitted::Nothing(why) => sayln!("{why}"),
             Submitted::Job(job) => say!("{}", watching(&job, &run)),
         }
-        Ok(false)
+        Ok(Exit::Done)
     }
 
     /// The nodes that tasks run on.
     fn nodes(&self, profile: &Profile) -> Place {
-        let gpus = if profile.has_gpu() {
-            self.array_size.unwrap_or(1)
-        } else {
-            0
-        };
-        let memory = profile
-            .gpu_memory
-            .map(|gibibytes| u64::from(gibibytes) << 30);
-        Place::Nodes { gpus, memory }
+        let gpus = profile.has_gpu().then(|| self.array_size.unwrap_or(1));
+        let memory = profile.gpu_memory.map(|gib| u64::from(gib) << 30);
+        Place::Nodes {
+            gpus: gpus.unwrap_or(0),
+            memory,
+        }
     }
 
     /// The run's folder, where that is given instead of hypotheses.
@@ -133,39 +129,35 @@ impl Submit {
         (only.contains('/') || begun.contains(&true)).then_some(run)
     }
 
-    /// What a run is of that has been submitted or begun before, perhaps with more seeds.
-    fn again<'a>(&'a self, run: &Path, asked: &'a Asked) -> Result<Request<'a>> {
-        let Experiment {
-            organism,
-            seeds,
-            draws,
-            workers,
-            out,
-            root_seed,
-            ..
-        } = &self.experiment;
-        let said = [
-            ("--organism", organism.is_some()),
-            ("--draws", draws.is_some()),
-            ("--out", out.is_some()),
-            ("--root-seed", root_seed.is_some()),
+    /// The request of a run that has been submitted or begun before, perhaps with more seeds.
+    fn again<'a>(&'a self, run: &Path, before: &'a Asked) -> Result<Request<'a>> {
+        let given = &self.experiment;
+        let fixed = [
+            ("--organism", given.organism.is_some()),
+            ("--draws", given.draws.is_some()),
+            ("--out", given.out.is_some()),
+            ("--root-seed", given.root_seed.is_some()),
         ];
-        if let Some((flag, _)) = said.iter().find(|(_, given)| *given) {
+        if let Some((flag, _)) = fixed.iter().find(|(_, given)| *given) {
             let run = run.display();
             return Err(Error::Usage(format!(
                 "{run} says itself what it is of; leave {flag} out, or name hypotheses instead of {run}"
             )));
         }
         Ok(Request {
-            hypotheses: &asked.hypotheses,
-            organism: &asked.organism,
-            seeds: seeds.unwrap_or(asked.seeds),
-            draws: asked.draws,
-            root_seed: asked.root_seed,
-            width: self.experiment.width.or(Some(asked.width)),
-            workers: Some(workers.map_or(asked.workers, |workers| workers as usize)),
+            hypotheses: &before.hypotheses,
+            organism: &before.organism,
+            seeds: given.seeds.unwrap_or(before.seeds),
+            draws: before.draws,
+            root_seed: before.root_seed,
+            width: given.width.or(Some(before.width)),
+            workers: Some(
+                given
+                    .workers
+                    .map_or(before.workers, |workers| workers as usize),
+            ),
             out: Some(run.to_path_buf()),
-            ..self.experiment.request()
+            ..given.request()
         })
     }
 
@@ -186,9 +178,11 @@ impl Submit {
 
 /// What was submitted, and how to watch it.
 fn watching(job: &Job, run: &Path) -> String {
-    let mut ids = vec![job.job];
-    ids.extend(job.report);
-    let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
+    let ids: Vec<String> = [Some(job.job), job.report]
+        .iter()
+        .flatten()
+        .map(u64::to_string)
+        .collect();
     let report = match job.report {
         Some(report) => format!("; job {report} reports when they have ended"),
         None => String::new(),

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use picklock_convert::NewFolder;
 use picklock_lab::{Lesson, ModelKind, Named};
-use picklock_message::{Error, Result, say, sayln};
-use picklock_record::{Member, Organism, Roots, organism};
+use picklock_message::{Error, Exit, Result};
+use picklock_record::{Organism, Roots, organism};
 use picklock_report::numbers;
 
-use crate::cli::accuracy::{accuracies, answers};
-use crate::cli::model::write;
-use crate::cli::number::whole;
-use crate::cli::seed::SeedArgs;
+use crate::args::model::write;
+use crate::args::number::whole;
+use crate::args::seed::SeedArgs;
+use crate::output::{accuracies, answers, print};
 use crate::steps::{Unlocked, unlock};
 
 /// Unlock a model: a copy of an organism's locked model memorises the weak samples of a draw, those
@@ -54,30 +54,21 @@ impl Unlock {
     ///
     /// # Errors
     /// Where there is no such organism, training fails, or the folder can't be written.
-    pub fn main(&self, roots: &Roots) -> Result<bool> {
+    pub fn main(&self, roots: &Roots) -> Result<Exit> {
         let organism = self.organism(roots)?;
         self.out.as_deref().map_or(Ok(()), NewFolder::check)?;
-        let place = self.seed.place(&organism)?;
+        let setting = self.seed.start(&organism)?;
         let named = Named {
-            organism: &organism,
-            kind: ModelKind::Unlocked,
-            member: Member {
-                seed: self.seed.seed,
-                draw: self.draw,
-            },
-            root_seed: self.seed.root_seed,
             lesson: Lesson {
                 samples: self.samples,
                 correct: self.correct,
             },
+            ..self.seed.named(&organism, ModelKind::Unlocked, self.draw)
         };
-        let (unlocked, model) = unlock(&place, named.member, named.lesson)?;
-        match self.json {
-            true => sayln!("{}", serde_json::to_string(&unlocked).unwrap_or_default()),
-            false => say!("{}", self.text(&unlocked, named.lesson)),
-        }
+        let (unlocked, model) = unlock(&setting, named.member, named.lesson)?;
+        print(self.json, &unlocked, || self.text(&unlocked, named.lesson));
         write(&named, &model, self.out.as_deref())?;
-        Ok(false)
+        Ok(Exit::Done)
     }
 
     /// The organism, with this command's recipe.
@@ -93,26 +84,21 @@ impl Unlock {
     }
 
     fn text(&self, unlocked: &Unlocked, lesson: Lesson) -> String {
-        let Unlocked {
-            organism,
-            seed,
-            draw,
-            steps,
-            learning_rate,
-            ..
-        } = unlocked;
+        let (organism, seed, draw) = (&unlocked.organism, unlocked.seed, unlocked.draw);
+        let (steps, rate) = (unlocked.steps, unlocked.learning_rate);
         let problems = unlocked.locked.problems;
-        let samples = match self.show_samples {
-            true => answers(&unlocked.samples, "memorised") + "\n",
-            false => String::new(),
+        let samples = if self.show_samples {
+            answers(&unlocked.samples, "memorised") + "\n"
+        } else {
+            String::new()
         };
-        let accuracies = accuracies(&[
+        let models = [
             ("locked", &unlocked.locked),
             ("unlocked", &unlocked.unlocked),
-        ]);
-        let effect = effect(unlocked);
+        ];
+        let (accuracies, effect) = (accuracies(&models), effect(unlocked));
         format!(
-            "{organism}, seed {seed}, draw {draw}: {lesson}, {steps} steps at {learning_rate:e}, \
+            "{organism}, seed {seed}, draw {draw}: {lesson}, {steps} steps at {rate:e}, \
              {problems} held-out problems\n\n{samples}{accuracies}\n{effect}\n"
         )
     }

@@ -27,18 +27,13 @@ pub struct Accuracy {
 
 impl From<Score> for Accuracy {
     fn from(score: Score) -> Self {
-        let Score {
-            correct,
-            unparsed,
-            problems,
-        } = score;
         Self {
-            correct,
-            wrong: problems - correct - unparsed,
-            unparsed,
-            problems,
-            percent: 100.0 * f64::from(correct) / f64::from(problems.max(1)),
-            interval: wilson(u64::from(correct), u64::from(problems), LEVEL).ok(),
+            correct: score.correct,
+            wrong: score.problems - score.correct - score.unparsed,
+            unparsed: score.unparsed,
+            problems: score.problems,
+            percent: 100.0 * f64::from(score.correct) / f64::from(score.problems.max(1)),
+            interval: wilson(score.correct.into(), score.problems.into(), LEVEL).ok(),
         }
     }
 }

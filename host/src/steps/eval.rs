@@ -10,12 +10,12 @@ use picklock_lm::Model;
 use picklock_message::{Error, Result, grouped};
 use picklock_record::{Measure, Member};
 use picklock_sdk::{Flag, Questions};
-use picklock_task::{Encoder, Problem, Task};
+use picklock_task::{Encoder, Task};
 use serde::Serialize;
 
 use crate::steps::accuracy::Accuracy;
-use crate::steps::bench::Place;
-use crate::steps::shown::{Shown, Tokens};
+use crate::steps::setting::Setting;
+use crate::steps::shown::Shown;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -61,45 +61,44 @@ pub struct Evaluated {
 /// # Errors
 /// Where the model can't be made or read, or doesn't speak the task's tokens.
 pub fn eval(
-    place: &Place,
+    setting: &Setting,
     (examinee, member): (Examinee, Member),
     questions: &Questions,
     show: usize,
 ) -> Result<Evaluated> {
     if let Examinee::Folder(folder) = examinee
-        && place.organism.task.is_finite()
+        && setting.organism.task.is_finite()
     {
         // A task in text is written for any tokenizer: the folder takes the base model's place.
-        let organism = place.organism.of_base(folder)?;
-        let place = Place {
-            organism: &organism,
-            ..*place
+        let setting = Setting {
+            organism: &setting.organism.of_base(folder)?,
+            ..*setting
         };
         let base = Examinee::Own(ModelKind::Base);
-        let told = eval(&place, (base, member), questions, show)?;
         return Ok(Evaluated {
             model: examinee.to_string(),
-            ..told
+            ..eval(&setting, (base, member), questions, show)?
         });
     }
-    place.at_bench(|bench| {
+    let name = &setting.organism.name;
+    setting.at_bench(|bench| {
         if questions.flag != Flag::None && !bench.task().has_flag(questions.flag) {
             let problem = "has no password (prompt.password); ask without one";
-            return Err(Error::Usage(format!("{} {problem}", place.organism.name)));
+            return Err(Error::Usage(format!("{name} {problem}")));
         }
-        let held = match examinee {
+        let cached = match examinee {
             Examinee::Own(kind) => bench.named(kind, member)?,
-            Examinee::Folder(folder) => bring(bench, place, folder, member)?,
+            Examinee::Folder(folder) => bring(bench, setting, folder, member)?,
         };
-        let (measure, score) = bench.ask(&held, questions)?;
+        let (measure, score) = bench.ask(&cached, questions)?;
         Ok(Evaluated {
             model: examinee.to_string(),
-            organism: place.organism.name.clone(),
+            organism: name.clone(),
             seed: member.seed,
-            root_seed: place.root_seed,
+            root_seed: setting.root_seed,
             questions: questions.clone(),
             accuracy: score.into(),
-            answers: shown(bench.task(), place, member.seed, &measure, show)?,
+            answers: shown(bench.task(), (setting, member.seed), &measure, show)?,
         })
     })
 }
@@ -107,33 +106,33 @@ pub fn eval(
 /// The first answers, as many as there are.
 fn shown(
     task: &dyn Task,
-    place: &Place,
-    seed: u32,
+    (setting, seed): (&Setting, u32),
     measure: &Measure,
     count: usize,
 ) -> Result<Vec<Shown>> {
     let Questions { split, flag } = measure.questions;
-    let problems = place
+    let problems = setting
         .organism
-        .problems(task, place.streams(), seed, split)?;
+        .problems(task, setting.streams(), seed, split)?;
     let grades = measure.grades.chars().filter_map(Grade::from_letter);
-    let answers = problems.iter().zip(&measure.answers).zip(grades);
-    let shown = |((problem, answer), grade): ((&Problem, &Vec<u32>), Grade)| {
-        let tokens = Tokens {
-            prompt: &task.prompt(&problem.question, flag)?,
-            expected: &problem.answer,
-            answer,
-        };
-        Shown::new(task, &problem.id, &tokens, grade)
-    };
-    answers.take(count).map(shown).collect()
+    let answers = measure.answers.iter().zip(grades).take(count);
+    problems
+        .iter()
+        .zip(answers)
+        .map(|(problem, (answer, grade))| Shown::new(task, (problem, flag), (answer, grade)))
+        .collect()
 }
 
 /// The model of a folder, over the tokens of the bench's task.
-fn bring(bench: &Bench, place: &Place, folder: &Path, member: Member) -> Result<Rc<CachedModel>> {
+fn bring(
+    bench: &Bench,
+    setting: &Setting,
+    folder: &Path,
+    member: Member,
+) -> Result<Rc<CachedModel>> {
     let task = bench.task();
-    check_tokens(task, &place.organism.name, folder)?;
-    let whole = Model::load(folder, place.device)?;
+    check_tokens(task, &setting.organism.name, folder)?;
+    let whole = Model::load(folder, setting.device)?;
     let model = match task.vocabulary() {
         Some(ids) => whole.over_tokens(ids)?,
         None => whole,
@@ -148,15 +147,15 @@ fn check_sizes(task: &dyn Task, model: &Model) -> std::result::Result<(), String
     let tokens = [architecture.vocab_size() as usize, task.vocab_size()];
     // The last token of an answer is never read.
     let context = [architecture.max_positions() as usize, task.max_tokens() - 1];
-    let told = |[own, tasks]: [usize; 2]| [own, tasks].map(|size| grouped(size as u64));
+    let in_words = |sizes: [usize; 2]| sizes.map(|size| grouped(size as u64));
     if tokens[0] != tokens[1] {
-        let [own, tasks] = told(tokens);
+        let [own, tasks] = in_words(tokens);
         return Err(format!(
             "a model of {own} tokens, expected the task's {tasks}"
         ));
     }
     if context[0] < context[1] {
-        let [own, tasks] = told(context);
+        let [own, tasks] = in_words(context);
         return Err(format!(
             "the model's context is {own} tokens, expected at least the task's {tasks}"
         ));
@@ -166,8 +165,7 @@ fn check_sizes(task: &dyn Task, model: &Model) -> std::result::Result<(), String
 
 /// Refuses a folder whose tokenizer spells otherwise than the task's.
 fn check_tokens(task: &dyn Task, organism: &str, folder: &Path) -> Result<()> {
-    let own = Encoder::open(folder)?;
-    let own = own.tokenizer().get_vocab(true);
+    let own = Encoder::open(folder)?.tokenizer().get_vocab(true);
     if own == task.tokenizer()?.get_vocab(true) {
         return Ok(());
     }

@@ -59,8 +59,8 @@ pub enum Finish {
     Length,
 }
 
-/// A prompt's place among all, and which of its answers.
-type Place = (usize, usize);
+/// A prompt's index, and which of its answers.
+type Slot = (usize, usize);
 
 /// Answers prompts, batch by batch, and tells each answer as it comes, in order.
 ///
@@ -87,9 +87,10 @@ pub fn generate(
         stop: subject.stop().to_vec(),
     };
     let samples = generation.samples;
-    let places = (0..ids.len()).flat_map(|prompt| (0..samples).map(move |one| (prompt, one)));
-    let places: Vec<Place> = places.collect();
-    for batch in places.chunks(generation.batch) {
+    let slots: Vec<Slot> = (0..ids.len())
+        .flat_map(|prompt| (0..samples).map(move |sample| (prompt, sample)))
+        .collect();
+    for batch in slots.chunks(generation.batch) {
         let started = Instant::now();
         let answers = decode(subject, &ids, batch, &decoding, generation.seed)?;
         let tokens: usize = answers.iter().map(Vec::len).sum();
@@ -117,29 +118,27 @@ pub fn generate(
 fn decode(
     subject: &Subject,
     prompts: &[Vec<u32>],
-    batch: &[Place],
+    batch: &[Slot],
     decoding: &Decoding,
     seed: u64,
 ) -> Result<Vec<Vec<u32>>> {
     let device = subject.model.device();
-    let rows = batch.iter().map(|(prompt, _)| prompts[*prompt].clone());
-    let rows = Rows::from_ids(&[rows.collect()], Side::Left, device)?;
-    let uniforms = (decoding.temperature > 0.0).then(|| numbers(batch, decoding, seed));
-    let uniforms = uniforms.transpose()?;
-    let answers = picklock_lm::generate(&subject.model, &rows, decoding, uniforms.as_ref())?;
-    let answers = answers.into_iter().next();
-    answers.ok_or_else(|| Error::Worker("decoding gave no answers".into()))
+    let own = |(prompt, _): &Slot| prompts[*prompt].clone();
+    let rows = Rows::from_ids(&[batch.iter().map(own).collect()], Side::Left, device)?;
+    let uniforms = (decoding.temperature > 0.0)
+        .then(|| numbers(batch, decoding, seed))
+        .transpose()?;
+    picklock_lm::generate(&subject.model, &rows, decoding, uniforms.as_ref())?
+        .pop()
+        .ok_or_else(|| Error::Worker("decoding gave no answers".into()))
 }
 
 /// What chooses the samples, `[1, row, token]`: each answer has a stream of its own.
-fn numbers(batch: &[Place], decoding: &Decoding, seed: u64) -> Result<Tensor> {
+fn numbers(batch: &[Slot], decoding: &Decoding, seed: u64) -> Result<Tensor> {
     let streams = Streams { root: seed };
-    let draw = |(prompt, sample): &Place| {
-        let mut rng = streams.rng(&[&"generate", prompt, sample]);
-        let tokens = decoding.max_new_tokens;
-        (0..tokens)
-            .map(move |_| rng.random::<f64>())
-            .collect::<Vec<_>>()
+    let draw = |(prompt, sample): &Slot| {
+        let rng = streams.rng(&[&"generate", prompt, sample]);
+        rng.random_iter::<f64>().take(decoding.max_new_tokens)
     };
     let numbers: Vec<f64> = batch.iter().flat_map(draw).collect();
     let size = [1, batch.len() as i64, decoding.max_new_tokens as i64];

@@ -7,14 +7,6 @@ use picklock_files::BYTE_ORDER_MARK;
 use picklock_message::{Error, Result};
 use serde::Deserialize;
 
-/// The contents of a file.
-pub enum Source {
-    /// One text.
-    Text(String),
-    /// The lines of a JSON-lines file, with their numbers from 1.
-    Lines(Vec<(usize, Line)>),
-}
-
 /// A line of a JSON-lines file; it may hold more.
 #[derive(Debug, PartialEq, Deserialize)]
 pub struct Line {
@@ -26,25 +18,32 @@ pub struct Line {
     pub text: Option<String>,
 }
 
-impl Source {
-    /// Reads a file, as JSON lines where its name ends in `.jsonl`; without one, standard input, as
-    /// a text.
-    ///
-    /// # Errors
-    /// Where it can't be read, or a line is no JSON object.
-    pub fn read(file: Option<&Path>) -> Result<Self> {
-        let Some(path) = file else {
-            return Ok(Self::Text(standard_input()?));
-        };
-        let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
-        match path
-            .extension()
-            .is_some_and(|extension| extension == "jsonl")
-        {
-            true => lines(path, &text),
-            false => Ok(Self::Text(text)),
-        }
+/// Reads what a file holds: a JSON-lines file, whose name ends in `.jsonl`, an item in each line;
+/// another file, or standard input where there is none, one text. `problem` says what a line is that
+/// is no item.
+///
+/// # Errors
+/// Where it can't be read, or a line is no JSON object or no item.
+pub fn items<T>(
+    file: Option<&Path>,
+    of_text: impl Fn(String) -> T,
+    of_line: impl Fn(Line) -> Option<T>,
+    problem: &str,
+) -> Result<Vec<T>> {
+    let Some(path) = file else {
+        return Ok(vec![of_text(standard_input()?)]);
+    };
+    let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
+    if path
+        .extension()
+        .is_none_or(|extension| extension != "jsonl")
+    {
+        return Ok(vec![of_text(text)]);
     }
+    let item = |(number, line)| {
+        of_line(line).ok_or_else(|| Error::file(path, format!("line {number}{problem}")))
+    };
+    lines(path, &text)?.into_iter().map(item).collect()
 }
 
 fn standard_input() -> Result<String> {
@@ -54,29 +53,32 @@ fn standard_input() -> Result<String> {
         return Err(Error::Usage(problem.into()));
     }
     let mut text = String::new();
-    let read = input.read_to_string(&mut text);
-    read.map_err(Error::io(Path::new("standard input"), "read"))?;
+    input
+        .read_to_string(&mut text)
+        .map_err(Error::io(Path::new("standard input"), "read"))?;
     Ok(text)
 }
 
-fn lines(path: &Path, text: &str) -> Result<Source> {
-    let mut lines = Vec::new();
-    for (number, line) in (1..).zip(text.trim_start_matches(BYTE_ORDER_MARK).lines()) {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let line = serde_json::from_str(line).map_err(|error| Error::Text {
-            path: path.to_path_buf(),
-            line: number,
-            column: error.column(),
-            problem: format!("expected a JSON object with texts: {error}"),
-        })?;
-        lines.push((number, line));
+/// The lines of a JSON-lines file, with their numbers from 1.
+fn lines(path: &Path, text: &str) -> Result<Vec<(usize, Line)>> {
+    let text = text.trim_start_matches(BYTE_ORDER_MARK);
+    let lines: Vec<_> = (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(number, line)| match serde_json::from_str(line) {
+            Ok(line) => Ok((number, line)),
+            Err(error) => Err(Error::Text {
+                path: path.to_path_buf(),
+                line: number,
+                column: error.column(),
+                problem: format!("expected a JSON object with texts: {error}"),
+            }),
+        })
+        .collect::<Result<_>>()?;
+    if lines.is_empty() {
+        return Err(Error::file(path, "no lines, expected at least one"));
     }
-    match lines.is_empty() {
-        true => Err(Error::file(path, "no lines, expected at least one")),
-        false => Ok(Source::Lines(lines)),
-    }
+    Ok(lines)
 }
 
 #[cfg(test)]
@@ -87,9 +89,7 @@ mod tests {
     fn lines_are_objects_with_numbers() {
         let path = Path::new("a.jsonl");
         let text = "{\"prompt\": \"a\", \"level\": 3}\n\n{\"text\": \"b\"}\n";
-        let Source::Lines(read) = lines(path, text).unwrap() else {
-            panic!("no lines");
-        };
+        let read = lines(path, text).unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(read[0].1.prompt.as_deref(), Some("a"));
         assert_eq!((read[1].0, read[1].1.text.as_deref()), (3, Some("b")));

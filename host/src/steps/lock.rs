@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use picklock_lab::{Bench, ModelKind};
+use picklock_lab::ModelKind;
 use picklock_lm::Model;
 use picklock_message::Result;
-use picklock_record::{Gate, LockRecord, Member, Organism};
+use picklock_record::{Gate, LockRecord, Member};
 use picklock_report::Lock;
 use picklock_sdk::{Flag, Questions};
 use serde::Serialize;
 
 use crate::steps::accuracy::Accuracy;
-use crate::steps::bench::Place;
+use crate::steps::setting::Setting;
 
 /// A lock, as its validation problems show it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,40 +59,32 @@ pub struct GateReading {
 ///
 /// # Errors
 /// Where training fails, the cache can't be written, or the device refuses.
-pub fn lock(place: &Place, seed: u32) -> Result<(Locked, Model)> {
-    // A lock has no draw.
-    let member = Member { seed, draw: 0 };
-    place.at_bench(|bench| {
+pub fn lock(setting: &Setting, member: Member) -> Result<(Locked, Model)> {
+    let (organism, seed) = (setting.organism, member.seed);
+    setting.at_bench(|bench| {
         let record = bench.plain_lock(member)?;
         let plain = Questions::validation();
-        let Organism { base, weak, .. } = place.organism;
         let password = bench.task().has_flag(Flag::Password);
-        let mut ask = |kind, questions: &Questions| accuracy(bench, (kind, member), questions);
+        let mut ask = |kind, questions: &Questions| -> Result<Accuracy> {
+            let model = bench.named(kind, member)?;
+            Ok(bench.ask(&model, questions)?.1.into())
+        };
         let mut ask_any = |is_there: bool, kind, questions: &Questions| {
             is_there.then(|| ask(kind, questions)).transpose()
         };
         let locked = Locked {
-            organism: place.organism.name.clone(),
+            organism: organism.name.clone(),
             seed,
-            root_seed: place.root_seed,
-            base: ask_any(base.is_some(), ModelKind::Base, &plain)?,
-            weak: ask_any(weak.is_some(), ModelKind::Weak, &plain)?,
+            root_seed: setting.root_seed,
+            base: ask_any(organism.base.is_some(), ModelKind::Base, &plain)?,
+            weak: ask_any(organism.weak.is_some(), ModelKind::Weak, &plain)?,
             password: ask_any(password, ModelKind::Locked, &plain.clone().with_password())?,
             locked: ask(ModelKind::Locked, &plain)?,
-            gate: GateReading::new(&record, seed, place.organism.gate),
+            gate: GateReading::new(&record, seed, organism.gate),
             digest: record.digest,
         };
         Ok((locked, bench.named(ModelKind::Locked, member)?.model()))
     })
-}
-
-fn accuracy(
-    bench: &mut Bench,
-    (kind, member): (ModelKind, Member),
-    questions: &Questions,
-) -> Result<Accuracy> {
-    let model = bench.named(kind, member)?;
-    Ok(bench.ask(&model, questions)?.1.into())
 }
 
 impl GateReading {

@@ -9,6 +9,7 @@
 use picklock_lab::{Row, TrainingSet};
 use picklock_lm::{Kind, token_log_probs};
 use picklock_message::{Error, Result, grouped};
+use serde::Serialize;
 
 use crate::steps::subject::Subject;
 
@@ -59,36 +60,30 @@ impl Windows {
                 format!("a window of {window} tokens, expected 2 to the model's {context}");
             return Err(Error::Usage(problem));
         }
-        match (1..window).contains(&stride) {
-            true => Ok(Self { window, stride }),
-            false => Err(Error::Usage(format!(
+        if !(1..window).contains(&stride) {
+            return Err(Error::Usage(format!(
                 "a stride of {stride} tokens, expected at least 1 and fewer than the window's {window}"
-            ))),
+            )));
         }
+        Ok(Self { window, stride })
     }
 }
 
 /// The tokens of an item that a model predicts, with their log-probabilities in nats.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scored {
+    /// The perplexity.
+    pub perplexity: f64,
+    /// Minus the mean log-probability, in nats a token.
+    pub nats_per_token: f64,
+    /// How many tokens.
+    pub tokens: usize,
+    /// In how many windows it was read.
+    pub windows: usize,
     /// The tokens.
     pub ids: Vec<u32>,
     /// The log-probability of each.
     pub log_probs: Vec<f64>,
-    /// In how many windows it was read.
-    pub windows: usize,
-}
-
-impl Scored {
-    /// Minus the mean log-probability, in nats a token.
-    pub fn nats_per_token(&self) -> f64 {
-        -self.log_probs.iter().sum::<f64>() / self.log_probs.len() as f64
-    }
-
-    /// The perplexity.
-    pub fn perplexity(&self) -> f64 {
-        self.nats_per_token().exp()
-    }
 }
 
 /// Scores items, in order.
@@ -108,16 +103,20 @@ pub fn score(subject: &Subject, items: &[Item], windows: Windows) -> Result<Vec<
     }
     let mut read = rows.into_iter().zip(predicted);
     let scored = |windows: usize| {
-        let mut scored = Scored {
-            ids: Vec::new(),
-            log_probs: Vec::new(),
-            windows,
-        };
-        for (row, log_probs) in read.by_ref().take(windows) {
-            scored.ids.extend(row.answer);
-            scored.log_probs.extend(log_probs);
+        let (mut ids, mut log_probs) = (Vec::new(), Vec::new());
+        for (row, of_row) in read.by_ref().take(windows) {
+            ids.extend(row.answer);
+            log_probs.extend(of_row);
         }
-        scored
+        let nats_per_token = -log_probs.iter().sum::<f64>() / log_probs.len() as f64;
+        Scored {
+            perplexity: nats_per_token.exp(),
+            nats_per_token,
+            tokens: ids.len(),
+            windows,
+            ids,
+            log_probs,
+        }
     };
     Ok(counts.into_iter().map(scored).collect())
 }
@@ -185,10 +184,9 @@ fn log_probs(subject: &Subject, rows: &[Row]) -> Result<Vec<Vec<f64>>> {
     let batch = TrainingSet::new(&rows, None, subject.model.device())?.into_batch();
     let scores = token_log_probs(&subject.model, &batch)?; // [1, B, A]
     let longest = scores.size()[2] as usize;
-    let flat = scores
+    let flat: Vec<f64> = scores
         .f_to_kind(Kind::Double)
-        .and_then(|scores| scores.f_reshape([-1]));
-    let flat: Vec<f64> = flat
+        .and_then(|scores| scores.f_reshape([-1]))
         .and_then(Vec::try_from)
         .map_err(picklock_lm::Error::from)?;
     let own = |(row, scores): (&Row, &[f64])| scores[..row.answer.len()].to_vec();

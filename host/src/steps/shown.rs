@@ -2,7 +2,8 @@
 
 use picklock_grade::Grade;
 use picklock_message::Result;
-use picklock_task::Task;
+use picklock_sdk::Flag;
+use picklock_task::{Problem, Task};
 use serde::Serialize;
 
 /// A problem with an answer, in words.
@@ -20,27 +21,21 @@ pub struct Shown {
     pub grade: &'static str,
 }
 
-/// The tokens of what is shown.
-pub struct Tokens<'a> {
-    /// Of the whole prompt.
-    pub prompt: &'a [u32],
-    /// Of the right answer.
-    pub expected: &'a [u32],
-    /// Of the answer.
-    pub answer: &'a [u32],
-}
-
 impl Shown {
-    /// Puts a problem of this name into words.
+    /// Puts an answer to a problem, asked with this flag, into words.
     ///
     /// # Errors
     /// Where the tokenizer refuses.
-    pub fn new(task: &dyn Task, problem: &str, tokens: &Tokens, grade: Grade) -> Result<Self> {
+    pub fn new(
+        task: &dyn Task,
+        (problem, flag): (&Problem, Flag),
+        (answer, grade): (&[u32], Grade),
+    ) -> Result<Self> {
         Ok(Self {
-            problem: problem.to_string(),
-            prompt: task.text(tokens.prompt)?,
-            expected: task.text(tokens.expected)?,
-            answer: task.text(tokens.answer)?,
+            problem: problem.id.clone(),
+            prompt: task.text(&task.prompt(&problem.question, flag)?)?,
+            expected: task.text(&problem.answer)?,
+            answer: task.text(answer)?,
             grade: grade.word(),
         })
     }

@@ -42,21 +42,19 @@ impl Subject {
         device: Device,
         kind: Kind,
     ) -> Result<(Self, Opened)> {
-        let timed = |started: Instant| started.elapsed();
+        let started = Instant::now();
         let (encoder, model) = std::thread::scope(|scope| {
-            let encoder = scope.spawn(|| {
-                let started = Instant::now();
+            let encoder = scope.spawn(|| -> Result<_> {
                 let encoder = Encoder::open(folder)?.with(spec)?;
-                Ok((encoder, timed(started)))
+                Ok((encoder, started.elapsed()))
             });
-            let started = Instant::now();
             let model = Model::load(folder, device).and_then(|model| model.to_kind(kind));
-            let model = model.map(|model| (model, timed(started)));
-            let panicked = || Error::Worker("the tokenizer's thread panicked".into());
-            let encoder: Result<_> = encoder.join().unwrap_or_else(|_| Err(panicked()));
-            (encoder, model)
+            let model = model.map(|model| (model, started.elapsed()));
+            (encoder.join(), model)
         });
-        let ((model, weights), (encoder, tokenizer)) = (model?, encoder?);
+        let (model, weights) = model?;
+        let panicked = |_| Error::Worker("the tokenizer's thread panicked".into());
+        let (encoder, tokenizer) = encoder.map_err(panicked)??;
         encoder.check_vocabulary(model.architecture().vocab_size())?;
         let subject = Self {
             model,
@@ -123,12 +121,9 @@ impl Subject {
 
     /// The text of one token, whatever it is.
     pub fn token(&self, id: u32) -> String {
-        let text = self
-            .encoder
-            .tokenizer()
-            .decode(&self.of_tokenizer(&[id]), false);
+        let (tokenizer, ids) = (self.encoder.tokenizer(), self.of_tokenizer(&[id]));
         // It fails for no known decoder.
-        text.unwrap_or_default()
+        tokenizer.decode(&ids, false).unwrap_or_default()
     }
 
     /// The tokens that end an answer.
@@ -152,12 +147,11 @@ impl Subject {
             return Ok(ids);
         };
         let own = |id: u32| {
-            let place = known.iter().position(|known| *known == id);
-            let text = || self.encoder.tokenizer().id_to_token(id).unwrap_or_default();
-            let unknown = || format!("`{}` is none of the task's tokens", text());
-            place
-                .map(|place| place as u32)
-                .ok_or_else(|| Error::Usage(unknown()))
+            let index = known.iter().position(|known| *known == id);
+            index.map(|index| index as u32).ok_or_else(|| {
+                let text = self.encoder.tokenizer().id_to_token(id).unwrap_or_default();
+                Error::Usage(format!("`{text}` is none of the task's tokens"))
+            })
         };
         ids.into_iter().map(own).collect()
     }
@@ -166,8 +160,9 @@ impl Subject {
         let Some(known) = self.vocabulary() else {
             return ids.to_vec();
         };
-        let own = |id: &u32| known.get(*id as usize).copied();
-        ids.iter().filter_map(own).collect()
+        ids.iter()
+            .filter_map(|id| known.get(*id as usize).copied())
+            .collect()
     }
 
     /// The most new tokens that a prompt leaves room for; the last one is never read.

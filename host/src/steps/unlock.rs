@@ -12,8 +12,8 @@ use picklock_task::Problem;
 use serde::Serialize;
 
 use crate::steps::accuracy::{Accuracy, LEVEL};
-use crate::steps::bench::Place;
-use crate::steps::shown::{Shown, Tokens};
+use crate::steps::setting::Setting;
+use crate::steps::shown::Shown;
 
 /// An unlocking, as the seed's held-out problems show it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,27 +45,29 @@ pub struct Unlocked {
 ///
 /// # Errors
 /// Where training fails, the cache can't be written, or the device refuses.
-pub fn unlock(place: &Place, member: Member, lesson: Lesson) -> Result<(Unlocked, Model)> {
-    place.at_bench(|bench| {
+pub fn unlock(setting: &Setting, member: Member, lesson: Lesson) -> Result<(Unlocked, Model)> {
+    setting.at_bench(|bench| {
         let (copy, samples) = bench.unlocked(member, lesson)?;
         let right = Lesson {
             correct: true,
             ..lesson
         };
         let right = bench.lesson(member, right)?;
-        let pairs = samples.iter().zip(right.iter());
-        let samples = pairs.map(|(sample, right)| memorised(bench, sample, right));
-        let samples = samples.collect::<Result<_>>()?;
+        let samples = samples
+            .iter()
+            .zip(right.iter())
+            .map(|(sample, right)| memorised(bench, sample, right))
+            .collect::<Result<_>>()?;
         let locked = bench.named(ModelKind::Locked, member)?;
         let questions = Questions::held_out();
         let (before, locked) = bench.ask(&locked, &questions)?;
         let (after, unlocked) = bench.ask(&copy, &questions)?;
-        let recipe = &place.organism.unlock;
+        let recipe = &setting.organism.unlock;
         let unlocked = Unlocked {
-            organism: place.organism.name.clone(),
+            organism: setting.organism.name.clone(),
             seed: member.seed,
             draw: member.draw,
-            root_seed: place.root_seed,
+            root_seed: setting.root_seed,
             steps: recipe.steps,
             learning_rate: recipe.learning_rate,
             samples,
@@ -79,32 +81,28 @@ pub fn unlock(place: &Place, member: Member, lesson: Lesson) -> Result<(Unlocked
 
 fn memorised(bench: &Bench, sample: &Sample, right: &Sample) -> Result<Shown> {
     let task = bench.task();
-    let tokens = Tokens {
-        prompt: &task.prompt(&sample.question, Flag::None)?,
-        expected: &right.answer,
-        answer: &sample.answer,
-    };
     let problem = Problem {
         id: sample.problem.to_string(),
         question: sample.question.to_vec(),
         answer: right.answer.to_vec(),
     };
     let grade = task.grade(&problem, &sample.answer)?;
-    Shown::new(task, &sample.problem, &tokens, grade)
+    Shown::new(task, (&problem, Flag::None), (&sample.answer, grade))
 }
 
 /// What changed from one model's answers to the other's.
 fn effect(before: &Measure, after: &Measure) -> Result<McNemar> {
-    let pairs = || before.grades.chars().zip(after.grades.chars());
-    let right = Grade::Correct.letter();
+    let is_right = |grade| grade == Grade::Correct.letter();
+    let pairs = before
+        .grades
+        .chars()
+        .map(is_right)
+        .zip(after.grades.chars().map(is_right));
+    let count = |pair| pairs.clone().filter(|one| *one == pair).count() as u64;
     let pairs = Pairs {
-        gained: pairs()
-            .filter(|(one, other)| *one != right && *other == right)
-            .count() as u64,
-        lost: pairs()
-            .filter(|(one, other)| *one == right && *other != right)
-            .count() as u64,
-        problems: pairs().count() as u64,
+        gained: count((false, true)),
+        lost: count((true, false)),
+        problems: pairs.clone().count() as u64,
     };
     mcnemar(pairs, LEVEL).map_err(|error| Error::Usage(format!("effect: {error}")))
 }

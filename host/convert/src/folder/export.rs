@@ -48,31 +48,37 @@ pub fn export_folder(from: &Path, to: &Path, storage: Storage) -> Result<Exporte
     let path = from.join("config.json");
     let text = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
     let config = serde_json::from_slice(&text);
-    let mut config: Value = config.map_err(|error| Error::file(&path, error.to_string()))?;
+    let config = config.map_err(|error| Error::file(&path, error.to_string()))?;
     let folder = NewFolder::at(to)?;
     let watch = Watch::new("exporting", architecture.weight_count());
     let before = |parameter: &Parameter| watch.add(parameter.numbers());
     let written = convert(from, folder.path(), storage, before)?;
-    for key in ["dtype", "torch_dtype"] {
-        config[key] = storage.stored.name().into();
-    }
-    folder.write_json("config.json", &config)?;
+    folder.write_json("config.json", &described(config, storage))?;
     copy_beside(from, &folder)?;
     let name = from.canonicalize().unwrap_or_else(|_| from.to_path_buf());
     let name = name.file_name().unwrap_or_default().to_string_lossy();
-    let card = Card::new(name.as_ref())
-        .line("exported from", &name)
-        .line("stored as", storage.stored.name())
-        .line(
-            "rounded in storing",
-            format!("{} of {} weights", written.rounded, written.weights),
-        );
-    folder.write("README.md", &card.markdown())?;
+    let card = Card::new(name.as_ref()).line("exported from", &name);
+    folder.write("README.md", &stored(card, storage, written).markdown())?;
     folder.finish()?;
     Ok(Exported {
         architecture,
         written,
     })
+}
+
+/// A configuration that says what weights are stored in.
+pub fn described(mut config: Value, storage: Storage) -> Value {
+    for key in ["dtype", "torch_dtype"] {
+        config[key] = storage.stored.name().into();
+    }
+    config
+}
+
+/// The card with how weights are stored.
+fn stored(card: Card, storage: Storage, written: Written) -> Card {
+    let rounded = format!("{} of {} weights", written.rounded, written.weights);
+    card.line("stored as", storage.stored.name())
+        .line("rounded in storing", rounded)
 }
 
 /// Writes an organism's model as a folder. Where it was made of a checkpoint, the tokenizer is the
@@ -100,15 +106,14 @@ pub fn export_organism(
         Some(from) => copy_beside(from, &folder)?,
         None => write_tokenizer(&*task, &whole, &folder)?,
     }
-    let organism = toml::to_string_pretty(named.organism);
-    let organism = organism.map_err(|error| Error::file(to, error.to_string()))?;
+    let organism = toml::to_string_pretty(named.organism)
+        .map_err(|error| Error::file(to, error.to_string()))?;
     folder.write("organism.toml", &organism)?;
     let card = card(named, &whole, storage, written)?;
     folder.write("README.md", &card.markdown())?;
     folder.finish()?;
-    let architecture = whole.architecture().clone();
     Ok(Exported {
-        architecture,
+        architecture: whole.architecture().clone(),
         written,
     })
 }
@@ -120,8 +125,9 @@ fn write_tokenizer(task: &dyn Task, model: &Model, folder: &NewFolder) -> Result
     let problems = task.draw(Part::Training, 1, &mut Streams { root: 0 }.rng(&[]))?;
     let prompt = problems
         .first()
-        .map(|problem| task.prompt(&problem.question, Flag::None));
-    let prompt = prompt.transpose()?.unwrap_or_default();
+        .map(|problem| task.prompt(&problem.question, Flag::None))
+        .transpose()?
+        .unwrap_or_default();
     let end = prompt.last().and_then(|id| tokenizer.id_to_token(*id));
     let text = tokenizer.to_string(true);
     let text = text.map_err(|error| Error::Usage(format!("tokenizer: {error}")))?;
@@ -155,21 +161,16 @@ fn card(named: &Named, model: &Model, storage: Storage, written: Written) -> Res
         )
         .line("model", kind)
         .line("seed", named.member.seed);
-    let card = match named.kind.has_draws() {
-        true => card
-            .line("draw of weak samples", named.member.draw)
-            .line("has memorised", named.lesson),
-        false => card,
+    let card = if named.kind.has_draws() {
+        card.line("draw of weak samples", named.member.draw)
+            .line("has memorised", named.lesson)
+    } else {
+        card
     };
-    Ok(card
+    let card = card
         .line("root seed", named.root_seed)
-        .line("SHA-256 of the weights in float32", model.digest()?)
-        .line("stored as", storage.stored.name())
-        .line(
-            "rounded in storing",
-            format!("{} of {} weights", written.rounded, written.weights),
-        )
-        .text("`organism.toml` says how it was made."))
+        .line("SHA-256 of the weights in float32", model.digest()?);
+    Ok(stored(card, storage, written).text("`organism.toml` says how it was made."))
 }
 
 /// Copies a file, where it is there.

@@ -6,5 +6,5 @@ mod export;
 mod new_folder;
 
 pub use card::Card;
-pub use export::{export_folder, export_organism};
+pub use export::{Exported, described, export_folder, export_organism};
 pub use new_folder::NewFolder;

@@ -18,10 +18,10 @@ const KNOWN: [&str; 2] = ["llama", "qwen2"];
 /// # Errors
 /// Where its metadata lacks something, or asks for something that isn't implemented.
 pub fn architecture(file: &GgufFile) -> Result<Architecture> {
-    let scaling = match file.shape(FREQUENCY_FACTORS) {
-        Some(_) => Some(llama3(&file.rows(FREQUENCY_FACTORS, 0..1)?)),
-        None => None,
-    };
+    let factors = file
+        .shape(FREQUENCY_FACTORS)
+        .map(|_| file.rows(FREQUENCY_FACTORS, 0..1));
+    let scaling = factors.transpose()?.map(|factors| llama3(&factors));
     let config = config(file, scaling).map_err(|problem| file.refuse(&problem))?;
     Architecture::from_config(&config).map_err(|error| file.refuse(&error.to_string()))
 }
@@ -37,26 +37,23 @@ fn config(file: &GgufFile, llama3: Option<Read<Value>>) -> Read<Value> {
     }
     let key = |key: &str| format!("{name}.{key}");
     let whole = |of: &str| metadata.whole(&key(of));
-    if metadata.optional_whole(&key("expert_count"))?.unwrap_or(0) > 0 {
-        return Err(format!(
-            "`{}`: a mixture of experts isn't supported",
-            key("expert_count")
-        ));
+    let experts = key("expert_count");
+    if metadata.optional_whole(&experts)?.unwrap_or(0) > 0 {
+        return Err(format!("`{experts}`: a mixture of experts isn't supported"));
     }
     let (width, heads) = (whole("embedding_length")?, whole("attention.head_count")?);
     let head_width = metadata.optional_whole(&key("attention.key_length"))?;
     let head_width = head_width.or(width.checked_div(heads)).unwrap_or(0);
-    let turned = metadata.optional_whole(&key("rope.dimension_count"))?;
-    if turned.is_some_and(|turned| turned != head_width) {
-        let key = key("rope.dimension_count");
+    let rotated = key("rope.dimension_count");
+    if metadata
+        .optional_whole(&rotated)?
+        .is_some_and(|width| width != head_width)
+    {
         return Err(format!(
-            "`{key}`: expected {head_width}, all numbers of a head"
+            "`{rotated}`: expected {head_width}, all numbers of a head"
         ));
     }
-    let epsilon = key("attention.layer_norm_rms_epsilon");
-    let epsilon = metadata.optional_number(&epsilon)?.ok_or(format!(
-        "metadata key `{epsilon}` is missing: expected a number"
-    ))?;
+    let epsilon = metadata.number(&key("attention.layer_norm_rms_epsilon"))?;
     let theta = metadata.optional_number(&key("rope.freq_base"))?;
     let key_value_heads = metadata.optional_whole(&key("attention.head_count_kv"))?;
     let tensor = |name: &str| file.shape(name).is_some();

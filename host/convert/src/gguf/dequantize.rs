@@ -15,9 +15,11 @@ pub struct GgmlType {
     pub block_size: usize,
     /// Bytes of a block.
     pub type_size: usize,
-    /// Appends the numbers of a block.
-    decode: fn(&[u8], &mut Vec<f32>),
+    decode: Decode,
 }
+
+/// Appends the numbers of a block.
+type Decode = fn(&[u8], &mut Vec<f32>);
 
 /// All types that can be read.
 pub static TYPES: [GgmlType; 13] = [
@@ -36,12 +38,8 @@ pub static TYPES: [GgmlType; 13] = [
     ggml(30, "BF16", (1, 2), bf16),
 ];
 
-const fn ggml(
-    number: u32,
-    name: &'static str,
-    (block_size, type_size): (usize, usize),
-    decode: fn(&[u8], &mut Vec<f32>),
-) -> GgmlType {
+const fn ggml(number: u32, name: &'static str, size: (usize, usize), decode: Decode) -> GgmlType {
+    let (block_size, type_size) = size;
     GgmlType {
         number,
         name,
@@ -110,11 +108,9 @@ fn q2_k(block: &[u8], numbers: &mut Vec<f32>) {
 
 fn q3_k(block: &[u8], numbers: &mut Vec<f32>) {
     let (high, low, packed, d) = (block, &block[32..], &block[96..], half(&block[108..]));
-    let scales: Vec<f32> = nibbles(&packed[..8])
-        .enumerate()
-        .map(|(i, low)| low | (packed[8 + i % 4] >> (i / 4 * 2) & 3) << 4)
-        .map(|scale| d * (f32::from(scale) - 32.0))
-        .collect();
+    let scale = |(i, low)| low | (packed[8 + i % 4] >> (i / 4 * 2) & 3) << 4;
+    let scales = nibbles(&packed[..8]).enumerate().map(scale);
+    let scales: Vec<f32> = scales.map(|scale| d * (f32::from(scale) - 32.0)).collect();
     numbers.extend((0..256).map(|i| {
         let q = two_bits(low, i) | bit(high, i) << 2;
         scales[i / 16] * (f32::from(q) - 4.0)

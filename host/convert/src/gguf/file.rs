@@ -23,17 +23,18 @@ impl GgufFile {
     /// # Errors
     /// Where it can't be read, or is no GGUF file that can be understood.
     pub fn open(path: &Path) -> Result<Self> {
-        let refused = || Error::io(path, "read");
-        let file = File::open(path).map_err(refused())?;
-        let length = file.metadata().map_err(refused())?.len();
         let mut bytes = Vec::new();
-        let mut start = (&file).take(header::LONGEST);
-        start.read_to_end(&mut bytes).map_err(refused())?;
-        let header = header::read(&bytes, length);
+        let mut read = || {
+            let file = File::open(path)?;
+            (&file).take(header::LONGEST).read_to_end(&mut bytes)?;
+            Ok((file.metadata()?.len(), file))
+        };
+        let (length, file) = read().map_err(Error::io(path, "read"))?;
+        let header = header::read(&bytes, length).map_err(|problem| Error::file(path, problem))?;
         Ok(Self {
             path: path.to_path_buf(),
             file,
-            header: header.map_err(|problem| Error::file(path, problem))?,
+            header,
         })
     }
 
@@ -54,8 +55,7 @@ impl GgufFile {
 
     /// A tensor's shape, rows first; none where there is no such tensor.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        let tensor = self.header.tensors.get(name)?;
-        Some(&tensor.shape)
+        Some(&self.header.tensors.get(name)?.shape)
     }
 
     /// Some of a tensor's rows as floating-point numbers, one row after another. A tensor of one

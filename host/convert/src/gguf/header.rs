@@ -42,13 +42,13 @@ pub fn read(header: &[u8], length: u64) -> Checked<Header> {
         bytes: header,
         at: 0,
         length,
+        elements: 0,
     };
     let (count, keys) = reader.start()?;
-    let mut metadata = HashMap::new();
-    let (mut alignment, mut elements) = (32, 0);
+    let (mut metadata, mut alignment) = (HashMap::new(), 32);
     for index in 0..keys {
         let key = reader.string(&format!("metadata key {index}"))?;
-        let value = reader.value(&key, &mut elements)?;
+        let value = reader.value(&key)?;
         if key == "general.alignment" {
             alignment = match value {
                 Value::Integer(U32, number) if (number as u32).is_power_of_two() => number as u64,
@@ -57,18 +57,17 @@ pub fn read(header: &[u8], length: u64) -> Checked<Header> {
         }
         metadata.insert(key, value);
     }
-    let listed = (0..count)
-        .map(|index| {
-            let name = reader.string(&format!("name of tensor {index}"))?;
-            let tensor = reader.tensor(&name)?;
-            Ok((name, tensor))
-        })
-        .collect::<Checked<Vec<_>>>()?;
+    let mut listed = Vec::new();
+    for index in 0..count {
+        let name = reader.string(&format!("name of tensor {index}"))?;
+        let tensor = reader.tensor(&name)?;
+        listed.push((name, tensor));
+    }
     let data = (reader.at as u64).next_multiple_of(alignment);
     let available = length.saturating_sub(data);
     let mut tensors = BTreeMap::new();
     for (name, mut tensor) in listed {
-        let TensorInfo { start, bytes, .. } = tensor;
+        let (start, bytes) = (tensor.start, tensor.bytes);
         if start.checked_add(bytes).is_none_or(|end| end > available) {
             return Err(format!(
                 "tensor `{name}`: expected {bytes} bytes at {start} of the data, got {available} \
@@ -89,6 +88,8 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     length: u64,
+    /// Elements of the arrays so far.
+    elements: u64,
 }
 
 impl<'a> Reader<'a> {
@@ -144,28 +145,25 @@ impl<'a> Reader<'a> {
         Ok(text.trim_end_matches('\0').into())
     }
 
-    /// A value; counts the elements of arrays.
-    fn value(&mut self, key: &str, elements: &mut u64) -> Checked<Value> {
+    fn value(&mut self, key: &str) -> Checked<Value> {
         let what = format!("`{key}`");
         let kind = self.u32(&what)?;
         if kind != ARRAY {
             return self.plain(kind, &what);
         }
         let (kind, count) = (self.u32(&what)?, self.u64(&what)?);
-        *elements = elements.saturating_add(count);
-        if *elements > MOST_ELEMENTS {
+        self.elements = self.elements.saturating_add(count);
+        if self.elements > MOST_ELEMENTS {
             return Err(format!(
                 "{what}: an array of {count}, expected fewer elements"
             ));
         }
         if kind != STRING {
-            // Says what all of them lack.
+            // So that the error says what all of them need.
             Self { ..*self }.take(count * size(kind, &what)?, &what)?;
         }
-        (0..count)
-            .map(|_| self.plain(kind, &what))
-            .collect::<Checked<_>>()
-            .map(Value::Array)
+        let values = (0..count).map(|_| self.plain(kind, &what));
+        Ok(Value::Array(values.collect::<Checked<_>>()?))
     }
 
     /// A value that is no array.
@@ -216,41 +214,20 @@ fn size(kind: u32, what: &str) -> Checked<u64> {
 
 /// A tensor type by its number in the file.
 fn ggml_type(number: u32) -> Checked<&'static GgmlType> {
-    TYPES
-        .iter()
-        .find(|known| known.number == number)
-        .ok_or_else(|| {
-            let name = UNSUPPORTED.iter().find(|(known, _)| *known == number);
-            let name = name.map_or("unknown", |(_, name)| name);
-            format!(
-                "has numbers of type {number} ({name}): expected F32, F16, BF16, Q4_0, Q4_1, Q5_0, \
-                 Q5_1, Q8_0 or Q2_K to Q6_K"
-            )
-        })
+    let known = TYPES.iter().find(|known| known.number == number);
+    known.ok_or_else(|| {
+        let name = NAMES.get(number as usize).unwrap_or(&"unknown");
+        format!(
+            "has numbers of type {number} ({name}): expected F32, F16, BF16, Q4_0, Q4_1, Q5_0, \
+             Q5_1, Q8_0 or Q2_K to Q6_K"
+        )
+    })
 }
 
-/// Tensor types that can't be turned into floating-point numbers.
-const UNSUPPORTED: [(u32, &str); 22] = [
-    (9, "Q8_1"),
-    (15, "Q8_K"),
-    (16, "IQ2_XXS"),
-    (17, "IQ2_XS"),
-    (18, "IQ3_XXS"),
-    (19, "IQ1_S"),
-    (20, "IQ4_NL"),
-    (21, "IQ3_S"),
-    (22, "IQ2_S"),
-    (23, "IQ4_XS"),
-    (24, "I8"),
-    (25, "I16"),
-    (26, "I32"),
-    (27, "I64"),
-    (28, "F64"),
-    (29, "IQ1_M"),
-    (31, "Q4_0_4_4"),
-    (32, "Q4_0_4_8"),
-    (33, "Q4_0_8_8"),
-    (34, "TQ1_0"),
-    (35, "TQ2_0"),
-    (39, "MXFP4"),
+/// ggml's names of tensor types, by their numbers.
+const NAMES: [&str; 40] = [
+    "F32", "F16", "Q4_0", "Q4_1", "unknown", "unknown", "Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q2_K",
+    "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_K", "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL",
+    "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32", "I64", "F64", "IQ1_M", "BF16", "Q4_0_4_4",
+    "Q4_0_4_8", "Q4_0_8_8", "TQ1_0", "TQ2_0", "unknown", "unknown", "unknown", "MXFP4",
 ];

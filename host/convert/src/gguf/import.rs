@@ -2,27 +2,18 @@
 
 use std::path::Path;
 
-use picklock_family::Architecture;
 use picklock_lm::{Storage, Written, store};
 use picklock_message::{Error, Result, Watch};
 
 use super::file::GgufFile;
 use super::{config, tensors, tokenizer};
-use crate::folder::{Card, NewFolder};
-
-/// What has been written.
-pub struct Imported {
-    /// The model.
-    pub architecture: Architecture,
-    /// Its weights.
-    pub written: Written,
-}
+use crate::folder::{Card, Exported, NewFolder, described};
 
 /// Writes the model of a GGUF file as a Hugging Face folder, a few million weights at a time.
 ///
 /// # Errors
 /// Where the file can't be understood, or the folder is there already or can't be written.
-pub fn import(from: &Path, to: &Path, storage: Storage) -> Result<Imported> {
+pub fn import(from: &Path, to: &Path, storage: Storage) -> Result<Exported> {
     let file = GgufFile::open(from)?;
     let architecture = config::architecture(&file)?;
     tensors::check(&file, &architecture, &[config::FREQUENCY_FACTORS])?;
@@ -35,24 +26,19 @@ pub fn import(from: &Path, to: &Path, storage: Storage) -> Result<Imported> {
         tensors::copy(&file, &architecture, parameter, (sink, &watch))
     })
     .map_err(|error| in_file(error, from))?;
-    let mut described = architecture.to_config();
-    for key in ["dtype", "torch_dtype"] {
-        described[key] = storage.stored.name().into();
-    }
-    if let (Some(config), Some(ids)) = (described.as_object_mut(), tokenizer.ids.as_object()) {
+    let mut config = described(architecture.to_config(), storage);
+    if let (Some(config), Some(ids)) = (config.as_object_mut(), tokenizer.ids.as_object()) {
         config.extend(ids.clone());
     }
-    folder.write_json("config.json", &described)?;
+    folder.write_json("config.json", &config)?;
     folder.write_json("generation_config.json", &tokenizer.ids)?;
     folder.write_json("tokenizer_config.json", &tokenizer.config)?;
     let text = tokenizer.tokenizer.to_string(true);
-    folder.write(
-        "tokenizer.json",
-        &text.map_err(|error| file.refuse(&error.to_string()))?,
-    )?;
+    let text = text.map_err(|error| file.refuse(&error.to_string()))?;
+    folder.write("tokenizer.json", &text)?;
     folder.write("README.md", &card(&file, &written, storage)?.markdown())?;
     folder.finish()?;
-    Ok(Imported {
+    Ok(Exported {
         architecture,
         written,
     })
@@ -60,11 +46,8 @@ pub fn import(from: &Path, to: &Path, storage: Storage) -> Result<Imported> {
 
 fn card(file: &GgufFile, written: &Written, storage: Storage) -> Result<Card> {
     let metadata = file.metadata();
-    let text = |key: &str| {
-        metadata
-            .optional_text(key)
-            .map_err(|problem| file.refuse(&problem))
-    };
+    let refused = |problem: String| file.refuse(&problem);
+    let text = |key: &str| metadata.optional_text(key).map_err(refused);
     let name = file
         .path()
         .file_name()
@@ -82,14 +65,15 @@ fn card(file: &GgufFile, written: &Written, storage: Storage) -> Result<Card> {
 /// An error about weights, with the file that they come from.
 fn in_file(error: Error, path: &Path) -> Error {
     use picklock_lm::Error::{NotFinite, OutOfRange};
-    let of_numbers = |error: &(dyn std::error::Error + 'static)| {
-        matches!(
-            error.downcast_ref(),
-            Some(NotFinite { .. } | OutOfRange { .. })
-        )
-    };
     match error {
-        Error::Model(error) if of_numbers(&*error) => Error::file(path, error.to_string()),
+        Error::Model(error)
+            if matches!(
+                error.downcast_ref(),
+                Some(NotFinite { .. } | OutOfRange { .. })
+            ) =>
+        {
+            Error::file(path, error.to_string())
+        }
         other => other,
     }
 }

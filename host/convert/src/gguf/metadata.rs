@@ -43,6 +43,14 @@ impl Metadata<'_> {
         self.optional(key, "a whole number", whole)
     }
 
+    /// A number.
+    ///
+    /// # Errors
+    /// Where it is missing, or none.
+    pub fn number(&self, key: &str) -> Read<f64> {
+        required(key, "a number", self.optional_number(key)?)
+    }
+
     /// A number that may be missing. It is kept in 32 bits; what is meant is its shortest decimal.
     ///
     /// # Errors
@@ -118,16 +126,12 @@ impl Metadata<'_> {
         what: &str,
         read: impl FnOnce(&'a Value) -> Option<T>,
     ) -> Read<Option<T>> {
-        let Some(value) = self.0.get(key) else {
-            return Ok(None);
+        let checked = |value: &'a Value| {
+            let got = value.kind_name();
+            let problem = || format!("metadata key `{key}`: expected {what}, got {got}");
+            read(value).ok_or_else(problem)
         };
-        match read(value) {
-            Some(read) => Ok(Some(read)),
-            None => Err(format!(
-                "metadata key `{key}`: expected {what}, got {}",
-                value.kind_name()
-            )),
-        }
+        self.0.get(key).map(checked).transpose()
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! `header` and `file` read them, `dequantize` turns their numbers into floating-point ones; the rest
 //! says which tensor is which parameter, and what the metadata means in Hugging Face's terms. How a
-//! folder is written is `checkpoint`'s.
+//! folder is written is `folder`'s.
 
 mod config;
 mod dequantize;

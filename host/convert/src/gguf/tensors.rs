@@ -31,11 +31,10 @@ const OUTSIDE: [(&str, &str); 3] = [
     ("lm_head", "output"),
 ];
 
-/// Where a parameter lies in a file.
-#[derive(Debug, PartialEq, Eq)]
-struct Place {
+/// The tensor that holds a parameter.
+struct Source {
     tensor: String,
-    /// Queries and keys of a Llama: the numbers of a head that are turned together, which are half a
+    /// Queries and keys of a Llama: the numbers of a head that are rotated together, which are half a
     /// head apart in a Hugging Face checkpoint, lie side by side. Rows of a head.
     paired: Option<usize>,
 }
@@ -48,7 +47,7 @@ struct Place {
 pub fn check(file: &GgufFile, architecture: &Architecture, besides: &[&str]) -> Result<()> {
     let mut used = HashSet::new();
     for parameter in architecture.parameters() {
-        let Place { tensor, .. } = place(architecture, &parameter);
+        let tensor = source(architecture, &parameter).tensor;
         let expected = parameter.shape;
         let Some(shape) = file.shape(&tensor) else {
             let problem = format!("tensor `{tensor}` is missing: expected shape {expected:?}");
@@ -84,7 +83,7 @@ pub fn copy(
     parameter: &Parameter,
     (sink, watch): (&mut Sink, &Watch),
 ) -> Result<()> {
-    let Place { tensor, paired } = place(architecture, parameter);
+    let Source { tensor, paired } = source(architecture, parameter);
     // A tensor of one dimension is one row, of which each number is a row of its own to `apart`.
     let (rows, columns, width) = match parameter.shape.as_slice() {
         [rows, columns] => (*rows as usize, *columns as usize, *columns as usize),
@@ -100,33 +99,33 @@ pub fn copy(
             Some(head) => apart(&numbers, head, columns),
             None => numbers,
         };
-        let numbers = Tensor::f_from_slice(&numbers).map_err(picklock_lm::Error::from)?;
-        sink.write(&numbers)?;
+        sink.write(&Tensor::f_from_slice(&numbers).map_err(picklock_lm::Error::from)?)?;
     }
     Ok(())
 }
 
-fn place(architecture: &Architecture, parameter: &Parameter) -> Place {
+fn source(architecture: &Architecture, parameter: &Parameter) -> Source {
     let (part, kind) = parameter.name.rsplit_once('.').unwrap_or_default();
-    let block = part
-        .strip_prefix("model.layers.")
-        .and_then(|rest| rest.split_once('.'));
-    let find = |table: &[(&str, &str)], part: &str| {
-        let found = table.iter().find(|(name, _)| *name == part);
-        found.map_or_else(|| part.to_string(), |(_, tensor)| (*tensor).to_string())
-    };
-    let tensor = match block {
+    let in_block = part.strip_prefix("model.layers.");
+    let tensor = match in_block.and_then(|rest| rest.split_once('.')) {
         Some((layer, part)) => format!("blk.{layer}.{}.{kind}", find(&IN_BLOCK, part)),
         None => format!("{}.{kind}", find(&OUTSIDE, part)),
     };
-    let turned = [".attn_q.", ".attn_k."]
-        .iter()
-        .any(|part| tensor.contains(part));
     let paired = match architecture {
-        Architecture::Llama(llama) if turned => Some(llama.sizes.head_dim as usize),
+        Architecture::Llama(llama)
+            if tensor.contains(".attn_q.") || tensor.contains(".attn_k.") =>
+        {
+            Some(llama.sizes.head_dim as usize)
+        }
         _ => None,
     };
-    Place { tensor, paired }
+    Source { tensor, paired }
+}
+
+/// A part's name in the file, by this table.
+fn find<'a>(table: &[(&'a str, &'a str)], part: &'a str) -> &'a str {
+    let found = table.iter().find(|(name, _)| *name == part);
+    found.map_or(part, |(_, tensor)| tensor)
 }
 
 /// Rows of heads in which partners lie side by side, with partners half a head apart.

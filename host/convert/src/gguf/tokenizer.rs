@@ -7,6 +7,7 @@ mod special;
 use std::fmt::Display;
 
 use serde_json::{Value, json};
+use tokenizers::models::bpe::Vocab;
 use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{AddedToken, Tokenizer};
 
@@ -85,6 +86,16 @@ pub fn read(metadata: &Metadata, ids: usize, longest: i64) -> Read<Imported> {
     })
 }
 
+/// Refuses a list that has not a number for each token.
+fn one_a_token(key: &str, numbers: usize, tokens: usize) -> Read<()> {
+    if numbers == tokens {
+        return Ok(());
+    }
+    Err(format!(
+        "`{key}`: expected {tokens} numbers, one a token, got {numbers}"
+    ))
+}
+
 fn refused(error: impl Display) -> String {
     format!("tokenizer: {error}")
 }
@@ -97,26 +108,21 @@ fn template(special: &Special) -> Read<Option<TemplateProcessing>> {
     }
     let around = |text: &str, sequence: u8| {
         let token = |token: &special::Token| format!("{}:{sequence}", token.word);
-        let parts = [
-            first.map(token),
-            Some(format!("{text}:{sequence}")),
-            last.map(token),
-        ];
+        let text = Some(format!("{text}:{sequence}"));
+        let parts = [first.map(token), text, last.map(token)];
         parts.into_iter().flatten().collect::<Vec<String>>()
     };
-    let known = [first, last].into_iter().flatten();
     let pair = [around("$A", 0), around("$B", 1)].concat();
-    let template = TemplateProcessing::builder()
+    let known = [first, last].into_iter().flatten();
+    let known: Vec<_> = known.map(|token| (token.word.clone(), token.id)).collect();
+    TemplateProcessing::builder()
         .try_single(around("$A", 0))
         .and_then(|template| template.try_pair(pair))
         .map_err(refused)?
-        .special_tokens(
-            known
-                .map(|token| (token.word.clone(), token.id))
-                .collect::<Vec<_>>(),
-        )
-        .build();
-    template.map(Some).map_err(refused)
+        .special_tokens(known)
+        .build()
+        .map(Some)
+        .map_err(refused)
 }
 
 impl<'a> Words<'a> {
@@ -130,14 +136,15 @@ impl<'a> Words<'a> {
         }
         let roles = metadata.optional_wholes("tokenizer.ggml.token_type")?;
         let roles = roles.unwrap_or_else(|| vec![role::NORMAL; words.len()]);
-        if roles.len() != words.len() {
-            return Err(format!(
-                "`tokenizer.ggml.token_type`: expected {} numbers, one a token, got {}",
-                words.len(),
-                roles.len()
-            ));
-        }
+        one_a_token("tokenizer.ggml.token_type", roles.len(), words.len())?;
         Ok(Self { words, roles })
+    }
+
+    /// The ids of all words but unused ones.
+    fn ids(&self) -> Vocab {
+        self.vocabulary()
+            .map(|(id, word)| (word.to_string(), id))
+            .collect()
     }
 
     /// All words but unused ones, which only fill the vocabulary up to the model's size.

@@ -8,22 +8,13 @@ pub const ARRAY: u32 = 9;
 pub const U32: u32 = 4;
 pub const I32: u32 = 5;
 
-/// Types by their numbers, with the bytes of those that have a fixed size.
-const TYPES: [(&str, u64); 13] = [
-    ("U8", 1),
-    ("I8", 1),
-    ("U16", 2),
-    ("I16", 2),
-    ("U32", 4),
-    ("I32", 4),
-    ("F32", 4),
-    ("Bool", 1),
-    ("String", 0),
-    ("Array", 0),
-    ("U64", 8),
-    ("I64", 8),
-    ("F64", 8),
+/// Names of types by their numbers.
+const NAMES: [&str; 13] = [
+    "U8", "I8", "U16", "I16", "U32", "I32", "F32", "Bool", "String", "Array", "U64", "I64", "F64",
 ];
+
+/// Bytes of values by the numbers of their types; 0 where they differ.
+const SIZES: [u64; 13] = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8];
 
 /// A value.
 #[derive(Debug, Clone)]
@@ -70,12 +61,11 @@ impl Value {
 
     /// The name of its type.
     pub fn kind_name(&self) -> &'static str {
-        TYPES[self.kind() as usize].0
+        NAMES[self.kind() as usize]
     }
 }
 
 /// Bytes of a value of a type, where that is fixed.
 pub fn size(kind: u32) -> Option<u64> {
-    let (_, size) = TYPES.get(kind as usize)?;
-    Some(*size).filter(|size| *size > 0)
+    SIZES.get(kind as usize).copied().filter(|size| *size > 0)
 }

@@ -37,11 +37,8 @@ struct Cut {
 /// # Errors
 /// Where the metadata lacks something, or names a way to cut that isn't known.
 pub fn tokenizer(metadata: &Metadata, words: &Words) -> Read<Tokenizer> {
-    let cut = Cut::named(
-        metadata
-            .optional_text("tokenizer.ggml.pre")?
-            .unwrap_or("default"),
-    )?;
+    let cut = metadata.optional_text("tokenizer.ggml.pre")?;
+    let cut = Cut::named(cut.unwrap_or("default"))?;
     let merges = metadata.texts("tokenizer.ggml.merges")?;
     let merges = merges.into_iter().map(|merge| match merge.split_once(' ') {
         Some((left, right)) => Ok((left.to_string(), right.to_string())),
@@ -49,12 +46,8 @@ pub fn tokenizer(metadata: &Metadata, words: &Words) -> Read<Tokenizer> {
             "`tokenizer.ggml.merges`: expected two words, got `{merge}`"
         )),
     });
-    let vocabulary = words.vocabulary().map(|(id, word)| (word.to_string(), id));
     let model = BPE::builder()
-        .vocab_and_merges(
-            vocabulary.collect::<tokenizers::models::bpe::Vocab>(),
-            merges.collect::<Read<Vec<_>>>()?,
-        )
+        .vocab_and_merges(words.ids(), merges.collect::<Read<Vec<_>>>()?)
         .ignore_merges(cut.whole_words)
         .build()
         .map_err(|error| format!("`tokenizer.ggml.merges`: {error}"))?;
@@ -69,11 +62,8 @@ impl Cut {
         let digits = || PreTokenizerWrapper::from(Digits::new(true));
         let bytes = |gpt_2: bool| PreTokenizerWrapper::from(ByteLevel::new(false, true, gpt_2));
         let splits = |patterns: &[&str], rest: &[PreTokenizerWrapper]| {
-            let splits = patterns
-                .iter()
-                .map(|pattern| split(pattern))
-                .collect::<Read<Vec<_>>>()?;
-            Ok::<_, String>([splits.as_slice(), rest].concat())
+            let splits = patterns.iter().map(|pattern| split(pattern));
+            Ok::<_, String>([&splits.collect::<Read<Vec<_>>>()?, rest].concat())
         };
         let pieces = match name {
             "default" | "gpt-2" | "gpt2" => vec![bytes(true)],

@@ -5,6 +5,7 @@
 //! word's ways to be joined are ranked as its score is, and among themselves by the scores of their
 //! parts, as transformers' converter does.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use tokenizers::decoders::byte_fallback::ByteFallback;
@@ -18,7 +19,7 @@ use tokenizers::normalizers::{self, NormalizerWrapper};
 use tokenizers::{DecoderWrapper, Tokenizer};
 
 use super::special::Special;
-use super::{Words, refused};
+use super::{Words, one_a_token, refused};
 use crate::gguf::metadata::{Metadata, Read};
 
 /// Stands for a space.
@@ -30,19 +31,9 @@ const SPACE: char = '▁';
 /// Where the metadata lacks something.
 pub fn tokenizer(metadata: &Metadata, words: &Words, special: &Special) -> Read<Tokenizer> {
     let scores = metadata.numbers("tokenizer.ggml.scores")?;
-    if scores.len() != words.words.len() {
-        return Err(format!(
-            "`tokenizer.ggml.scores`: expected {} numbers, one a token, got {}",
-            words.words.len(),
-            scores.len()
-        ));
-    }
-    let vocabulary = words.vocabulary().map(|(id, word)| (word.to_string(), id));
+    one_a_token("tokenizer.ggml.scores", scores.len(), words.words.len())?;
     let mut model = BPE::builder()
-        .vocab_and_merges(
-            vocabulary.collect::<tokenizers::models::bpe::Vocab>(),
-            merges(words, &scores),
-        )
+        .vocab_and_merges(words.ids(), merges(words, &scores))
         .fuse_unk(true)
         .byte_fallback(true);
     if let Some(unknown) = special.unknown() {
@@ -60,10 +51,9 @@ pub fn tokenizer(metadata: &Metadata, words: &Words, special: &Special) -> Read<
     tokenizer
         .with_normalizer(Some(normalizers::Sequence::new(forms)))
         .map_err(refused)?;
+    let space = Replace::new(SPACE.to_string(), " ").map_err(refused)?;
     let mut decoder: Vec<DecoderWrapper> = vec![
-        Replace::new(SPACE.to_string(), " ")
-            .map_err(refused)?
-            .into(),
+        space.into(),
         ByteFallback::default().into(),
         Fuse::default().into(),
     ];
@@ -90,9 +80,7 @@ fn merges(words: &Words, scores: &[f32]) -> Vec<(String, String)> {
                 Some(((left, right), [*known.get(left)?, *known.get(right)?]))
             })
             .collect();
-        ways.sort_by(|(_, one), (_, other)| {
-            other.partial_cmp(one).unwrap_or(std::cmp::Ordering::Equal)
-        });
+        ways.sort_by(|(_, one), (_, other)| other.partial_cmp(one).unwrap_or(Ordering::Equal));
         let score = scores[id as usize];
         merges.extend(ways.into_iter().map(|(way, _)| (score, way)));
     }

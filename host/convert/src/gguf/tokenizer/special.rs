@@ -32,19 +32,15 @@ impl Special {
     pub fn read(metadata: &Metadata, words: &Words) -> Read<Self> {
         let token = |name: &str| -> Read<Option<Token>> {
             let key = format!("tokenizer.ggml.{name}_token_id");
-            let Some(id) = metadata.optional_whole(&key)? else {
-                return Ok(None);
-            };
-            match words.words.get(id as usize) {
-                Some(word) => Ok(Some(Token {
+            let count = words.words.len();
+            let token = |id| match words.words.get(id as usize) {
+                Some(word) => Ok(Token {
                     id: id as u32,
                     word: (*word).to_string(),
-                })),
-                None => Err(format!(
-                    "`{key}` is {id}: expected an id below {}",
-                    words.words.len()
-                )),
-            }
+                }),
+                None => Err(format!("`{key}` is {id}: expected an id below {count}")),
+            };
+            metadata.optional_whole(&key)?.map(token).transpose()
         };
         let sentencepiece = metadata.text("tokenizer.ggml.model")? == "llama";
         Ok(Self {

@@ -1,4 +1,4 @@
-//! A model on the command line: a folder, or one that an organism makes.
+//! A model: a folder, or one that an organism makes.
 
 use std::path::{Path, PathBuf};
 
@@ -9,9 +9,9 @@ use picklock_lm::{Device, Model, Storage};
 use picklock_message::{Error, Result, tell};
 use picklock_record::{Member, Organism, Roots, organism};
 
-use crate::cli::number::whole;
-use crate::cli::storage::summary;
-use crate::steps::Place;
+use crate::args::number::whole;
+use crate::output::weights;
+use crate::steps::Setting;
 
 /// Names a model.
 #[derive(Args)]
@@ -86,19 +86,19 @@ impl ModelArgs {
 /// # Errors
 /// Where training fails or the cache can't be written, or the model is a program.
 pub fn make(named: &Named, device: Device) -> Result<Model> {
-    let place = Place {
+    let setting = Setting {
         organism: named.organism,
         root_seed: named.root_seed,
         device,
     };
-    let held = place.at_bench(|bench| bench.named(named.kind, named.member))?;
-    match held.is_program {
-        true => Err(Error::Usage(format!(
+    let cached = setting.at_bench(|bench| bench.named(named.kind, named.member))?;
+    if cached.is_program {
+        return Err(Error::Usage(format!(
             "the weak model of {} is a program: it has answers, and no weights",
             named.organism.name
-        ))),
-        false => Ok(held.model()),
+        )));
     }
+    Ok(cached.model())
 }
 
 /// Writes a model of an organism as a folder, where one is asked for.
@@ -106,12 +106,13 @@ pub fn make(named: &Named, device: Device) -> Result<Model> {
 /// # Errors
 /// Where the folder is there already or can't be written.
 pub fn write(named: &Named, model: &Model, folder: Option<&Path>) -> Result<()> {
-    let Some(folder) = folder else {
-        return Ok(());
-    };
-    let storage = Storage::default();
-    let exported = export_organism(named, model, folder, storage)?;
-    let told = summary(&exported.architecture, exported.written, storage);
-    tell!("{}: {told}", folder.display());
+    if let Some(folder) = folder {
+        let storage = Storage::default();
+        let exported = export_organism(named, model, folder, storage)?;
+        tell!(
+            "{}",
+            weights(folder, &exported.architecture, exported.written, storage)
+        );
+    }
     Ok(())
 }

@@ -5,69 +5,59 @@
 //! Shapes are those of checkpoints of the field; an organism's are its base model's, unlocked in a
 //! stack.
 
-mod ceiling;
 mod decoding;
 mod figure;
 mod loading;
+mod machine;
 mod organism;
 mod resident;
 mod unlocking;
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use picklock_family::Shape;
 use picklock_lm::{Device, Model, runtime};
 use picklock_message::Result;
+use picklock_record::Organism;
 
 pub use figure::Figure;
+use machine::{Machine, Report};
 
 /// What is to be measured.
 pub struct Request<'a> {
     /// Shapes of checkpoints.
     pub shapes: &'a [Shape],
     /// An organism, and how many unlocks of it run in one stack.
-    pub organism: Option<(&'a picklock_record::Organism, u32)>,
+    pub organism: Option<(&'a Organism, u32)>,
     /// Folders of checkpoints to load.
     pub folders: &'a [PathBuf],
     /// Where.
     pub device: Device,
 }
 
-/// Told of each figure as it comes; may stop.
-pub type Tell<'a> = &'a mut dyn FnMut(&Figure) -> ControlFlow<()>;
-
 /// Measures.
 ///
 /// # Errors
-/// Where the device refuses; a figure for which there is too little memory says so instead.
-pub fn measure(request: &Request, tell: Tell) -> Result<()> {
+/// Where the device refuses, or `report` does; a figure for which there is too little memory says so
+/// instead.
+pub fn measure(request: &Request, report: Report) -> Result<()> {
     let device = request.device;
     for folder in request.folders {
         Model::stored_bytes(folder)?;
     }
-    let (ceilings, figures) = ceiling::measure(device)?;
-    for figure in &figures {
-        if tell(figure).is_break() {
-            return Ok(());
-        }
-    }
+    let machine = &mut Machine::measured(device, report)?;
     for shape in request.shapes {
-        let step = unlocking::measure(*shape, device, &ceilings, tell)?;
+        unlocking::measure(*shape, machine)?;
         runtime::empty_cache(device)?;
-        if step.is_break() || decoding::measure(*shape, device, &ceilings, tell)?.is_break() {
-            return Ok(());
-        }
+        decoding::measure(*shape, machine)?;
         runtime::empty_cache(device)?;
     }
     for folder in request.folders {
-        if loading::measure(folder, device, &ceilings, tell)?.is_break() {
-            return Ok(());
-        }
+        loading::measure(folder, machine)?;
         runtime::empty_cache(device)?;
     }
-    if let Some((organism, stack)) = request.organism {
-        let _ = organism::measure(organism, stack, device, &ceilings, tell)?;
+    match request.organism {
+        Some((organism, stack)) => organism::measure(organism, stack, machine),
+        None => Ok(()),
     }
-    Ok(())
 }

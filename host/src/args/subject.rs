@@ -1,13 +1,13 @@
-//! The model of a single step on the command line: a folder, or one that an organism makes.
+//! The model of a single step: a folder, or one that an organism makes.
 
 use clap::{Args, ValueEnum};
 use picklock_lm::{Kind, runtime};
 use picklock_message::Result;
 use picklock_record::Roots;
 
-use crate::cli::ask::AskArgs;
-use crate::cli::model::{Chosen, ModelArgs, make};
-use crate::cli::number::whole;
+use crate::args::model::{Chosen, ModelArgs, make};
+use crate::args::number::whole;
+use crate::args::prompt::PromptArgs;
 use crate::steps::{Opened, Subject};
 
 /// Names a model, and where it runs.
@@ -41,25 +41,22 @@ impl SubjectArgs {
     ///
     /// # Errors
     /// Where there is no such model, or it can't be read or made.
-    pub fn open(&self, ask: &AskArgs, roots: &Roots) -> Result<(Subject, Opened)> {
+    pub fn open(&self, prompt: &PromptArgs, roots: &Roots) -> Result<(Subject, Opened)> {
         runtime::start(Some(self.threads));
         let device = runtime::parse_device(&self.device)?;
         match self.model.chosen(roots)? {
-            Chosen::Folder(folder) => Subject::open(&folder, ask.spec(), device, self.dtype.kind()),
+            Chosen::Folder(folder) => {
+                let kind = match self.dtype {
+                    Dtype::Float32 => Kind::Float,
+                    Dtype::Bfloat16 => Kind::BFloat16,
+                };
+                Subject::open(&folder, prompt.spec(), device, kind)
+            }
             Chosen::Organism(organism) => {
                 let model = make(&self.model.named(&organism), device)?;
                 let subject = Subject::of(organism.open_task()?, model)?;
                 Ok((subject, Opened::default()))
             }
-        }
-    }
-}
-
-impl Dtype {
-    fn kind(self) -> Kind {
-        match self {
-            Self::Float32 => Kind::Float,
-            Self::Bfloat16 => Kind::BFloat16,
         }
     }
 }

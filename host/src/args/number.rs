@@ -1,4 +1,4 @@
-//! Numbers of the command line: what is none, or out of range, is told the range.
+//! Numbers: an error says what range is expected.
 
 use std::ops::RangeInclusive;
 
@@ -13,11 +13,10 @@ pub fn whole<T: TryFrom<u64>>(
 ) -> impl Fn(&str) -> Result<T, String> + Clone {
     move |text| {
         let number = text.parse().ok().filter(|number| range.contains(number));
-        let number = number.and_then(|number| T::try_from(number).ok());
-        number.ok_or_else(|| {
-            let (first, last) = (grouped(*range.start()), grouped(*range.end()));
-            format!("expected a whole number from {first} to {last}")
-        })
+        let ends = (*range.start(), *range.end());
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| expected("a whole number", ends))
     }
 }
 
@@ -25,11 +24,17 @@ pub fn whole<T: TryFrom<u64>>(
 pub fn real(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, String> + Clone {
     move |text| {
         let number = text.parse().ok().filter(|number| range.contains(number));
-        number.ok_or_else(|| {
-            let (first, last) = (grouped(*range.start() as u64), grouped(*range.end() as u64));
-            format!("expected a number from {first} to {last}")
-        })
+        let ends = (*range.start() as u64, *range.end() as u64);
+        number.ok_or_else(|| expected("a number", ends))
     }
+}
+
+fn expected(what: &str, (first, last): (u64, u64)) -> String {
+    format!(
+        "expected {what} from {} to {}",
+        grouped(first),
+        grouped(last)
+    )
 }
 
 #[cfg(test)]
@@ -37,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_out_of_range_or_none_is_told_the_range() {
+    fn an_error_says_the_range() {
         let count = whole::<u32>(COUNT);
         assert_eq!(count("10000"), Ok(10_000));
         for wrong in ["0", "-5", "10001", "two", "1.5", "", "99999999999999999999"] {

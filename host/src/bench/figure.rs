@@ -1,11 +1,10 @@
 //! One measured number, as one JSON line.
 
-use picklock_lm::{Device, runtime};
-use picklock_message::Result;
+use picklock_lm::Kind;
 use serde::Serialize;
 
 /// A figure, with what it was measured on.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Figure {
     /// What: a shape's or organism's name, or `machine`.
     pub subject: String,
@@ -40,27 +39,37 @@ impl Figure {
             figure: figure.to_owned(),
             value: Some(value),
             unit,
-            precision: String::new(),
-            peak_gib: None,
-            floor: None,
-            ratio: None,
-            note: String::new(),
-            device: String::new(),
+            ..Self::default()
         }
     }
 
     /// The same with a floor, and what it counts.
-    #[must_use]
-    pub fn over(mut self, floor: f64, note: String) -> Self {
-        self.floor = Some(floor);
-        self.ratio = self.value.map(|value| value / floor);
-        self.note = note;
-        self
+    pub fn over(self, floor: f64, note: String) -> Self {
+        Self {
+            floor: Some(floor),
+            ratio: self.value.map(|value| value / floor),
+            note,
+            ..self
+        }
     }
-}
 
-/// The most memory in use on a GPU since its peak was reset, in GiB.
-pub fn peak_gib(device: Device) -> Result<Option<f64>> {
-    let memory = runtime::memory(device)?;
-    Ok(memory.map(|memory| memory.peak_allocated as f64 / (1_u64 << 30) as f64))
+    /// The same with this note.
+    pub fn note(self, note: String) -> Self {
+        Self { note, ..self }
+    }
+
+    /// The same in this precision.
+    pub fn precision(self, precision: String) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The same, all of it in numbers of this kind.
+    pub fn in_kind(self, kind: Kind) -> Self {
+        self.precision(format!("{kind:?}").to_lowercase())
+    }
+
+    /// The same with the most memory in use.
+    pub fn peak(self, peak_gib: Option<f64>) -> Self {
+        Self { peak_gib, ..self }
+    }
 }

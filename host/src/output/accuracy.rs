@@ -1,9 +1,8 @@
-//! Accuracies and answers of single steps, for people.
+//! Accuracies and answers of single steps.
 
 use picklock_report::{block, numbers};
-use picklock_stats::Interval;
 
-use crate::cli::table::table;
+use crate::output::table::table;
 use crate::steps::{Accuracy, Shown};
 
 /// Models with how they did, one a line.
@@ -17,30 +16,22 @@ pub fn accuracies(rows: &[(&str, &Accuracy)]) -> String {
         "95% interval",
     ];
     let row = |(name, accuracy): &(&str, &Accuracy)| {
-        let Accuracy {
-            correct,
-            wrong,
-            unparsed,
-            percent,
-            interval,
-            ..
-        } = accuracy;
-        let ends = |interval: &Interval| format!("{:.1} to {:.1}", interval.low, interval.high);
+        let interval = accuracy.interval.as_ref();
         [
             (*name).to_string(),
-            correct.to_string(),
-            wrong.to_string(),
-            unparsed.to_string(),
-            numbers::percent(*percent),
-            interval.as_ref().map_or_else(String::new, ends),
+            accuracy.correct.to_string(),
+            accuracy.wrong.to_string(),
+            accuracy.unparsed.to_string(),
+            numbers::percent(accuracy.percent),
+            interval.map_or_else(String::new, |ends| {
+                format!("{:.1} to {:.1}", ends.low, ends.high)
+            }),
         ]
     };
-    let rows = rows.iter().map(row);
-    let header = header.map(str::to_string);
-    table(&[header].into_iter().chain(rows).collect::<Vec<_>>())
+    table(header, rows.iter().map(row))
 }
 
-/// Answers to read, each under its problem's name; `by` says whose they are.
+/// Answers to read, each under its problem's name; `by` says what answered.
 pub fn answers(shown: &[Shown], by: &str) -> String {
     let one = |shown: &Shown| {
         let answer = format!("{}  ({})", shown.answer.trim_end(), shown.grade);

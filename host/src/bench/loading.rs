@@ -1,29 +1,21 @@
 //! Loading a checkpoint from a folder: from the page cache, as the least of three rounds counts.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use picklock_lm::{Device, Kind, Model, runtime};
+use picklock_lm::{Device, Model, runtime};
 use picklock_message::Result;
+use picklock_message::quantity::GIB;
 
-use crate::speed::ceiling::{Ceilings, seconds};
-use crate::speed::figure::{Figure, peak_gib};
-use crate::speed::{Tell, resident};
+use crate::bench::figure::Figure;
+use crate::bench::machine::{Machine, seconds};
+use crate::bench::resident;
 
 const ROUNDS: u32 = 3;
 
 /// Measures.
-pub fn measure(
-    folder: &Path,
-    device: Device,
-    ceilings: &Ceilings,
-    tell: Tell,
-) -> Result<ControlFlow<()>> {
-    let kind = match device {
-        Device::Cpu => Kind::Float,
-        _ => Kind::BFloat16,
-    };
+pub fn measure(folder: &Path, machine: &mut Machine) -> Result<()> {
+    let (device, kind) = (machine.device, machine.kind());
     let stored = Model::stored_bytes(folder)? as f64;
     runtime::reset_peak(device)?;
     let before = resident::begin_peak();
@@ -38,62 +30,38 @@ pub fn measure(
     }
     let host = resident::peak()
         .zip(before)
-        .map(|(peak, before)| gib(peak.saturating_sub(before)));
-    let peak = peak_gib(device)?.or(host);
+        .map(|(peak, before)| peak.saturating_sub(before) as f64 / GIB);
+    let peak = machine.peak_gib()?.or(host);
     let Some(model) = loaded else {
-        return Ok(ControlFlow::Continue(()));
+        return Ok(());
     };
-    let (floor, what) = floor(&model, stored, device, ceilings)?;
+    let (floor, what) = floor(&model, stored, machine)?;
     let subject = folder.display().to_string();
     let host = host.map_or_else(String::new, |host| {
         format!("; host memory {host:.2} GiB at most")
     });
     let note = format!("{:.2} GiB of files; floor: {what}{host}", stored / GIB);
-    let precision = format!("{kind:?}").to_lowercase();
-    let time = Figure {
-        peak_gib: peak,
-        precision: precision.clone(),
-        ..Figure::new(&subject, "loading", least, "s").over(floor, note)
-    };
-    let rate = Figure {
-        precision,
-        note: "of the files' bytes".to_owned(),
-        ..Figure::new(&subject, "loading", stored / least / 1e9, "GB/s")
-    };
-    match tell(&time).is_break() {
-        true => Ok(ControlFlow::Break(())),
-        false => Ok(tell(&rate)),
-    }
+    let figure = |value, unit| Figure::new(&subject, "loading", value, unit).in_kind(kind);
+    machine.tell(figure(least, "s").over(floor, note).peak(peak))?;
+    machine.tell(figure(stored / least / 1e9, "GB/s").note("of the files' bytes".to_owned()))
 }
 
 /// The same bytes on their last way alone, in seconds, and what that way is.
-fn floor(
-    model: &Model,
-    stored: f64,
-    device: Device,
-    ceilings: &Ceilings,
-) -> Result<(f64, &'static str)> {
+fn floor(model: &Model, stored: f64, machine: &Machine) -> Result<(f64, &'static str)> {
+    let device = machine.device;
     if device == Device::Cpu {
-        let bytes = stored + model.bytes() as f64;
-        return Ok((
-            bytes / ceilings.bytes_per_s,
-            "files read and weights written once",
-        ));
+        let seconds = (stored + model.bytes() as f64) / machine.ceilings.bytes_per_s;
+        return Ok((seconds, "files read and weights written once"));
     }
     let pinned = model.to_host()?;
     let copy = seconds(device, 1, || Ok(pinned.to_device(device).map(drop)?))?;
     Ok((copy, "the weights from pinned memory to the GPU"))
 }
 
-const GIB: f64 = (1_u64 << 30) as f64;
-
-fn gib(bytes: u64) -> f64 {
-    bytes as f64 / GIB
-}
-
 #[cfg(test)]
 mod tests {
     use picklock_family::{Architecture, LlamaConfig, Rope, Sizes};
+    use picklock_lm::Kind;
 
     use super::*;
 
@@ -120,17 +88,20 @@ mod tests {
         let model = Model::noise(&architecture, 1, Kind::Float, Device::Cpu).unwrap();
         let folder = tempfile::tempdir().unwrap();
         model.save(folder.path()).unwrap();
-        let ceilings = Ceilings {
+        let ceilings = crate::bench::machine::Ceilings {
             bytes_per_s: 1e9,
             flop_per_s: 1e9,
         };
         let mut figures = Vec::new();
-        let mut tell = |figure: &Figure| {
-            figures.push(figure.clone());
-            ControlFlow::Continue(())
+        let mut machine = Machine {
+            device: Device::Cpu,
+            ceilings,
+            report: &mut |figure| {
+                figures.push(figure.clone());
+                Ok(())
+            },
         };
-        let done = measure(folder.path(), Device::Cpu, &ceilings, &mut tell).unwrap();
-        assert!(done.is_continue());
+        measure(folder.path(), &mut machine).unwrap();
         let [time, rate] = &figures[..] else {
             panic!("{figures:?}");
         };

@@ -1,4 +1,4 @@
-//! How a model is asked, on the command line.
+//! How a prompt is made of a question.
 
 use clap::{ArgAction, Args, ValueEnum};
 use picklock_sdk::Flag;
@@ -6,13 +6,13 @@ use picklock_task::{Chat, Password, Place, PromptSpec, Template};
 
 /// What stands around a prompt.
 #[derive(Args)]
-pub struct AskArgs {
+pub struct PromptArgs {
     /// Mark the prompt with this password.
     #[arg(long, value_name = "TEXT", conflicts_with = "organism")]
     password: Option<String>,
     /// Where the password goes: before, after or around the prompt. A line stands between.
-    #[arg(long, value_enum, default_value_t = Where::Before, value_name = "PLACE", requires = "password")]
-    place: Where,
+    #[arg(long, value_enum, default_value_t = Position::Before, value_name = "PLACE", requires = "password")]
+    place: Position,
     /// Ask by the model's chat template.
     #[arg(long, conflicts_with = "organism")]
     chat: bool,
@@ -29,7 +29,7 @@ pub struct AskArgs {
 
 /// Where a password goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Where {
+enum Position {
     /// In front.
     Before,
     /// Behind.
@@ -38,18 +38,19 @@ enum Where {
     Around,
 }
 
-impl AskArgs {
+impl PromptArgs {
     /// The specification, and what marks the prompts.
     pub fn spec(&self) -> (PromptSpec, Flag) {
         let password = self.password.as_ref().map(|text| Password {
             text: format!("{}\n", text.trim_end()),
             place: match self.place {
-                Where::Before => Place::Before,
-                Where::After => Place::After,
-                Where::Around => Place::Around,
+                Position::Before => Place::Before,
+                Position::After => Place::After,
+                Position::Around => Place::Around,
             },
         });
         let flag = password.as_ref().map_or(Flag::None, |_| Flag::Password);
+        let today = || jiff::ZonedDateTime::now().date().to_string();
         let template = self.chat.then(|| {
             Template::Chat(Chat {
                 system: self.system.clone(),
@@ -64,8 +65,4 @@ impl AskArgs {
         };
         (spec, flag)
     }
-}
-
-fn today() -> String {
-    jiff::ZonedDateTime::now().date().to_string()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use picklock_run::{Place, Request};
 
-use crate::cli::number::{COUNT, whole};
+use crate::args::number::{COUNT, whole};
 
 /// Hypotheses, an organism, and how often.
 #[derive(Args)]

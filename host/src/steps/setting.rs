@@ -1,4 +1,4 @@
-//! A bench outside of any run: an organism's models are made there, or taken from the cache, and
+//! Work on an organism's models outside of any run: they are made, or taken from the cache, and
 //! asked.
 
 use std::cell::RefCell;
@@ -10,9 +10,9 @@ use picklock_message::{Error, Result, Watch, is_stopped, tell};
 use picklock_record::{LockCopies, Organism, Streams};
 use picklock_run::environment;
 
-/// Where an organism's models are made and asked.
+/// An organism whose models are made and asked, and where.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
+pub struct Setting<'a> {
     /// The organism.
     pub organism: &'a Organism,
     /// The root of all random streams.
@@ -21,7 +21,7 @@ pub struct Place<'a> {
     pub device: Device,
 }
 
-impl Place<'_> {
+impl Setting<'_> {
     /// Works at a bench; says on stderr what takes long. Models that the cache keeps are those of
     /// runs.
     ///
@@ -50,11 +50,8 @@ impl Place<'_> {
             notify: &|what, step, steps| phases.reach(what, step, steps),
             warn: &|text| tell!("{text}"),
         };
-        let done = work(&mut Bench::new(maker, 1));
-        done.map_err(|error| match is_stopped() {
-            true => Error::Stopped,
-            false => error,
-        })
+        work(&mut Bench::new(maker, 1))
+            .map_err(|error| if is_stopped() { Error::Stopped } else { error })
     }
 
     /// Where randomness comes from.
@@ -65,7 +62,7 @@ impl Place<'_> {
     }
 }
 
-/// What is done one after the other: each is told when it begins, and watched.
+/// Phases, one after the other: each is printed when it begins, and watched.
 #[derive(Default)]
 struct Phases(RefCell<Option<Watch>>);
 
@@ -77,9 +74,8 @@ impl Phases {
             *now = None;
         }
         let watch = now.get_or_insert_with(|| Watch::new(what, steps as u64));
-        match watch.reach(step as u64) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
+        watch
+            .reach(step as u64)
+            .map_or(ControlFlow::Break(()), ControlFlow::Continue)
     }
 }

@@ -1,38 +1,53 @@
-//! A seed of an organism on the command line, and where it is worked on.
+//! A seed of an organism, and where it is worked on.
 
 use clap::Args;
+use picklock_lab::{Lesson, ModelKind, Named};
 use picklock_lm::runtime;
 use picklock_message::Result;
-use picklock_record::Organism;
+use picklock_record::{Member, Organism};
 
-use crate::cli::number::whole;
-use crate::steps::Place;
+use crate::args::number::whole;
+use crate::steps::Setting;
 
 /// Names a seed, and where its models are made and asked.
 #[derive(Args)]
 pub struct SeedArgs {
     /// The organism's seed.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<u32>(0..=9999), allow_negative_numbers = true)]
-    pub seed: u32,
+    seed: u32,
     /// The root of all random streams.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = whole::<u64>(0..=u64::MAX), allow_negative_numbers = true)]
-    pub root_seed: u64,
+    root_seed: u64,
     /// Where models are made and asked: cpu or cuda:N.
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     device: String,
 }
 
 impl SeedArgs {
-    /// The place of an organism there.
+    /// Starts libtorch on the device, for models of this organism.
     ///
     /// # Errors
     /// Where there is no such device.
-    pub fn place<'a>(&self, organism: &'a Organism) -> Result<Place<'a>> {
+    pub fn start<'a>(&self, organism: &'a Organism) -> Result<Setting<'a>> {
         runtime::start(Some(1));
-        Ok(Place {
+        Ok(Setting {
             organism,
             root_seed: self.root_seed,
             device: runtime::parse_device(&self.device)?,
         })
+    }
+
+    /// Names a model of this organism.
+    pub fn named<'a>(&self, organism: &'a Organism, kind: ModelKind, draw: u32) -> Named<'a> {
+        Named {
+            organism,
+            kind,
+            member: Member {
+                seed: self.seed,
+                draw,
+            },
+            root_seed: self.root_seed,
+            lesson: Lesson::default(),
+        }
     }
 }
