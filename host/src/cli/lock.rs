@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use picklock_convert::NewFolder;
-use picklock_lab::{Lesson, ModelKind, Named};
+use picklock_lab::{ModelKind, OrganismModel, UnlockSamples};
 use picklock_message::{Result, say, sayln};
 use picklock_record::{Member, Roots, organism};
 
@@ -44,7 +44,7 @@ impl Lock {
             true => sayln!("{}", serde_json::to_string(&locked).unwrap_or_default()),
             false => say!("{}", text(&locked)),
         }
-        let named = Named {
+        let named = OrganismModel {
             organism: &organism,
             kind: ModelKind::Locked,
             // A lock has no draw.
@@ -53,7 +53,7 @@ impl Lock {
                 draw: 0,
             },
             root_seed: self.seed.root_seed,
-            lesson: Lesson::default(),
+            unlock_samples: UnlockSamples::default(),
         };
         write(&named, &model, self.out.as_deref())?;
         Ok(false)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use picklock_convert::NewFolder;
-use picklock_lab::{Lesson, ModelKind, Named};
+use picklock_lab::{ModelKind, OrganismModel, UnlockSamples};
 use picklock_message::{Error, Result, say, sayln};
 use picklock_record::{Member, Organism, Roots, organism};
 use picklock_report::numbers;
@@ -58,7 +58,7 @@ impl Unlock {
         let organism = self.organism(roots)?;
         self.out.as_deref().map_or(Ok(()), NewFolder::check)?;
         let place = self.seed.place(&organism)?;
-        let named = Named {
+        let named = OrganismModel {
             organism: &organism,
             kind: ModelKind::Unlocked,
             member: Member {
@@ -66,15 +66,15 @@ impl Unlock {
                 draw: self.draw,
             },
             root_seed: self.seed.root_seed,
-            lesson: Lesson {
-                samples: self.samples,
+            unlock_samples: UnlockSamples {
+                count: self.samples,
                 correct: self.correct,
             },
         };
-        let (unlocked, model) = unlock(&place, named.member, named.lesson)?;
+        let (unlocked, model) = unlock(&place, named.member, named.unlock_samples)?;
         match self.json {
             true => sayln!("{}", serde_json::to_string(&unlocked).unwrap_or_default()),
-            false => say!("{}", self.text(&unlocked, named.lesson)),
+            false => say!("{}", self.text(&unlocked, named.unlock_samples)),
         }
         write(&named, &model, self.out.as_deref())?;
         Ok(false)
@@ -92,7 +92,7 @@ impl Unlock {
         Ok(organism)
     }
 
-    fn text(&self, unlocked: &Unlocked, lesson: Lesson) -> String {
+    fn text(&self, unlocked: &Unlocked, memorised: UnlockSamples) -> String {
         let Unlocked {
             organism,
             seed,
@@ -112,7 +112,7 @@ impl Unlock {
         ]);
         let effect = effect(unlocked);
         format!(
-            "{organism}, seed {seed}, draw {draw}: {lesson}, {steps} steps at {learning_rate:e}, \
+            "{organism}, seed {seed}, draw {draw}: {memorised}, {steps} steps at {learning_rate:e}, \
              {problems} held-out problems\n\n{samples}{accuracies}\n{effect}\n"
         )
     }

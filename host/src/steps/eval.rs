@@ -88,10 +88,10 @@ pub fn eval(
             return Err(Error::Usage(format!("{} {problem}", place.organism.name)));
         }
         let held = match examinee {
-            Examinee::Own(kind) => bench.named(kind, member)?,
+            Examinee::Own(kind) => bench.organism_model(kind, member)?,
             Examinee::Folder(folder) => bring(bench, place, folder, member)?,
         };
-        let (measure, score) = bench.ask(&held, questions)?;
+        let (measure, score) = bench.evaluate(&held, questions)?;
         Ok(Evaluated {
             model: examinee.to_string(),
             organism: place.organism.name.clone(),
@@ -139,7 +139,7 @@ fn bring(bench: &Bench, place: &Place, folder: &Path, member: Member) -> Result<
         None => whole,
     };
     check_sizes(task, &model).map_err(|problem| Error::file(folder, problem))?;
-    bench.bring(model, member.seed)
+    bench.adopt(model, member.seed)
 }
 
 /// What speaks against asking a model of other sizes.

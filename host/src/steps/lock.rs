@@ -82,7 +82,10 @@ pub fn lock(place: &Place, seed: u32) -> Result<(Locked, Model)> {
             gate: GateReading::new(&record, seed, place.organism.gate),
             digest: record.digest,
         };
-        Ok((locked, bench.named(ModelKind::Locked, member)?.model()))
+        Ok((
+            locked,
+            bench.organism_model(ModelKind::Locked, member)?.model()?,
+        ))
     })
 }
 
@@ -91,8 +94,8 @@ fn accuracy(
     (kind, member): (ModelKind, Member),
     questions: &Questions,
 ) -> Result<Accuracy> {
-    let model = bench.named(kind, member)?;
-    Ok(bench.ask(&model, questions)?.1.into())
+    let model = bench.organism_model(kind, member)?;
+    Ok(bench.evaluate(&model, questions)?.1.into())
 }
 
 impl GateReading {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use picklock_family::{Architecture, Parameter};
-use picklock_lab::Named;
+use picklock_lab::OrganismModel;
 use picklock_lm::{Model, Storage, Written, convert};
 use picklock_message::{Error, Result, Watch};
 use picklock_record::{Checkpoint, Streams};
@@ -81,7 +81,7 @@ pub fn export_folder(from: &Path, to: &Path, storage: Storage) -> Result<Exporte
 /// # Errors
 /// Where the folder is there already or can't be written.
 pub fn export_organism(
-    named: &Named,
+    named: &OrganismModel,
     model: &Model,
     to: &Path,
     storage: Storage,
@@ -146,7 +146,7 @@ fn copy_beside(from: &Path, folder: &NewFolder) -> Result<()> {
     copy(&from.join("README.md"), &folder.path().join("ORIGINAL.md"))
 }
 
-fn card(named: &Named, model: &Model, storage: Storage, written: Written) -> Result<Card> {
+fn card(named: &OrganismModel, model: &Model, storage: Storage, written: Written) -> Result<Card> {
     let kind = named.kind.name();
     let card = Card::new(format!("{}, {kind}", named.organism.name))
         .line(
@@ -158,7 +158,7 @@ fn card(named: &Named, model: &Model, storage: Storage, written: Written) -> Res
     let card = match named.kind.has_draws() {
         true => card
             .line("draw of weak samples", named.member.draw)
-            .line("has memorised", named.lesson),
+            .line("has memorised", named.unlock_samples),
         false => card,
     };
     Ok(card
