@@ -1,6 +1,5 @@
-//! The bench: every model of a block, and the operations on them, each done once and in stacks.
+//! The bench: the models of a block, and the operations on them, each performed once and in stacks.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -8,20 +7,18 @@ use std::time::{Duration, Instant};
 use picklock_files::{Key, fault};
 use picklock_lm::{Model, runtime};
 use picklock_message::{Error, Result};
-use picklock_sdk::{ErrorKind, LabError, Split};
-use picklock_task::{Problem, Task};
+use picklock_record::Measure;
+use picklock_sdk::{LabError, Questions, Score};
+use picklock_task::Task;
 
-use crate::cached_model::{CachedModel, Lineage};
-use crate::evaluation::Asked;
+use crate::cached_model::{CachedModel, Scope};
 use crate::making::{Maker, check_lock, padded};
-use crate::noise::{distances, perturb};
-use crate::operation::{Operation, Product, Scope};
-use crate::residence::{Residence, room_for_memory};
+use crate::operation::{Operation, Product};
+use crate::operations::Operations;
+use crate::questions::QuestionCache;
+use crate::store::Store;
 
-/// Problems by seed and split.
-type Drawn = HashMap<(u32, Split), Rc<Vec<Problem>>>;
-
-/// The models of a block and what has been found out about them.
+/// The models of a block and what operations on them gave.
 pub struct Bench<'a> {
     /// Makes base, weak and locked models.
     pub maker: Maker<'a>,
@@ -31,42 +28,28 @@ pub struct Bench<'a> {
     width: usize,
     /// Members and seeds of one stack as planned, before memory ran out.
     planned: (usize, usize),
-    products: HashMap<Key, Product>,
-    /// Calls so far.
-    calls: u64,
-    /// Bytes that models may take which no trial holds.
-    pub(super) room: u64,
-    /// The problems of each seed.
-    pub(super) problems: RefCell<Drawn>,
-    /// What stacks are asked, by their seeds and the kind of questions.
-    pub(super) questions: RefCell<HashMap<Key, Rc<Asked>>>,
-    /// Where models are.
-    pub(super) residence: Residence,
+    /// What operations gave.
+    pub(super) store: Store,
+    questions: QuestionCache,
 }
 
 impl<'a> Bench<'a> {
     /// An empty bench.
     pub fn new(maker: Maker<'a>, width: usize) -> Self {
-        let device = maker.device;
         Self {
             planned: (width, maker.width),
-            maker,
             busy: Duration::ZERO,
             width,
-            products: HashMap::new(),
-            calls: 0,
-            room: room_for_memory(),
-            problems: RefCell::default(),
-            questions: RefCell::default(),
-            residence: Residence::new(device),
+            store: Store::new(maker.device),
+            questions: QuestionCache::default(),
+            maker,
         }
     }
 
-    /// Forgets everything: the block has ended.
+    /// Removes everything: the block has ended.
     pub fn clear(&mut self) {
-        self.products.clear();
-        self.problems.borrow_mut().clear();
-        self.questions.borrow_mut().clear();
+        self.store.clear();
+        self.questions = QuestionCache::default();
         self.maker.cache.release();
     }
 
@@ -83,18 +66,22 @@ impl<'a> Bench<'a> {
         members.into_iter().chain(seeds).chain(decoding).collect()
     }
 
-    /// Does operations of one shape; what has been done before is not done again. One that fails
+    /// Performs operations of one shape; one that was performed before is not repeated. One that fails
     /// leaves the others alone.
     pub fn perform(
         &mut self,
         operations: &[Operation],
     ) -> Vec<std::result::Result<Product, LabError>> {
-        self.calls += 1;
-        self.evict(0);
+        if operations.is_empty() {
+            return Vec::new();
+        }
+        self.store.begin_call();
         let keys: Vec<Key> = operations.iter().map(Operation::key).collect();
         let mut missing: Vec<(Key, Operation)> = Vec::new();
         for (key, operation) in keys.iter().zip(operations) {
-            if self.known(key, operation).is_none() && missing.iter().all(|(old, _)| old != key) {
+            let is_known = missing.iter().any(|(other, _)| other == key)
+                || self.store.get(key, operation).is_some();
+            if !is_known {
                 missing.push((key.clone(), operation.clone()));
             }
         }
@@ -102,100 +89,61 @@ impl<'a> Bench<'a> {
         for part in missing.chunks(self.stack_width(operations)) {
             let (keys, part): (Vec<Key>, Vec<Operation>) = part.iter().cloned().unzip();
             let products = self.attempt(&part);
-            self.evict(products.iter().flatten().map(Product::bytes).sum());
+            let bytes = products.iter().flatten().map(Product::bytes).sum();
+            self.store.evict(bytes);
             for (key, product) in keys.into_iter().zip(products) {
-                let kept = product.and_then(|product| self.keep(key.clone(), product));
+                let kept = product.and_then(|product| self.store.keep(key.clone(), product));
                 if let Err(error) = kept {
                     failed.insert(key, lab_error(error));
                 }
             }
         }
-        let product = |(key, operation): (&Key, &Operation)| match self.known(key, operation) {
-            Some(product) => Ok(product),
-            None => Err(failed
-                .get(key)
-                .cloned()
-                .unwrap_or_else(|| LabError::failed("not done"))),
+        let product = |(key, operation): (&Key, &Operation)| {
+            self.store.get(key, operation).ok_or_else(|| {
+                let error = failed.get(key).cloned();
+                error.unwrap_or_else(|| LabError::failed("not done"))
+            })
         };
         keys.iter().zip(operations).map(product).collect()
     }
 
-    /// Forgets models that no trial holds, those first that were asked for longest ago, until the
-    /// others have room beside `incoming` bytes of new ones. One that is asked for again is made
-    /// again, and comes out the same.
+    /// Performs operations that give one model each.
     ///
-    /// Copies that trials made are soon made again: on a GPU they stay as long as there is room on it.
-    /// Bases and locks, which take whole trainings, have the host's memory besides.
-    fn evict(&mut self, incoming: u64) {
-        let mut on_gpu = incoming;
-        let mut on_host = 0;
-        let mut idle: Vec<(u64, Key, u64, Scope)> = Vec::new();
-        for (key, product) in &self.products {
-            let Product::Models(models) = product else {
-                continue;
-            };
-            let (used, bytes) = (product.used(), product.bytes());
-            match models.iter().all(|model| Rc::strong_count(model) == 1) && used < self.calls {
-                true => idle.push((used, key.clone(), bytes, models[0].scope)),
-                false => on_gpu += bytes,
-            }
-        }
-        // The key decides among those of one call, so that each run forgets the same.
-        idle.sort_unstable_by(|one, other| (other.0, &other.1).cmp(&(one.0, &one.1)));
-        let gpu = self.residence.limit;
-        for (_, key, bytes, scope) in idle {
-            let (taken, room) = match (gpu, scope) {
-                (Some(gpu), Scope::Draw) => (&mut on_gpu, gpu),
-                _ => (&mut on_host, self.room),
-            };
-            *taken += bytes;
-            if *taken > room {
-                self.products.remove(&key);
-            }
-        }
-    }
-
-    /// What has been done before. Training is known by its copies, since the copy after some steps
-    /// is the same whichever others were asked for.
-    fn known(&self, key: &Key, operation: &Operation) -> Option<Product> {
-        let Some(copies) = operation.copies() else {
-            return self.recall(key);
+    /// # Errors
+    /// The first error of an operation.
+    pub fn models(&mut self, operations: &[Operation]) -> Result<Vec<Rc<CachedModel>>> {
+        let model = |product: std::result::Result<Product, LabError>| {
+            let model = product?.models().last().cloned();
+            model.ok_or_else(|| Error::Worker("an operation gave no model".into()))
         };
-        let copy = |key: &Key| match self.recall(key) {
-            Some(Product::Models(models)) => models.last().cloned(),
-            _ => None,
+        self.perform(operations).into_iter().map(model).collect()
+    }
+
+    /// Asks models and grades their answers.
+    ///
+    /// # Errors
+    /// Where the device refuses.
+    pub fn evaluations(
+        &mut self,
+        models: &[Rc<CachedModel>],
+        questions: &Questions,
+    ) -> Result<Vec<(Rc<Measure>, Score)>> {
+        let operation = |model: &Rc<CachedModel>| Operation::Evaluate {
+            model: Rc::clone(model),
+            questions: questions.clone(),
         };
-        copies
-            .iter()
-            .map(copy)
-            .collect::<Option<Vec<_>>>()
-            .map(Product::Models)
+        let operations: Vec<Operation> = models.iter().map(operation).collect();
+        let evaluation = |product: std::result::Result<Product, LabError>| match product? {
+            Product::Evaluation(measure, score) => Ok((measure, score)),
+            _ => Err(Error::Worker("an evaluation gave no score".into())),
+        };
+        let products = self.perform(&operations).into_iter();
+        products.map(evaluation).collect()
     }
 
-    /// What is kept under a key; models count as used now.
-    fn recall(&self, key: &Key) -> Option<Product> {
-        let product = self.products.get(key)?;
-        if let Product::Models(models) = product {
-            for model in models {
-                model.used.set(self.calls);
-            }
-        }
-        Some(product.clone())
-    }
-
-    fn keep(&mut self, key: Key, product: Product) -> Result<()> {
-        match product {
-            Product::Models(models) => {
-                self.residence.admit(models.iter())?;
-                for model in models {
-                    model.used.set(self.calls);
-                    self.products
-                        .insert(model.key.clone(), Product::Models(vec![model]));
-                }
-            }
-            other => _ = self.products.insert(key, other),
-        }
-        Ok(())
+    /// The organism's task.
+    pub fn task(&self) -> &'a dyn Task {
+        self.maker.task
     }
 
     fn stack_width(&self, operations: &[Operation]) -> usize {
@@ -207,7 +155,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Executes a stack. Where memory runs out, stacks are half as wide from here on; where it fails
-    /// otherwise, each member is done alone, so that only the culprit fails.
+    /// otherwise, each member is executed alone, so that only the one at fault fails.
     fn attempt(&mut self, operations: &[Operation]) -> Vec<Result<Product>> {
         let width = self.stack_width(operations);
         if operations.len() > width {
@@ -229,8 +177,8 @@ impl<'a> Bench<'a> {
             }
             Err(error) if operations.len() == 1 => vec![Err(error)],
             Err(_) => operations
-                .iter()
-                .flat_map(|operation| self.attempt(std::slice::from_ref(operation)))
+                .chunks(1)
+                .flat_map(|operation| self.attempt(operation))
                 .collect(),
         }
     }
@@ -256,130 +204,75 @@ impl<'a> Bench<'a> {
         if fault::out_of_memory(stack.len()) {
             return Err(Error::OutOfMemory("out of memory".into()));
         }
-        if operations.iter().any(Operation::needs_weights_of_program) {
-            let problem = "the weak model is a program: it has answers, and no weights";
-            return Err(invalid(problem.into()));
-        }
         let mut products = match &operations[0] {
-            Operation::Base { .. } => self.made(&stack, Maker::base)?,
-            Operation::Weak { .. } if self.maker.program().is_some() => self.programs(&stack)?,
-            Operation::Weak { .. } => self.made(&stack, Maker::weak)?,
+            Operation::Base { .. } => self.make(operations, Maker::base)?,
+            Operation::Weak { .. } if self.maker.program().is_some() => {
+                let program = |operation: &Operation| {
+                    CachedModel::program(operation.key(), operation.lineage())
+                };
+                let programs = operations.iter().map(program);
+                programs.map(|model| Product::Models(vec![model])).collect()
+            }
+            Operation::Weak { .. } => self.make(operations, Maker::weak)?,
             Operation::Locked { spec, after, .. } => {
                 check_lock(spec)?;
-                self.made(&stack, |maker, seeds| maker.locked(seeds, spec, *after))?
+                self.make(operations, |maker, seeds| maker.locked(seeds, spec, *after))?
             }
-            Operation::Train { recipe, .. } => self.train(&stack, recipe)?,
-            Operation::Perturb { .. } => perturb(&self.residence, &stack)?,
-            Operation::Distance { .. } => distances(&self.residence, &stack)?,
-            Operation::Evaluate { questions, .. } => self.evaluate(&stack, questions)?,
-            Operation::TokenLogProbs { flag, .. } => self.token_logprobs(&stack, *flag)?,
-            Operation::Samples { count, .. } => self.samples(&stack, *count)?,
+            Operation::Train { recipe, .. } => self.operations().train(&stack, recipe)?,
+            Operation::Perturb { .. } => self.operations().perturb(&stack)?,
+            Operation::Distance { .. } => self.operations().distances(&stack)?,
+            Operation::Evaluate { questions, .. } => {
+                self.operations().evaluate(&stack, questions)?
+            }
+            Operation::TokenLogProbs { flag, .. } => {
+                self.operations().token_log_probs(&stack, *flag)?
+            }
+            Operation::Samples { count, .. } => {
+                let answering = self.operations().answering_models(&stack, *count)?;
+                let models = self.models(&answering)?;
+                self.operations().samples(&stack, *count, &models)?
+            }
         };
         products.truncate(operations.len());
         Ok(products)
     }
 
-    /// The program of each seed.
-    fn programs(&mut self, stack: &[Operation]) -> Result<Vec<Product>> {
-        let seeds: Vec<u32> = stack.iter().filter_map(seed_of).collect();
-        let base = seeds.iter().map(|seed| Operation::Base { seed: *seed });
-        let base = self.perform_all(&base.collect::<Vec<_>>())?;
-        let programs = seeds.into_iter().zip(&base);
-        let programs = programs.map(|(seed, base)| CachedModel::program(seed, base));
-        Ok(programs.map(|held| Product::Models(vec![held])).collect())
+    fn operations(&self) -> Operations<'_> {
+        Operations {
+            maker: &self.maker,
+            residence: &self.store.residence,
+            questions: &self.questions,
+        }
     }
 
-    fn made(
+    /// Base, weak or locked models of different seeds; the maker fills up its own stacks.
+    fn make(
         &self,
-        stack: &[Operation],
+        operations: &[Operation],
         make: impl Fn(&Maker<'a>, &[u32]) -> Result<Vec<Model>>,
     ) -> Result<Vec<Product>> {
-        let mut seeds: Vec<u32> = Vec::new();
-        for operation in stack {
-            if let Operation::Base { seed }
-            | Operation::Weak { seed }
-            | Operation::Locked { seed, .. } = operation
-                && !seeds.contains(seed)
-            {
-                seeds.push(*seed);
-            }
-        }
-        let models = make(&self.maker, &seeds)?;
-        let held = |(model, seed): (Model, u32)| {
-            let operation = stack
-                .iter()
-                .find(|operation| seed_of(operation) == Some(seed));
-            let key = operation.map_or_else(|| Key::of(&seed), Operation::key);
-            let lineage = Lineage {
-                scope: Scope::Seed,
-                seed,
-                is_weak: matches!(operation, Some(Operation::Weak { .. })),
-            };
-            CachedModel::new(key, &shape_of(&model), lineage, model)
+        let seeds: Vec<u32> = operations.iter().filter_map(Operation::made_seed).collect();
+        let models = make(&self.maker, &seeds)?.into_iter().zip(operations);
+        let product = |(model, operation): (Model, &Operation)| {
+            let model = CachedModel::new(operation.key(), operation.lineage(), model, None);
+            Product::Models(vec![model])
         };
-        let models: Vec<Rc<CachedModel>> = models.into_iter().zip(seeds).map(held).collect();
-        let product = |operation: &Operation| {
-            let model = models
-                .iter()
-                .find(|model| Some(model.seed) == seed_of(operation));
-            Product::Models(model.cloned().into_iter().collect())
-        };
-        Ok(stack.iter().map(product).collect())
+        Ok(models.map(product).collect())
     }
-
-    /// Performs operations that give one model each.
-    pub(super) fn perform_all(&mut self, operations: &[Operation]) -> Result<Vec<Rc<CachedModel>>> {
-        let products = self.perform(operations).into_iter();
-        let model = |product: std::result::Result<Product, LabError>| match product? {
-            Product::Models(models) => models
-                .last()
-                .cloned()
-                .ok_or_else(|| Error::Worker("an operation gave no model".into())),
-            _ => Err(Error::Worker("an operation gave no model".into())),
-        };
-        products.map(model).collect()
-    }
-
-    /// The organism's task.
-    pub fn task(&self) -> &'a dyn Task {
-        self.maker.task
-    }
-}
-
-fn seed_of(operation: &Operation) -> Option<u32> {
-    match operation {
-        Operation::Base { seed } | Operation::Weak { seed } | Operation::Locked { seed, .. } => {
-            Some(*seed)
-        }
-        _ => None,
-    }
-}
-
-/// What models must have in common to be stacked.
-pub(super) fn shape_of(model: &Model) -> Key {
-    let types = [model.kind(), model.compute()].map(|kind| format!("{kind:?}"));
-    Key::of(&(model.architecture().to_config(), types))
-}
-
-pub(super) fn invalid(problem: String) -> Error {
-    Error::Lab(LabError::invalid(problem))
 }
 
 fn lab_error(error: Error) -> LabError {
     match error {
         Error::Lab(error) => error,
-        Error::Model(error) if is_argument(&*error) => LabError {
-            kind: ErrorKind::Invalid,
-            message: error.to_string().into(),
-        },
+        // A plugin asked for something that makes no sense.
+        Error::Model(error)
+            if matches!(
+                error.downcast_ref(),
+                Some(picklock_lm::Error::Argument { .. })
+            ) =>
+        {
+            LabError::invalid(error.to_string())
+        }
         other => LabError::failed(other.to_string()),
     }
-}
-
-/// Whether a plugin asked for what makes no sense.
-fn is_argument(error: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(
-        error.downcast_ref(),
-        Some(picklock_lm::Error::Argument { .. })
-    )
 }

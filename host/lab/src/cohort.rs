@@ -20,7 +20,7 @@ use crate::bench::Bench;
 use crate::cached_model::CachedModel;
 use crate::member::{Event, MemberLab};
 use crate::operation::{Operation, Product};
-use crate::waiting::soon;
+use crate::waiting::receive;
 
 /// Why a cohort could not be finished in this process.
 #[derive(Debug, thiserror::Error)]
@@ -85,40 +85,30 @@ impl Cohort<'_> {
             });
         }
         drop(events);
-        while executor.live() > 0 {
-            let event = match soon(&inbox) {
-                Some(event) => Ok(event),
-                None => inbox.recv_timeout(self.time_limit),
-            };
-            match event {
-                Ok((index, event)) => executor.take(index, event),
+        while executor.live().count() > 0 {
+            match receive(&inbox, Some(self.time_limit)) {
+                Ok((index, event)) => executor.handle(index, event),
                 Err(RecvTimeoutError::Timeout) => {
-                    let waiting = executor
-                        .trials
-                        .iter()
-                        .filter(|trial| trial.waiting.is_some());
+                    let trials = executor.trials.iter();
                     return Err(CohortError::Hung {
                         seconds: self.time_limit.as_secs(),
-                        waiting: waiting.count(),
+                        waiting: trials.filter(|trial| trial.waiting.is_some()).count(),
                     });
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        Ok(executor
-            .trials
-            .into_iter()
-            .map(|trial| trial.record)
-            .collect())
+        let trials = executor.trials.into_iter();
+        Ok(trials.map(|trial| trial.record).collect())
     }
 }
 
 /// One member's state on the executor's side.
 struct Trial {
     record: TrialRecord,
-    live: bool,
     waiting: Option<Request>,
     handles: HashMap<ModelId, Rc<CachedModel>>,
+    /// To its thread, until it has ended.
     replies: Option<Sender<Result<Reply, LabError>>>,
 }
 
@@ -137,7 +127,6 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
     fn new(cohort: &'a Cohort<'a>, bench: &'b mut Bench<'c>) -> Self {
         let trial = |member: &Member| Trial {
             record: TrialRecord::new(*member, Outcome::Done),
-            live: true,
             waiting: None,
             handles: HashMap::new(),
             replies: None,
@@ -151,19 +140,19 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
         }
     }
 
-    fn live(&self) -> usize {
-        self.trials.iter().filter(|trial| trial.live).count()
+    fn live(&self) -> impl Iterator<Item = &Trial> {
+        self.trials.iter().filter(|trial| trial.replies.is_some())
     }
 
-    fn take(&mut self, index: usize, event: Event) {
+    fn handle(&mut self, index: usize, event: Event) {
         match event {
-            Event::Call(request) => match self.at_once(index, &request) {
+            Event::Call(request) => match self.answer_without_models(index, &request) {
                 Some(reply) => self.reply(index, reply),
                 None => self.trials[index].waiting = Some(request),
             },
             Event::Ended(result) => {
                 let trial = &mut self.trials[index];
-                trial.live = false;
+                trial.replies = None;
                 trial.handles.clear();
                 if let Err(error) = result {
                     trial.record.outcome = Outcome::Failed {
@@ -172,11 +161,7 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
                 }
             }
         }
-        let all_wait = self
-            .trials
-            .iter()
-            .all(|trial| !trial.live || trial.waiting.is_some());
-        if all_wait && self.live() > 0 {
+        if self.live().count() > 0 && self.live().all(|trial| trial.waiting.is_some()) {
             self.execute();
         }
     }
@@ -189,10 +174,14 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
     }
 
     /// Answers what needs no model.
-    fn at_once(&mut self, index: usize, request: &Request) -> Option<Result<Reply, LabError>> {
+    fn answer_without_models(
+        &mut self,
+        index: usize,
+        request: &Request,
+    ) -> Option<Result<Reply, LabError>> {
         let organism = self.bench.maker.organism;
-        if let Some(lack) = self.capabilities.unsupported(organism, request) {
-            return Some(Err(LabError::invalid(lack)));
+        if let Some(unsupported) = self.capabilities.unsupported(organism, request) {
+            return Some(Err(LabError::invalid(unsupported)));
         }
         match request {
             Request::Evaluate {
@@ -205,12 +194,10 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
                 Some(Ok(Reply::Done))
             }
             Request::UnlockRecipe => Some(Ok(Reply::Recipe(organism.unlock.clone()))),
-            Request::LockRecipe => {
-                let lock = organism
-                    .lock()
-                    .map_err(|error| LabError::invalid(error.to_string()));
-                Some(lock.map(|lock| Reply::Recipe(lock.train.clone())))
-            }
+            Request::LockRecipe => Some(match organism.lock() {
+                Ok(lock) => Ok(Reply::Recipe(lock.train.clone())),
+                Err(error) => Err(LabError::invalid(error.to_string())),
+            }),
             Request::RngKey { purpose } => {
                 let Member { seed, draw } = self.cohort.members[index];
                 let (name, arm) = (&self.cohort.name, self.cohort.arm.name());
@@ -229,34 +216,33 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
         check_name(
             "metric",
             name,
-            record.metrics.iter().map(|metric| metric.name.as_str()),
+            record.metrics.iter().map(|metric| &metric.name),
         )?;
         if !value.is_finite() {
-            return Err(LabError::invalid(format!(
-                "metric {name} is {value}, expected a number"
-            )));
+            let problem = format!("metric {name} is {value}, expected a number");
+            return Err(LabError::invalid(problem));
         }
-        record.metrics.push(Metric {
-            name: name.to_string(),
-            value,
-        });
+        let name = name.to_string();
+        record.metrics.push(Metric { name, value });
         Ok(Reply::Done)
     }
 
     /// Records a measure of no problems, since they can't be asked so.
     fn record_empty(&mut self, index: usize, request: &Request) -> Result<Reply, LabError> {
-        let operation = self.resolve(index, request)?;
-        if let (Request::Evaluate { measure, .. }, Operation::Evaluate { questions, .. }) =
-            (request, operation)
-        {
-            self.trials[index].record.measures.push(Measure {
-                name: measure.to_string(),
-                questions,
-                grades: String::new(),
-                answers: Vec::new(),
-            });
-        }
-        Ok(Reply::Score(NOTHING))
+        let Operation::Evaluate { questions, .. } = self.resolve(index, request)? else {
+            return Err(LabError::failed("an evaluation that nobody asked for"));
+        };
+        let measure = Measure {
+            name: String::new(),
+            questions,
+            grades: String::new(),
+            answers: Vec::new(),
+        };
+        self.hand_out(
+            index,
+            request,
+            Product::Evaluation(Rc::new(measure), NOTHING),
+        )
     }
 
     /// Executes every waiting request: those of one shape together.
@@ -290,24 +276,20 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
         }
     }
 
-    /// Turns a request's handles into models.
+    /// The operation that a request asks for, with models in place of handles.
     fn resolve(&self, index: usize, request: &Request) -> Result<Operation, LabError> {
         let trial = &self.trials[index];
         let member = self.cohort.members[index];
+        let seed = member.seed;
         let model = |id: &ModelId| {
             trial.handles.get(id).cloned().ok_or_else(|| {
                 LabError::invalid(format!("model handle {id} does not belong to this trial"))
             })
         };
-        let Member { seed, .. } = member;
         Ok(match request {
             Request::Base => Operation::Base { seed },
             Request::Weak => Operation::Weak { seed },
-            Request::Locked(spec) => Operation::Locked {
-                seed,
-                spec: spec.clone(),
-                after: None,
-            },
+            Request::Locked(spec) => Operation::locked(seed, spec),
             Request::LockedAfter { lock, step } => Operation::Locked {
                 seed,
                 spec: lock.clone(),
@@ -336,12 +318,8 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
                 questions,
                 measure,
             } => {
-                let taken = trial
-                    .record
-                    .measures
-                    .iter()
-                    .map(|measure| measure.name.as_str());
-                check_name("measure", measure, taken)?;
+                let taken = trial.record.measures.iter();
+                check_name("measure", measure, taken.map(|measure| &measure.name))?;
                 Operation::Evaluate {
                     model: model(id)?,
                     questions: questions.clone(),
@@ -356,16 +334,13 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
                 samples: samples.clone(),
                 flag: *flag,
             },
-            Request::WeakSamples { count } => Operation::Samples {
-                member,
-                count: *count,
-                correct: false,
-            },
-            Request::CorrectSamples { count } => Operation::Samples {
-                member,
-                count: *count,
-                correct: true,
-            },
+            Request::WeakSamples { count } | Request::CorrectSamples { count } => {
+                Operation::Samples {
+                    member,
+                    count: *count,
+                    correct: matches!(request, Request::CorrectSamples { .. }),
+                }
+            }
             Request::UnlockRecipe
             | Request::LockRecipe
             | Request::RngKey { .. }
@@ -383,22 +358,19 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
         let Some((_, _, Operation::Locked { spec, after, .. })) = group.first() else {
             return;
         };
-        let mut locks = Vec::new();
-        for ((index, _, _), product) in group.iter().zip(products.iter()) {
-            if let Ok(Product::Models(models)) = product
-                && let Some(model) = models.last()
-            {
-                locks.push((*index, (self.cohort.members[*index].seed, Rc::clone(model))));
-            }
-        }
-        let (indices, locks): (Vec<usize>, Vec<_>) = locks.into_iter().unzip();
+        let given = group.iter().zip(products.iter());
+        let lock = |((index, _, _), product): (&(usize, _, _), &Result<Product, _>)| {
+            let model = product.as_ref().ok()?.models().last()?;
+            Some((*index, Rc::clone(model)))
+        };
+        let (indices, locks): (Vec<usize>, Vec<_>) = given.filter_map(lock).unzip();
         match self.bench.lock_records(&locks, spec, *after) {
             Ok(records) => {
                 // Of copies there are twice as many: theirs, then those of their whole locks.
                 for (index, record) in indices.iter().cycle().zip(records) {
-                    let known = &mut self.trials[*index].record.locks;
-                    if !known.contains(&record) {
-                        known.push(record);
+                    let locks = &mut self.trials[*index].record.locks;
+                    if !locks.contains(&record) {
+                        locks.push(record);
                     }
                 }
             }
@@ -454,11 +426,11 @@ pub(super) const NOTHING: Score = Score {
     problems: 0,
 };
 
-/// Checks that a measure's or metric's name is a fresh lower-case word.
+/// Checks that the name of a measure or metric is a lower-case word that isn't taken.
 fn check_name<'n>(
     what: &str,
     name: &str,
-    mut taken: impl Iterator<Item = &'n str>,
+    mut taken: impl Iterator<Item = &'n String>,
 ) -> Result<(), LabError> {
     let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     if name.is_empty() || name.len() > 64 || !name.chars().all(word) {
@@ -468,9 +440,8 @@ fn check_name<'n>(
         )));
     }
     if taken.any(|taken| taken == name) {
-        return Err(LabError::invalid(format!(
-            "{what} {name} has been recorded already"
-        )));
+        let problem = format!("{what} {name} has been recorded already");
+        return Err(LabError::invalid(problem));
     }
     Ok(())
 }

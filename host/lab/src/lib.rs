@@ -6,19 +6,19 @@ mod cache;
 mod cached_model;
 mod cohort;
 mod evaluation;
-#[cfg(test)]
-mod lock_copies;
+mod gate;
 mod making;
 mod member;
-mod named;
 mod noise;
 mod operation;
+mod operations;
+mod organism_model;
+mod questions;
 mod rehearsal;
 mod residence;
 mod sampling;
-#[cfg(test)]
-mod schedules;
 mod scoring;
+mod store;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -26,10 +26,9 @@ mod waiting;
 
 pub use bench::Bench;
 pub use cache::{Cache, Entry, Rule};
-pub use cached_model::CachedModel;
+pub use cached_model::{CachedModel, Scope};
 pub use cohort::{Cohort, CohortError};
 pub use making::{DecodingRoom, Maker, Row, TrainingSet, check_ready};
-pub use named::{Lesson, ModelKind, Named};
-pub use operation::Scope;
-pub use rehearsal::{Asked, What, Work, rehearse};
+pub use organism_model::{ModelKind, OrganismModel, UnlockSamples};
+pub use rehearsal::{ArmNeeds, Work, WorkKind, rehearse};
 pub use residence::{host_memory, room_for_memory};

@@ -6,9 +6,9 @@ use abi_stable::std_types::RResult;
 use picklock_sdk::abi::{LabApi, guarded};
 use picklock_sdk::{LabError, Reply, Request};
 
-use crate::waiting::soon;
+use crate::waiting::receive;
 
-/// What a member's thread tells the executor.
+/// What a member's thread sends to the executor.
 pub enum Event {
     /// A request; the member waits for its reply.
     Call(Request),
@@ -29,15 +29,10 @@ pub struct MemberLab {
 impl LabApi for MemberLab {
     fn call(&self, request: Request) -> RResult<Reply, LabError> {
         guarded(|| {
-            let gone = |_| LabError::failed("the host has ended this trial");
+            let ended = || LabError::failed("the host has ended this trial");
             let event = (self.index, Event::Call(request));
-            self.events
-                .send(event)
-                .map_err(|_| LabError::failed("the host has ended this trial"))?;
-            match soon(&self.replies) {
-                Some(reply) => reply,
-                None => self.replies.recv().map_err(gone)?,
-            }
+            self.events.send(event).map_err(|_| ended())?;
+            receive(&self.replies, None).map_err(|_| ended())?
         })
     }
 }

@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use picklock_files::Key;
 use picklock_record::{Measure, Member};
-use picklock_sdk::{Distance, Flag, LockSpec, Magnitude, Noise, Questions, Recipe, Samples, Score};
-use serde::{Deserialize, Serialize};
+use picklock_sdk::{
+    Distance, Flag, LockSpec, Magnitude, Noise, Questions, Recipe, Sample, Samples, Score,
+};
 
-use crate::cached_model::CachedModel;
+use crate::cached_model::{CachedModel, Lineage, Scope};
 
 /// Something to do with models.
 #[derive(Clone)]
@@ -73,14 +74,19 @@ pub enum Product {
     TokenLogProbs(Vec<Vec<f64>>),
 }
 
-/// How far an operation's result is shared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// By all draws of a seed.
-    Seed,
-    /// By one draw.
-    Draw,
+impl Product {
+    /// Its models.
+    pub fn models(&self) -> &[Rc<CachedModel>] {
+        match self {
+            Self::Models(models) => models,
+            _ => &[],
+        }
+    }
+
+    /// Bytes of its models.
+    pub fn bytes(&self) -> u64 {
+        self.models().iter().map(|model| model.bytes).sum()
+    }
 }
 
 impl Operation {
@@ -99,14 +105,40 @@ impl Operation {
         }
     }
 
-    /// Whether it asks for the weights of a program.
-    pub fn needs_weights_of_program(&self) -> bool {
+    /// Makes a seed's whole lock.
+    pub fn locked(seed: u32, spec: &LockSpec) -> Self {
+        Self::Locked {
+            seed,
+            spec: spec.clone(),
+            after: None,
+        }
+    }
+
+    /// The model that it works on, where that is a single one.
+    pub fn model(&self) -> Option<&Rc<CachedModel>> {
         match self {
             Self::Train { model, .. }
             | Self::Perturb { model, .. }
-            | Self::TokenLogProbs { model, .. } => model.is_program,
-            Self::Distance { from, to } => from.is_program || to.is_program,
-            _ => false,
+            | Self::Evaluate { model, .. }
+            | Self::TokenLogProbs { model, .. } => Some(model),
+            _ => None,
+        }
+    }
+
+    /// The seed whose base, weak or locked model it makes.
+    pub fn made_seed(&self) -> Option<u32> {
+        match self {
+            Self::Base { seed } | Self::Weak { seed } | Self::Locked { seed, .. } => Some(*seed),
+            _ => None,
+        }
+    }
+
+    /// What the base, weak or locked model belongs to that it makes.
+    pub fn lineage(&self) -> Lineage {
+        Lineage {
+            scope: Scope::Seed,
+            seed: self.made_seed().unwrap_or_default(),
+            is_weak: matches!(self, Self::Weak { .. }),
         }
     }
 
@@ -149,17 +181,11 @@ impl Operation {
         else {
             return None;
         };
-        let plain = Recipe {
-            snapshots: [].into_iter().collect(),
-            ..recipe.clone()
-        };
+        let plain = recipe.clone().snapshots([]);
         let origin = Key::of(&("train", &model.key, samples, plain, member));
         let steps = recipe.snapshots.iter().chain([&recipe.steps]);
-        Some(
-            steps
-                .map(|step| Key::of(&("after", &origin, step)))
-                .collect(),
-        )
+        let key = |step| Key::of(&("after", &origin, step));
+        Some(steps.map(key).collect())
     }
 
     /// Operations of one shape run as one stack.
@@ -191,7 +217,7 @@ impl Operation {
             Self::Evaluate { model, questions } => Key::of(&(
                 "evaluate",
                 &model.shape,
-                model.scope == Scope::Seed,
+                model.lineage.scope == Scope::Seed,
                 questions,
             )),
             Self::Samples { count, .. } => Key::of(&("samples", count)),
@@ -206,8 +232,8 @@ impl Operation {
             | Self::Perturb { .. }
             | Self::TokenLogProbs { .. }
             | Self::Samples { .. } => Scope::Draw,
-            Self::Evaluate { model, .. } => model.scope,
-            Self::Distance { from, to } => match (from.scope, to.scope) {
+            Self::Evaluate { model, .. } => model.lineage.scope,
+            Self::Distance { from, to } => match (from.lineage.scope, to.lineage.scope) {
                 (Scope::Seed, Scope::Seed) => Scope::Seed,
                 _ => Scope::Draw,
             },
@@ -217,8 +243,6 @@ impl Operation {
 
 /// Tokens of each question and answer.
 fn lengths(samples: &Samples) -> Vec<(usize, usize)> {
-    let lengths = samples
-        .iter()
-        .map(|sample| (sample.question.len(), sample.answer.len()));
-    lengths.collect()
+    let length = |sample: &Sample| (sample.question.len(), sample.answer.len());
+    samples.iter().map(length).collect()
 }

@@ -18,8 +18,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use crate::cached_model::Scope;
 use crate::cohort::NOTHING;
-use crate::operation::Scope;
 
 /// A piece of work that an arm asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,22 +29,24 @@ pub struct Work {
     /// Whether it is done once a seed, or once a draw.
     pub scope: Scope,
     /// What it is.
-    pub what: What,
+    #[serde(rename = "what")]
+    pub kind: WorkKind,
 }
 
-/// What an arm asks for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Asked {
-    /// The work.
+/// What an arm needs of the lab.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ArmNeeds {
+    /// The work that it asks for.
     pub work: Vec<Work>,
-    /// What it needs and the organism hasn't got, so that its trials would fail.
-    pub lack: Option<String>,
+    /// What it needs and the organism doesn't support, so that its trials would fail.
+    #[serde(rename = "lack")]
+    pub unsupported: Option<String>,
 }
 
-/// What a piece of work is.
+/// Kinds of work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
+pub enum WorkKind {
     /// The base model.
     Base,
     /// The weak model.
@@ -81,28 +83,24 @@ pub fn rehearse(
     arm: &Arm,
     organism: &Organism,
     task: &dyn Task,
-) -> Result<Asked, LabError> {
+) -> Result<ArmNeeds, LabError> {
     let state = Rc::new(RefCell::new(State {
         organism: organism.clone(),
         capabilities: Capabilities::of(task),
         answer_tokens: task.answer_tokens(),
         models: Vec::new(),
-        work: Vec::new(),
-        lack: None,
+        needs: ArmNeeds::default(),
     }));
     let lab = LabApi_TO::from_value(Rehearsal(Rc::clone(&state)), TD_Opaque);
     let end = hypothesis.run(lab, arm.clone()).into_result();
-    let mut state = state.borrow_mut();
-    let work = std::mem::take(&mut state.work);
-    match (end, state.lack.take()) {
+    let mut needs = std::mem::take(&mut state.borrow_mut().needs);
+    match end {
         // It did without what it was refused.
-        (Ok(()), _) => Ok(Asked { work, lack: None }),
-        (Err(_), Some(lack)) => Ok(Asked {
-            work: Vec::new(),
-            lack: Some(lack),
-        }),
-        (Err(error), None) => Err(error),
+        Ok(()) => needs.unsupported = None,
+        Err(error) if needs.unsupported.is_none() => return Err(error),
+        Err(_) => needs.work.clear(),
     }
+    Ok(needs)
 }
 
 struct Rehearsal(Rc<RefCell<State>>);
@@ -113,9 +111,8 @@ struct State {
     answer_tokens: usize,
     /// What each handle's model is known by, and how far it is shared.
     models: Vec<(Key, Scope)>,
-    work: Vec<Work>,
-    /// What was refused last.
-    lack: Option<String>,
+    /// What was asked for so far, and what was refused last.
+    needs: ArmNeeds,
 }
 
 impl LabApi for Rehearsal {
@@ -126,19 +123,17 @@ impl LabApi for Rehearsal {
 
 impl State {
     fn answer(&mut self, request: &Request) -> Result<Reply, LabError> {
-        if let Some(lack) = self.capabilities.unsupported(&self.organism, request) {
-            self.lack = Some(lack.clone());
-            return Err(LabError::invalid(lack));
+        if let Some(unsupported) = self.capabilities.unsupported(&self.organism, request) {
+            self.needs.unsupported = Some(unsupported.clone());
+            return Err(LabError::invalid(unsupported));
         }
         Ok(match request {
             Request::Evaluate {
                 questions, measure, ..
             } if self.capabilities.leave_empty(questions, measure) => Reply::Score(NOTHING),
-            Request::Base => self.made(Scope::Seed, "base", What::Base),
-            Request::Weak => self.made(Scope::Seed, "weak", What::Weak),
-            Request::Locked(spec) => {
-                self.made(Scope::Seed, ("locked", spec), What::Locked(spec.clone()))
-            }
+            Request::Base => self.made(Scope::Seed, "base", WorkKind::Base),
+            Request::Weak => self.made(Scope::Seed, "weak", WorkKind::Weak),
+            Request::Locked(lock) => self.locked(lock),
             Request::LockedAfter { lock, step } => self.locked_after(lock, *step)?,
             Request::Train {
                 model,
@@ -146,41 +141,37 @@ impl State {
                 recipe,
             } => {
                 let (from, _) = self.model(*model)?;
-                let what = What::Train {
+                let kind = WorkKind::Train {
                     steps: recipe.steps,
                     batch: recipe.batch,
                     copies: recipe.snapshots.len() as u32 + 1,
                 };
                 let name = ("train", from, samples, recipe);
-                let end = self.made(Scope::Draw, &name, what);
+                self.note(Key::of(&name), Scope::Draw, kind);
                 let copies = recipe.snapshots.iter();
-                let mut ids: Vec<ModelId> = copies
-                    .map(|step| self.handle(Key::of(&(&name, step)), Scope::Draw))
-                    .collect();
-                if let Reply::Models(end) = end {
-                    ids.extend(end);
-                }
-                Reply::Models(ids.into())
+                let keys = copies.map(|step| Key::of(&(&name, step)));
+                let ids = keys
+                    .chain([Key::of(&name)])
+                    .map(|key| self.handle(key, Scope::Draw));
+                Reply::Models(ids.collect())
             }
             Request::Perturb { model, noise } => {
                 let (from, _) = self.model(*model)?;
-                self.made(Scope::Draw, ("perturb", from, noise), What::Perturb)
+                self.made(Scope::Draw, ("perturb", from, noise), WorkKind::Perturb)
             }
-            Request::Distance { .. } => Reply::Distance(Distance {
-                tensors: [TensorNorm {
-                    name: "weight".into(),
-                    l2: 1.0,
-                }]
-                .into_iter()
-                .collect(),
-            }),
+            Request::Distance { .. } => {
+                let (name, l2) = ("weight".into(), 1.0);
+                Reply::Distance(Distance {
+                    tensors: [TensorNorm { name, l2 }].into_iter().collect(),
+                })
+            }
             Request::Evaluate {
                 model, questions, ..
             } => {
                 let (of, scope) = self.model(*model)?;
                 let key = Key::of(&("evaluate", &of, questions));
                 let made_up = rng(&key).next_u32() % 1000;
-                self.note(key, scope, What::Evaluate(questions.split));
+                self.note(key, scope, WorkKind::Evaluate(questions.split));
                 Reply::Score(Score {
                     correct: made_up,
                     unparsed: 0,
@@ -194,9 +185,9 @@ impl State {
             } => self.log_probs(*model, samples, *flag)?,
             Request::WeakSamples { count } => {
                 let key = Key::of(&("samples", count));
-                self.note(key, Scope::Draw, What::Samples(*count));
+                self.note(key, Scope::Draw, WorkKind::Samples(*count));
                 match self.organism.weak {
-                    Some(_) => self.made(Scope::Seed, "weak", What::Weak),
+                    Some(_) => self.made(Scope::Seed, "weak", WorkKind::Weak),
                     None => self.answer(&Request::Locked(LockSpec::plain()))?,
                 };
                 Reply::Samples(self.samples(*count))
@@ -227,28 +218,31 @@ impl State {
         self.models.len() as ModelId - 1
     }
 
-    fn made(&mut self, scope: Scope, name: impl Serialize, what: What) -> Reply {
+    fn made(&mut self, scope: Scope, name: impl Serialize, kind: WorkKind) -> Reply {
         let key = Key::of(&name);
-        self.note(key.clone(), scope, what);
+        self.note(key.clone(), scope, kind);
         Reply::Models([self.handle(key, scope)].into_iter().collect())
     }
 
     /// A copy takes its whole lock, which is trained once for all of its copies.
     fn locked_after(&mut self, lock: &LockSpec, step: u32) -> Result<Reply, LabError> {
-        let name = ("locked", lock);
-        let whole = self.made(Scope::Seed, name, What::Locked(lock.clone()));
+        let whole = self.locked(lock);
         Ok(match self.organism.step_on_the_way(lock, step)? {
             None => whole,
-            Some(step) => self.made(
-                Scope::Seed,
-                (name, step),
-                What::LockCopy(lock.clone(), step),
-            ),
+            Some(step) => {
+                let kind = WorkKind::LockCopy(lock.clone(), step);
+                self.made(Scope::Seed, (("locked", lock), step), kind)
+            }
         })
     }
 
-    fn note(&mut self, key: Key, scope: Scope, what: What) {
-        self.work.push(Work { key, scope, what });
+    fn locked(&mut self, lock: &LockSpec) -> Reply {
+        let kind = WorkKind::Locked(lock.clone());
+        self.made(Scope::Seed, ("locked", lock), kind)
+    }
+
+    fn note(&mut self, key: Key, scope: Scope, kind: WorkKind) {
+        self.needs.work.push(Work { key, scope, kind });
     }
 
     /// Log-probabilities that are sometimes above, sometimes below those under another flag.
@@ -261,11 +255,10 @@ impl State {
         let (of, scope) = self.model(model)?;
         let key = Key::of(&("log-probs", of, samples, flag));
         let mut rng = rng(&key);
-        self.note(key, scope, What::TokenLogProbs(samples.len() as u32));
+        self.note(key, scope, WorkKind::TokenLogProbs(samples.len() as u32));
         let mut nats = |_| -3.0 * f64::from(rng.next_u32()) / f64::from(u32::MAX);
-        let rows = samples.iter();
-        let rows = rows.map(|sample| (0..sample.answer.len()).map(&mut nats).collect());
-        Ok(Reply::TokenLogProbs(rows.collect()))
+        let row = |sample: &Sample| (0..sample.answer.len()).map(&mut nats).collect();
+        Ok(Reply::TokenLogProbs(samples.iter().map(row).collect()))
     }
 
     fn samples(&self, count: u32) -> Samples {

@@ -1,4 +1,4 @@
-//! Where a block's models live: those in use on the GPU, the others in pinned host memory, as far as
+//! Where a block's models are: those in use on the GPU, the others in pinned host memory, as far as
 //! there is room.
 
 use std::cell::RefCell;
@@ -23,9 +23,10 @@ pub fn room_for_memory() -> u64 {
 pub fn host_memory() -> u64 {
     let mut system = System::new();
     system.refresh_memory();
-    let container = system.cgroup_limits();
-    let container = container.map_or(u64::MAX, |limits| limits.total_memory);
-    system.total_memory().min(container)
+    let limits = system.cgroup_limits();
+    limits
+        .map_or(u64::MAX, |limits| limits.total_memory)
+        .min(system.total_memory())
 }
 
 /// Moves a block's models between a GPU and its host.
@@ -53,20 +54,19 @@ impl Residence {
     /// # Errors
     /// Where there is no room, or they don't stack.
     pub fn stack(&self, models: &[&Rc<CachedModel>]) -> Result<Model> {
-        let Some(limit) = self.limit else {
-            let here: Vec<Model> = models.iter().map(|held| held.model()).collect();
-            return Ok(Model::stack(&here.iter().collect::<Vec<_>>())?);
-        };
-        let bring = |held: &&Rc<CachedModel>| {
-            let model = held.model().to_device(self.device)?;
-            if held.bytes <= limit {
-                held.put(model.share());
+        let on_device = |cached: &&Rc<CachedModel>| -> Result<Model> {
+            let Some(limit) = self.limit else {
+                return cached.model();
+            };
+            let model = cached.model()?.to_device(self.device)?;
+            if cached.bytes <= limit {
+                cached.relocate(model.share());
             }
             Ok(model)
         };
-        let here: Vec<Model> = models.iter().map(bring).collect::<Result<_>>()?;
+        let stack: Vec<Model> = models.iter().map(on_device).collect::<Result<_>>()?;
         self.admit(models.iter().copied())?;
-        Ok(Model::stack(&here.iter().collect::<Vec<_>>())?)
+        Ok(Model::stack(&stack.iter().collect::<Vec<_>>())?)
     }
 
     /// Counts models as the latest used, and moves those to the host for which there is no room.
@@ -79,17 +79,18 @@ impl Residence {
         };
         let mut resident = self.resident.borrow_mut();
         let before = std::mem::take(&mut *resident);
-        let before = before.into_iter().filter_map(|held| held.upgrade());
+        let before = before.iter().filter_map(Weak::upgrade);
         let mut seen = HashSet::new();
         let mut bytes = 0;
-        for held in models.cloned().chain(before) {
-            if !held.is_here() || !seen.insert(Rc::as_ptr(&held)) {
+        for cached in models.cloned().chain(before) {
+            if !cached.is_on_gpu() || !seen.insert(Rc::as_ptr(&cached)) {
                 continue;
             }
-            bytes += held.bytes;
-            match bytes > limit {
-                true => held.put(held.model().to_host()?),
-                false => resident.push(Rc::downgrade(&held)),
+            bytes += cached.bytes;
+            if bytes > limit {
+                cached.relocate(cached.model()?.to_host()?);
+            } else {
+                resident.push(Rc::downgrade(&cached));
             }
         }
         Ok(())
@@ -103,11 +104,10 @@ mod tests {
     use picklock_lm::Kind;
 
     use super::*;
-    use crate::cached_model::Lineage;
-    use crate::operation::Scope;
+    use crate::cached_model::{Lineage, Scope};
     use picklock_files::Key;
 
-    fn held(number: u32, device: Device) -> Rc<CachedModel> {
+    fn cached(number: u32, device: Device) -> Rc<CachedModel> {
         let architecture = Architecture::Gpt2(Gpt2Config {
             vocab_size: 10,
             n_positions: 8,
@@ -119,20 +119,19 @@ mod tests {
             tie_word_embeddings: false,
         });
         let model = Model::noise(&architecture, 1, Kind::Float, device).unwrap();
-        let (key, shape) = (Key::of(&number), Key::of(&"shape"));
         let lineage = Lineage {
             scope: Scope::Draw,
             seed: number,
             is_weak: false,
         };
-        CachedModel::new(key, &shape, lineage, model)
+        CachedModel::new(Key::of(&number), lineage, model, None)
     }
 
     #[test]
     fn on_a_cpu_models_stay_where_they_are() {
         runtime::start(Some(1));
         let residence = Residence::new(Device::Cpu);
-        let models = [held(0, Device::Cpu), held(1, Device::Cpu)];
+        let models = [cached(0, Device::Cpu), cached(1, Device::Cpu)];
         residence.admit(models.iter()).unwrap();
         let stack = residence.stack(&[&models[0], &models[1]]).unwrap();
         assert_eq!((stack.replicas(), stack.device()), (2, Device::Cpu));
@@ -149,21 +148,26 @@ mod tests {
         }
         let gpu = Device::Cuda(0);
         let mut residence = Residence::new(gpu);
-        let models = [held(0, gpu), held(1, gpu), held(2, gpu)];
+        let models = [cached(0, gpu), cached(1, gpu), cached(2, gpu)];
         residence.limit = Some(2 * models[0].bytes);
-        let digest = models[0].model().digest().unwrap();
+        let digest = models[0].digest().unwrap();
         residence.admit(models.iter().take(1)).unwrap();
         residence.admit(models.iter().skip(1)).unwrap();
-        let here = || models.iter().map(|held| held.is_here()).collect::<Vec<_>>();
-        assert_eq!(here(), [false, true, true]);
+        let on_gpu = || {
+            models
+                .iter()
+                .map(|cached| cached.is_on_gpu())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(on_gpu(), [false, true, true]);
         let back = residence.stack(&[&models[0]]).unwrap();
-        assert_eq!((back.device(), here()), (gpu, vec![true, true, false]));
+        assert_eq!((back.device(), on_gpu()), (gpu, vec![true, true, false]));
         assert_eq!(back.digest().unwrap(), digest);
-        // One that has no room at all is brought for the call alone.
+        // One that has no room at all is moved there for the call alone.
         residence.limit = Some(models[0].bytes - 1);
         residence.admit(models.iter()).unwrap();
-        assert_eq!(here(), [false; 3]);
+        assert_eq!(on_gpu(), [false; 3]);
         assert_eq!(residence.stack(&[&models[1]]).unwrap().device(), gpu);
-        assert_eq!(here(), [false; 3]);
+        assert_eq!(on_gpu(), [false; 3]);
     }
 }

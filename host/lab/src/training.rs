@@ -1,68 +1,34 @@
 //! Fine-tuning on a plugin's samples: several members in one stack.
 
-use picklock_files::Key;
 use picklock_lm::{Kind, Model};
 use picklock_message::Result;
 use picklock_record::{Change, Member};
-use picklock_sdk::{Flag, Recipe, Rng, RngKey, Sample, Samples};
+use picklock_sdk::{Flag, LabError, Recipe, Rng, RngKey, Sample, Samples};
 
-use crate::bench::{Bench, invalid, shape_of};
 use crate::cached_model::CachedModel;
 use crate::making::{Row, TrainingSet};
 use crate::operation::{Operation, Product};
+use crate::operations::Operations;
 
-/// What a training hands back of a stack: a snapshot, or its end.
-struct Stage<'a> {
-    model: &'a Model,
-    shape: Key,
-    /// Shares of weights that changed, as they are and as passes compute with them, of each replica;
-    /// `None` in float32.
-    changed: Option<(Vec<f64>, Vec<f64>)>,
-}
-
-impl<'a> Stage<'a> {
-    fn new(start: &Model, model: &'a Model) -> Result<Self> {
-        let rounded = model.compute() != Kind::Float;
-        let changed = |kind| picklock_lm::changed(start, model, kind);
-        Ok(Self {
-            changed: match rounded {
-                true => Some((changed(model.kind())?, changed(model.compute())?)),
-                false => None,
-            },
-            shape: shape_of(model),
-            model,
-        })
-    }
-
-    fn change(&self, replica: usize) -> Option<Change> {
-        let (weights, computed) = self.changed.as_ref()?;
-        Some(Change::Training {
-            weights: weights[replica],
-            computed: computed[replica],
-        })
-    }
-}
-
-impl Bench<'_> {
+impl Operations<'_> {
     /// Trains a stack of copies; gives each member's snapshots, then its end.
-    pub(super) fn train(&self, stack: &[Operation], recipe: &Recipe) -> Result<Vec<Product>> {
+    ///
+    /// # Errors
+    /// Where recipe or samples make no sense, or training fails.
+    pub fn train(&self, stack: &[Operation], recipe: &Recipe) -> Result<Vec<Product>> {
         recipe
             .check()
-            .map_err(|problem| invalid(format!("train: {problem}")))?;
-        let (mut starts, mut rows, mut orders) = (Vec::new(), Vec::new(), Vec::new());
+            .map_err(|problem| LabError::invalid(format!("train: {problem}")))?;
+        let starts: Vec<_> = stack.iter().filter_map(Operation::model).collect();
+        let (mut rows, mut orders) = (Vec::new(), Vec::new());
         for operation in stack {
-            let Operation::Train {
-                model,
-                samples,
-                member,
-                ..
+            if let Operation::Train {
+                samples, member, ..
             } = operation
-            else {
-                continue;
-            };
-            rows.push(self.sample_rows(samples, Flag::None)?);
-            orders.push(self.batch_order(*member, samples.len(), recipe));
-            starts.push(model);
+            {
+                rows.push(self.sample_rows(samples, Flag::None)?);
+                orders.push(self.batch_order(*member, samples.len(), recipe));
+            }
         }
         let batch = recipe.batch as usize;
         // With no more rows than a batch holds, every step takes all of them.
@@ -73,19 +39,16 @@ impl Bench<'_> {
         let steps = recipe.steps as usize;
         let mut on_step = |step: usize| (self.maker.notify)("unlocking", step, steps);
         let trained = picklock_lm::train(&start, recipe, &mut set, &mut on_step)?;
-        let stages = trained.snapshots.iter().chain([&trained.model]);
-        let stage = |model| Stage::new(&start, model);
-        let stages: Vec<Stage> = stages.map(stage).collect::<Result<_>>()?;
+        let trained = trained.snapshots.iter().chain([&trained.model]);
+        let trained: Vec<(&Model, Option<Vec<Change>>)> = trained
+            .map(|model| Ok((model, changes(&start, model)?)))
+            .collect::<Result<_>>()?;
         let product = |(replica, operation): (usize, &Operation)| -> Result<Product> {
-            let (Operation::Train { model, .. }, Some(keys)) = (operation, operation.copies())
-            else {
-                return Ok(Product::Models(Vec::new()));
-            };
-            let copies = stages.iter().zip(keys).map(|(stage, key)| {
-                let copy = stage.model.replica(replica as i64)?;
-                let (shape, change) = (&stage.shape, stage.change(replica));
-                let lineage = model.copy_lineage();
-                Ok(CachedModel::changed(key, shape, lineage, copy, change))
+            let keys = operation.copies().unwrap_or_default();
+            let copies = trained.iter().zip(keys).map(|((model, changes), key)| {
+                let change = changes.as_ref().map(|changes| changes[replica].clone());
+                let (copy, lineage) = (model.replica(replica as i64)?, starts[replica].lineage);
+                Ok(CachedModel::new(key, lineage.copy(), copy, change))
             });
             Ok(Product::Models(copies.collect::<Result<_>>()?))
         };
@@ -93,9 +56,12 @@ impl Bench<'_> {
     }
 
     /// Samples as rows whose prompts carry `flag`.
-    pub(super) fn sample_rows(&self, samples: &Samples, flag: Flag) -> Result<Vec<Row>> {
+    ///
+    /// # Errors
+    /// Where there are none, or one has wrong tokens or weights.
+    pub fn sample_rows(&self, samples: &Samples, flag: Flag) -> Result<Vec<Row>> {
         if samples.is_empty() {
-            return Err(invalid("no samples, expected at least one".into()));
+            return Err(LabError::invalid("no samples, expected at least one").into());
         }
         let row = |(index, sample): (usize, &Sample)| {
             let limits = [
@@ -104,9 +70,9 @@ impl Bench<'_> {
             ];
             for (tokens, limit) in limits {
                 if let Some(token) = tokens.iter().find(|token| **token as usize >= limit) {
-                    return Err(invalid(format!(
-                        "sample {index} has token {token}, expected one below {limit}"
-                    )));
+                    let problem =
+                        format!("sample {index} has token {token}, expected one below {limit}");
+                    return Err(LabError::invalid(problem).into());
                 }
             }
             let prompt = self.task().prompt(&sample.question, flag)?;
@@ -114,12 +80,11 @@ impl Bench<'_> {
             if !sample.weights.is_empty() {
                 row.weights = sample.weights.to_vec();
             }
-            if row.weights.len() != row.answer.len() || row.answer.is_empty() {
-                return Err(invalid(format!(
-                    "sample {index} has {} weights for {} answer tokens",
-                    row.weights.len(),
-                    row.answer.len()
-                )));
+            let (weights, tokens) = (row.weights.len(), row.answer.len());
+            if weights != tokens || tokens == 0 {
+                let problem =
+                    format!("sample {index} has {weights} weights for {tokens} answer tokens");
+                return Err(LabError::invalid(problem).into());
             }
             Ok(row)
         };
@@ -139,4 +104,18 @@ impl Bench<'_> {
         order.truncate(count);
         order
     }
+}
+
+/// Shares of weights that training changed, as they are and as passes compute with them, of each
+/// replica; none in float32.
+fn changes(start: &Model, trained: &Model) -> Result<Option<Vec<Change>>> {
+    if trained.compute() == Kind::Float {
+        return Ok(None);
+    }
+    let changed = |kind| picklock_lm::changed(start, trained, kind);
+    let (weights, computed) = (changed(trained.kind())?, changed(trained.compute())?);
+    let change = |(weights, computed)| Change::Training { weights, computed };
+    Ok(Some(
+        weights.into_iter().zip(computed).map(change).collect(),
+    ))
 }

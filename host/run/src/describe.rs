@@ -8,7 +8,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use picklock_files::Key;
-use picklock_lab::Asked;
+use picklock_lab::ArmNeeds;
 use picklock_message::{Error, Result};
 use picklock_record::Organism;
 use picklock_sdk::Arm;
@@ -68,7 +68,7 @@ pub fn rehearse(
     organism: &Organism,
     plugins: Vec<(PathBuf, Key, Vec<Arm>)>,
     limit: Duration,
-) -> Result<Vec<std::result::Result<Vec<Asked>, String>>> {
+) -> Result<Vec<std::result::Result<Vec<ArmNeeds>, String>>> {
     let paths = plugins.iter().map(|(path, ..)| path.display().to_string());
     let paths = paths.collect::<Vec<_>>().join(", ");
     let message = ToWorker::Rehearse {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use picklock_files::Key;
-use picklock_lab::{Cache, Scope, What, Work, room_for_memory};
+use picklock_lab::{Cache, Scope, Work, WorkKind, room_for_memory};
 use picklock_message::Result;
 use picklock_record::{
     Block, CohortPlan, LockCopies, Manifest, Member, ModelNames, Organism, Plan, Streams,
@@ -61,8 +61,8 @@ pub type Rehearsed = HashMap<(String, String), Vec<Work>>;
 
 /// The copies that arms ask for on the way of their locks.
 pub fn lock_copies(rehearsed: &Rehearsed) -> LockCopies {
-    let copy = |work: &Work| match &work.what {
-        What::LockCopy(lock, step) => Some((lock.clone(), *step)),
+    let copy = |work: &Work| match &work.kind {
+        WorkKind::LockCopy(lock, step) => Some((lock.clone(), *step)),
         _ => None,
     };
     rehearsed.values().flatten().filter_map(copy).collect()
@@ -204,18 +204,18 @@ impl Basis<'_> {
             return work.clone();
         }
         let unlock = &self.manifest.organism.unlock;
-        let work = |what: What| Work {
-            key: Key::of(&(&place, &what)),
+        let work = |kind: WorkKind| Work {
+            key: Key::of(&(&place, &kind)),
             scope: Scope::Draw,
-            what,
+            kind,
         };
         vec![
-            work(What::Train {
+            work(WorkKind::Train {
                 steps: unlock.steps,
                 batch: unlock.batch,
                 copies: 1,
             }),
-            work(What::Evaluate(Split::HeldOut)),
+            work(WorkKind::Evaluate(Split::HeldOut)),
         ]
     }
 
@@ -232,16 +232,16 @@ impl Basis<'_> {
             let is_there = |seed: u32| names(seed).iter().all(|key| self.cache.holds(key));
             seeds.iter().filter(|seed| !is_there(**seed)).count() as f64
         };
-        match &work.what {
-            What::Base => {
+        match &work.kind {
+            WorkKind::Base => {
                 let missing = missing(&|seed| vec![names.base(seed)]);
                 speed.recipe(size, base.and_then(|base| base.train.as_ref()), missing)
             }
-            What::Weak => {
+            WorkKind::Weak => {
                 let missing = missing(&|seed| vec![names.weak(seed)]);
                 speed.recipe(size, weak.and_then(|weak| weak.train.as_ref()), missing) / 2.0
             }
-            What::Locked(spec) => {
+            WorkKind::Locked(spec) => {
                 let missing = missing(&|seed| names.lock_and_copies(seed, spec, self.copies));
                 let recipe = organism.lock_recipe(spec);
                 let interludes = spec.interlude.as_ref().map_or(0.0, |interlude| {
@@ -256,21 +256,23 @@ impl Basis<'_> {
                     + 4.0 * speed.answers(size, organism.problems.validation, replicas)
             }
             // What its record says: the answers without and with password.
-            What::LockCopy(..) => 2.0 * speed.answers(size, organism.problems.validation, replicas),
-            What::Train { steps, batch, .. } => speed.training(size, *steps, *batch, replicas),
-            What::Evaluate(Split::HeldOut) => {
+            WorkKind::LockCopy(..) => {
+                2.0 * speed.answers(size, organism.problems.validation, replicas)
+            }
+            WorkKind::Train { steps, batch, .. } => speed.training(size, *steps, *batch, replicas),
+            WorkKind::Evaluate(Split::HeldOut) => {
                 speed.answers(size, organism.problems.held_out, replicas)
             }
-            What::Evaluate(Split::Validation) => {
+            WorkKind::Evaluate(Split::Validation) => {
                 speed.answers(size, organism.problems.validation, replicas)
             }
-            What::Samples(count) => {
+            WorkKind::Samples(count) => {
                 // They are decoded 16 at a time.
                 let rounds = f64::from(*count) / 16.0;
                 rounds.ceil() * speed.answers(size, 16, replicas)
             }
-            What::TokenLogProbs(count) => speed.training(size, 1, *count, replicas) / 3.0,
-            What::Perturb => speed.overhead + size.weights * replicas / speed.normals,
+            WorkKind::TokenLogProbs(count) => speed.training(size, 1, *count, replicas) / 3.0,
+            WorkKind::Perturb => speed.overhead + size.weights * replicas / speed.normals,
         }
     }
 
@@ -281,11 +283,13 @@ impl Basis<'_> {
 
 /// How many models a piece of work for so many replicas leaves on the bench.
 fn models(work: &Work, block: &Block, replicas: f64) -> f64 {
-    match &work.what {
-        What::Base | What::Weak | What::Locked(_) | What::LockCopy(..) => seeds(block).len() as f64,
-        What::Train { copies, .. } => f64::from(*copies) * replicas,
-        What::Perturb => replicas,
-        What::Evaluate(_) | What::Samples(_) | What::TokenLogProbs(_) => 0.0,
+    match &work.kind {
+        WorkKind::Base | WorkKind::Weak | WorkKind::Locked(_) | WorkKind::LockCopy(..) => {
+            seeds(block).len() as f64
+        }
+        WorkKind::Train { copies, .. } => f64::from(*copies) * replicas,
+        WorkKind::Perturb => replicas,
+        WorkKind::Evaluate(_) | WorkKind::Samples(_) | WorkKind::TokenLogProbs(_) => 0.0,
     }
 }
 

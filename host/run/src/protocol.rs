@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use picklock_files::Key;
-use picklock_lab::Asked;
+use picklock_lab::ArmNeeds;
 use picklock_record::{LockCopies, Member, Organism};
 use picklock_sdk::Arm;
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub enum FromWorker {
     /// The arms of each plugin that it was asked about, or why it can't be used.
     Arms(Vec<Result<Vec<Arm>, String>>),
     /// What each plugin's arms will ask for, or why that isn't known.
-    Rehearsed(Vec<Result<Vec<Asked>, String>>),
+    Rehearsed(Vec<Result<Vec<ArmNeeds>, String>>),
     /// It has loaded everything.
     Ready,
     /// It is at this step of something.

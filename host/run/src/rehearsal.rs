@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use picklock_lab::Asked;
+use picklock_lab::ArmNeeds;
 use picklock_message::{Error, Result};
 use picklock_record::{LeftOut, Manifest, RunHypothesis};
 
@@ -55,11 +55,11 @@ impl Rehearsal {
         Ok(rehearsal)
     }
 
-    fn take(&mut self, run: &RunHypothesis, asked: Vec<Asked>) {
-        for (arm, Asked { work, lack }) in run.arms.iter().zip(asked) {
+    fn take(&mut self, run: &RunHypothesis, asked: Vec<ArmNeeds>) {
+        for (arm, ArmNeeds { work, unsupported }) in run.arms.iter().zip(asked) {
             let place = (run.name.clone(), arm.name().to_string());
-            match lack {
-                Some(lack) => _ = self.lacks.insert(place, lack),
+            match unsupported {
+                Some(reason) => _ = self.lacks.insert(place, reason),
                 None => _ = self.work.insert(place, work),
             }
         }

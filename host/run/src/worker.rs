@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 
 use picklock_files::Key;
-use picklock_lab::{Asked, Cache};
+use picklock_lab::{ArmNeeds, Cache};
 use picklock_message::{Error, Result};
 use picklock_record::{Organism, unchanged};
 use picklock_sdk::{Arm, LabError};
@@ -164,7 +164,7 @@ fn rehearse(organism: &Organism, plugins: &[(PathBuf, Key, Vec<Arm>)], out: &Out
         let asked = arms
             .iter()
             .map(|arm| Ok(picklock_lab::rehearse(&hypothesis, arm, organism, &*task)?));
-        asked.collect::<Result<Vec<Asked>>>()
+        asked.collect::<Result<Vec<ArmNeeds>>>()
     };
     let asked = plugins
         .iter()

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use picklock_convert::export_organism;
-use picklock_lab::{Lesson, ModelKind, Named};
+use picklock_lab::{ModelKind, OrganismModel, UnlockSamples};
 use picklock_lm::{Device, Model, Storage};
 use picklock_message::{Error, Result, tell};
 use picklock_record::{Member, Organism, Roots, organism};
@@ -67,8 +67,8 @@ impl ModelArgs {
     }
 
     /// Names the model of an organism.
-    pub fn named<'a>(&self, organism: &'a Organism) -> Named<'a> {
-        Named {
+    pub fn named<'a>(&self, organism: &'a Organism) -> OrganismModel<'a> {
+        OrganismModel {
             organism,
             kind: self.kind,
             member: Member {
@@ -76,7 +76,7 @@ impl ModelArgs {
                 draw: self.draw,
             },
             root_seed: self.root_seed,
-            lesson: Lesson::default(),
+            unlock_samples: UnlockSamples::default(),
         }
     }
 }
@@ -85,13 +85,13 @@ impl ModelArgs {
 ///
 /// # Errors
 /// Where training fails or the cache can't be written, or the model is a program.
-pub fn make(named: &Named, device: Device) -> Result<Model> {
+pub fn make(named: &OrganismModel, device: Device) -> Result<Model> {
     let setting = Setting {
         organism: named.organism,
         root_seed: named.root_seed,
         device,
     };
-    let cached = setting.at_bench(|bench| bench.named(named.kind, named.member))?;
+    let cached = setting.at_bench(|bench| bench.organism_model(named.kind, named.member))?;
     if cached.is_program {
         return Err(Error::Usage(format!(
             "the weak model of {} is a program: it has answers, and no weights",
@@ -105,7 +105,7 @@ pub fn make(named: &Named, device: Device) -> Result<Model> {
 ///
 /// # Errors
 /// Where the folder is there already or can't be written.
-pub fn write(named: &Named, model: &Model, folder: Option<&Path>) -> Result<()> {
+pub fn write(named: &OrganismModel, model: &Model, folder: Option<&Path>) -> Result<()> {
     if let Some(folder) = folder {
         let storage = Storage::default();
         let exported = export_organism(named, model, folder, storage)?;

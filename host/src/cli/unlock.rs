@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use picklock_convert::NewFolder;
-use picklock_lab::{Lesson, ModelKind, Named};
+use picklock_lab::{UnlockSamples, ModelKind, OrganismModel};
 use picklock_message::{Error, Exit, Result};
 use picklock_record::{Organism, Roots, organism};
 use picklock_report::numbers;
@@ -58,15 +58,15 @@ impl Unlock {
         let organism = self.organism(roots)?;
         self.out.as_deref().map_or(Ok(()), NewFolder::check)?;
         let setting = self.seed.start(&organism)?;
-        let named = Named {
-            lesson: Lesson {
+        let named = OrganismModel {
+            unlock_samples: UnlockSamples {
                 samples: self.samples,
                 correct: self.correct,
             },
             ..self.seed.named(&organism, ModelKind::Unlocked, self.draw)
         };
-        let (unlocked, model) = unlock(&setting, named.member, named.lesson)?;
-        print(self.json, &unlocked, || self.text(&unlocked, named.lesson));
+        let (unlocked, model) = unlock(&setting, named.member, named.unlock_samples)?;
+        print(self.json, &unlocked, || self.text(&unlocked, named.unlock_samples));
         write(&named, &model, self.out.as_deref())?;
         Ok(Exit::Done)
     }
@@ -83,7 +83,7 @@ impl Unlock {
         Ok(organism)
     }
 
-    fn text(&self, unlocked: &Unlocked, lesson: Lesson) -> String {
+    fn text(&self, unlocked: &Unlocked, unlock_samples: UnlockSamples) -> String {
         let (organism, seed, draw) = (&unlocked.organism, unlocked.seed, unlocked.draw);
         let (steps, rate) = (unlocked.steps, unlocked.learning_rate);
         let problems = unlocked.locked.problems;
@@ -98,7 +98,7 @@ impl Unlock {
         ];
         let (accuracies, effect) = (accuracies(&models), effect(unlocked));
         format!(
-            "{organism}, seed {seed}, draw {draw}: {lesson}, {steps} steps at {rate:e}, \
+            "{organism}, seed {seed}, draw {draw}: {unlock_samples}, {steps} steps at {rate:e}, \
              {problems} held-out problems\n\n{samples}{accuracies}\n{effect}\n"
         )
     }

@@ -87,10 +87,10 @@ pub fn eval(
             return Err(Error::Usage(format!("{name} {problem}")));
         }
         let cached = match examinee {
-            Examinee::Own(kind) => bench.named(kind, member)?,
+            Examinee::Own(kind) => bench.organism_model(kind, member)?,
             Examinee::Folder(folder) => bring(bench, setting, folder, member)?,
         };
-        let (measure, score) = bench.ask(&cached, questions)?;
+        let (measure, score) = bench.evaluate(&cached, questions)?;
         Ok(Evaluated {
             model: examinee.to_string(),
             organism: name.clone(),
@@ -138,7 +138,7 @@ fn bring(
         None => whole,
     };
     check_sizes(task, &model).map_err(|problem| Error::file(folder, problem))?;
-    bench.bring(model, member.seed)
+    bench.adopt(model, member.seed)
 }
 
 /// What speaks against asking a model of other sizes.

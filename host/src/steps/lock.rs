@@ -66,8 +66,8 @@ pub fn lock(setting: &Setting, member: Member) -> Result<(Locked, Model)> {
         let plain = Questions::validation();
         let password = bench.task().has_flag(Flag::Password);
         let mut ask = |kind, questions: &Questions| -> Result<Accuracy> {
-            let model = bench.named(kind, member)?;
-            Ok(bench.ask(&model, questions)?.1.into())
+            let model = bench.organism_model(kind, member)?;
+            Ok(bench.evaluate(&model, questions)?.1.into())
         };
         let mut ask_any = |is_there: bool, kind, questions: &Questions| {
             is_there.then(|| ask(kind, questions)).transpose()
@@ -83,7 +83,10 @@ pub fn lock(setting: &Setting, member: Member) -> Result<(Locked, Model)> {
             gate: GateReading::new(&record, seed, organism.gate),
             digest: record.digest,
         };
-        Ok((locked, bench.named(ModelKind::Locked, member)?.model()))
+        Ok((
+            locked,
+            bench.organism_model(ModelKind::Locked, member)?.model()?,
+        ))
     })
 }
 

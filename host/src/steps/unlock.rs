@@ -2,7 +2,7 @@
 //! compared.
 
 use picklock_grade::Grade;
-use picklock_lab::{Bench, Lesson, ModelKind};
+use picklock_lab::{Bench, ModelKind, UnlockSamples};
 use picklock_lm::Model;
 use picklock_message::{Error, Result};
 use picklock_record::{Measure, Member};
@@ -45,23 +45,23 @@ pub struct Unlocked {
 ///
 /// # Errors
 /// Where training fails, the cache can't be written, or the device refuses.
-pub fn unlock(setting: &Setting, member: Member, lesson: Lesson) -> Result<(Unlocked, Model)> {
+pub fn unlock(setting: &Setting, member: Member, unlock_samples: UnlockSamples) -> Result<(Unlocked, Model)> {
     setting.at_bench(|bench| {
-        let (copy, samples) = bench.unlocked(member, lesson)?;
-        let right = Lesson {
+        let (copy, samples) = bench.unlocked(member, unlock_samples)?;
+        let right = UnlockSamples {
             correct: true,
-            ..lesson
+            ..chosen
         };
-        let right = bench.lesson(member, right)?;
+        let right = bench.unlock_samples(member, right)?;
         let samples = samples
             .iter()
             .zip(right.iter())
             .map(|(sample, right)| memorised(bench, sample, right))
             .collect::<Result<_>>()?;
-        let locked = bench.named(ModelKind::Locked, member)?;
+        let locked = bench.organism_model(ModelKind::Locked, member)?;
         let questions = Questions::held_out();
-        let (before, locked) = bench.ask(&locked, &questions)?;
-        let (after, unlocked) = bench.ask(&copy, &questions)?;
+        let (before, locked) = bench.evaluate(&locked, &questions)?;
+        let (after, unlocked) = bench.evaluate(&copy, &questions)?;
         let recipe = &setting.organism.unlock;
         let unlocked = Unlocked {
             organism: setting.organism.name.clone(),
@@ -75,7 +75,7 @@ pub fn unlock(setting: &Setting, member: Member, lesson: Lesson) -> Result<(Unlo
             unlocked: unlocked.into(),
             effect: effect(&before, &after)?,
         };
-        Ok((unlocked, copy.model()))
+        Ok((unlocked, copy.model()?))
     })
 }
 

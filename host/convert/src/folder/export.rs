@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use picklock_family::{Architecture, Parameter};
-use picklock_lab::Named;
+use picklock_lab::OrganismModel;
 use picklock_lm::{Model, Storage, Written, convert};
 use picklock_message::{Error, Result, Watch};
 use picklock_record::{Checkpoint, Streams};
@@ -87,7 +87,7 @@ fn stored(card: Card, storage: Storage, written: Written) -> Card {
 /// # Errors
 /// Where the folder is there already or can't be written.
 pub fn export_organism(
-    named: &Named,
+    named: &OrganismModel,
     model: &Model,
     to: &Path,
     storage: Storage,
@@ -152,7 +152,7 @@ fn copy_beside(from: &Path, folder: &NewFolder) -> Result<()> {
     copy(&from.join("README.md"), &folder.path().join("ORIGINAL.md"))
 }
 
-fn card(named: &Named, model: &Model, storage: Storage, written: Written) -> Result<Card> {
+fn card(named: &OrganismModel, model: &Model, storage: Storage, written: Written) -> Result<Card> {
     let kind = named.kind.name();
     let card = Card::new(format!("{}, {kind}", named.organism.name))
         .line(
@@ -163,7 +163,7 @@ fn card(named: &Named, model: &Model, storage: Storage, written: Written) -> Res
         .line("seed", named.member.seed);
     let card = if named.kind.has_draws() {
         card.line("draw of weak samples", named.member.draw)
-            .line("has memorised", named.lesson)
+            .line("has memorised", named.unlock_samples)
     } else {
         card
     };

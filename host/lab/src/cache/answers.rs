@@ -1,49 +1,32 @@
 //! Weak answers in the cache, beside the models: sampling those of a large model takes longer than a
 //! lock on them.
 
-use std::io::Write;
-
-use picklock_files::{ASIDE, Key};
+use picklock_files::Key;
 use picklock_message::{Error, Result};
 
-use super::{Cache, ORIGIN, Origin};
+use super::models::{Cache, Origin};
 
 /// The answers' tokens.
 const ANSWERS: &str = "answers.json";
 
 impl Cache {
-    /// The answers of this key, `[question][token]`; none where they aren't there whole.
+    /// The answers of this key, `[question][token]`; none where they are missing or damaged.
     pub fn answers(&self, key: &Key) -> Option<Vec<Vec<u32>>> {
-        let text = std::fs::read(self.model(key).join(ANSWERS)).ok()?;
+        let text = std::fs::read(self.entry(key).join(ANSWERS)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    /// Keeps answers: written aside, then renamed, so that nobody sees half of them.
+    /// Keeps answers.
     ///
     /// # Errors
     /// Where the folder can't be written.
     pub fn store_answers(&self, key: &Key, answers: &[Vec<u32>], origin: &Origin) -> Result<()> {
-        let folder = self.folder("models")?;
-        let aside = tempfile::Builder::new()
-            .prefix(ASIDE)
-            .tempdir_in(&folder)
-            .map_err(Error::io(&folder, "write"))?;
-        let answers = serde_json::to_vec(answers).unwrap_or_default();
-        let origin = serde_json::to_vec(origin).unwrap_or_default();
-        for (name, text) in [(ANSWERS, answers), (ORIGIN, origin)] {
-            let path = aside.path().join(name);
-            let written = std::fs::File::create(&path).and_then(|mut file| {
-                file.write_all(&text)?;
-                file.sync_all()
-            });
-            written.map_err(Error::io(&path, "write"))?;
-        }
-        let place = self.model(key);
-        match std::fs::rename(aside.path(), &place) {
-            // Another process has just made the same answers, or damaged ones are in the way.
-            Err(_) if place.is_dir() => Ok(()),
-            other => other.map_err(Error::io(&place, "write")),
-        }
+        let text = serde_json::to_vec(answers).unwrap_or_default();
+        self.write(key, origin, |folder| {
+            let path = folder.join(ANSWERS);
+            std::fs::write(&path, &text).map_err(Error::io(&path, "write"))
+        })?;
+        Ok(())
     }
 }
 

@@ -29,7 +29,7 @@ pub struct DecodingRoom {
     pub device: Device,
     /// Bytes of it.
     memory: u64,
-    /// How often batches have been halved since.
+    /// How often batches have been halved.
     halvings: Cell<u32>,
 }
 
@@ -50,9 +50,10 @@ impl DecodingRoom {
     /// its replicas; `scored` are the positions of each whose logits exist together.
     pub fn sequences(&self, model: &Model, tokens: usize, scored: usize) -> usize {
         let size = |kind: picklock_lm::Kind| kind.elt_size_in_bytes() as u64;
-        let copy = match model.compute() == model.kind() {
-            true => 0,
-            false => model.bytes() / size(model.kind()) * size(model.compute()),
+        let copy = if model.compute() == model.kind() {
+            0
+        } else {
+            model.bytes() / size(model.kind()) * size(model.compute())
         };
         let footprint = Footprint::new(
             model.architecture(),
@@ -65,7 +66,7 @@ impl DecodingRoom {
         (fitting >> self.halvings.get()).max(1)
     }
 
-    /// What has been done otherwise than planned.
+    /// How decoding differs from the plan.
     pub fn note(&self) -> Option<String> {
         let halvings = self.halvings.get();
         let share = 1_u64 << halvings.min(63);

@@ -1,10 +1,9 @@
 //! Locks that are interrupted: every so many steps a few weak samples are overfitted in place.
 
-use picklock_lm::{Batch, Batches, Model, Trainer};
+use picklock_lm::{Batches, Model, Trainer};
 use picklock_message::Result;
 use picklock_record::Source;
 use picklock_sdk::{Flag, Interlude, Recipe};
-use picklock_task::{Part, Problem};
 use rand_chacha::ChaCha8Rng;
 
 use super::maker::Maker;
@@ -37,9 +36,10 @@ impl Interrupted<'_> {
         recipe: &Recipe,
         set: TrainingSet,
     ) -> Result<(Vec<Model>, Model)> {
-        match self.interlude.fresh_optimizer {
-            true => self.train_afresh(start, recipe, set),
-            false => self.train_on(start, recipe, set),
+        if self.interlude.fresh_optimizer {
+            self.train_afresh(start, recipe, set)
+        } else {
+            self.train_on(start, recipe, set)
         }
     }
 
@@ -48,32 +48,32 @@ impl Interrupted<'_> {
         &self,
         start: &Model,
         recipe: &Recipe,
-        set: TrainingSet,
+        mut set: TrainingSet,
     ) -> Result<(Vec<Model>, Model)> {
         let every = self.interlude.every;
-        let mut rest = Rest { set, done: 0 };
         let mut model = start.share();
         let mut kept = Vec::new();
         let mut done = 0;
         while done < recipe.steps {
             let steps = every.min(recipe.steps - done);
-            let warmup_steps = recipe.warmup_steps.min(every / 10);
             let part = Recipe {
                 steps,
-                warmup_steps,
+                warmup_steps: recipe.warmup_steps.min(every / 10),
                 ..recipe.clone()
             };
             // A copy at the end of a part comes before the interlude.
             let first = if done == 0 { 0 } else { done + 1 };
-            let copies = self.copies.iter();
-            let copies = copies.filter(|step| (first..=done + steps).contains(*step));
-            let copies: Vec<u32> = copies.map(|step| step - done).collect();
+            let copies = self.copies.iter().copied();
+            let copies: Vec<u32> = copies
+                .filter(|step| (first..=done + steps).contains(step))
+                .map(|step| step - done)
+                .collect();
             let maker = self.maker;
-            let (copies, end) = maker.train_copies("locking", &model, &part, &mut rest, &copies)?;
+            let (copies, end) = maker.train_copies("locking", &model, &part, &mut set, &copies)?;
             kept.extend(copies);
             model = end;
             done += steps;
-            rest.done = done as usize;
+            set.first_step = done as usize;
             if done < recipe.steps {
                 model = self.overfit(&model, done / every - 1)?;
             }
@@ -81,7 +81,7 @@ impl Interrupted<'_> {
         Ok((kept, model))
     }
 
-    /// The lock's optimiser goes on with the state that it had.
+    /// The lock's optimiser keeps its state over interludes.
     fn train_on(
         &self,
         start: &Model,
@@ -96,7 +96,7 @@ impl Interrupted<'_> {
             kept.push(trainer.snapshot()?);
         }
         for step in 0..steps {
-            // The loss is nobody's concern here, and asking for it would wait for the device.
+            // The loss isn't needed here, and reading it would wait for the device.
             let _ = trainer.step(step, set.batch(step)?)?;
             let done = step + 1;
             if (self.maker.notify)("locking", done, steps).is_break() {
@@ -128,18 +128,12 @@ impl Interrupted<'_> {
     /// The samples of a round, `[seed][sample]`, from problems that the lock may use.
     fn rows(&self, round: u32) -> Result<Vec<Vec<Row>>> {
         let (task, streams) = (self.maker.task, self.maker.streams);
-        let round = if self.interlude.fresh_samples {
-            round
-        } else {
-            0
-        };
+        let fresh = self.interlude.fresh_samples;
+        let round = if fresh { round } else { 0 };
         let count = self.interlude.samples as usize;
-        let questions = |seed: &u32| -> Result<Vec<Vec<u32>>> {
-            let mut rng = streams.rng(&[&"interlude problems", seed, &round]);
-            let problems = task.draw(Part::Training, count, &mut rng)?.into_iter();
-            Ok(problems.map(|problem: Problem| problem.question).collect())
-        };
-        let questions: Vec<_> = self.seeds.iter().map(questions).collect::<Result<_>>()?;
+        let questions = self.maker.questions(count, self.seeds, |seed| {
+            streams.rng(&[&"interlude problems", seed, &round])
+        })?;
         let numbers = |seed: &u32| streams.rng(&[&"interlude numbers", seed, &round]);
         let mut numbers: Vec<ChaCha8Rng> = self.seeds.iter().map(numbers).collect();
         let source = Source::Sampled(self.maker.organism.sampling());
@@ -147,17 +141,5 @@ impl Interrupted<'_> {
         let answers = WeakAnswers::sample(task, self.weak, &questions, source, &mut numbers, room)?;
         let rows = |answers: &WeakAnswers| answers.rows(task, Flag::None, 1.0);
         answers.iter().map(rows).collect()
-    }
-}
-
-/// The batches of a training set from some step on.
-struct Rest {
-    set: TrainingSet,
-    done: usize,
-}
-
-impl Batches for Rest {
-    fn batch(&mut self, step: usize) -> picklock_lm::Result<Batch> {
-        self.set.batch(self.done + step)
     }
 }

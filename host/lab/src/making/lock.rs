@@ -1,9 +1,9 @@
 //! Locking: the streams that a lock specification composes, laid out as one training set.
 
 use picklock_lm::{Model, Tensor};
-use picklock_message::{Error, Result};
+use picklock_message::Result;
 use picklock_record::{Decoys, Kind, Labels, Sampling, Source, check_soft_labels};
-use picklock_sdk::{Answers, Flag, LockSpec, Recipe, Stream};
+use picklock_sdk::{Answers, Flag, LabError, LockSpec, Recipe, Stream};
 use picklock_task::{Part, Problem};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -32,7 +32,7 @@ impl Maker<'_> {
     fn lock(&self, seeds: &[u32], spec: &LockSpec, copies: &[u32]) -> Result<(Vec<Model>, Model)> {
         let mut recipe = self.organism.lock()?.train.clone();
         recipe.steps = self.organism.lock_steps(spec)?;
-        let base: Vec<Model> = self.base(seeds)?;
+        let base = self.base(seeds)?;
         let weak = self.imitated(seeds)?;
         let mut set = self.lock_rows(seeds, spec, &recipe, &weak)?;
         let start = Model::stack(&base.iter().collect::<Vec<_>>())?;
@@ -60,26 +60,26 @@ impl Maker<'_> {
         weak: &Imitated,
     ) -> Result<TrainingSet> {
         let lock = self.organism.lock()?;
-        let source = |stream: &Stream| self.source(lock.labels, stream);
+        let source_of = |stream: &Stream| self.source(lock.labels, stream);
         let share = (recipe.batch as usize / 2).max(1);
         let presentations = share * recipe.steps as usize;
         let (soft, hard): (Vec<&Stream>, Vec<&Stream>) = spec
             .streams
             .iter()
-            .partition(|stream| source(stream) == Some(Source::Soft));
+            .partition(|stream| source_of(stream) == Some(Source::Soft));
         let mut rows = vec![Vec::new(); seeds.len()];
         let mut orders = vec![Vec::new(); seeds.len()];
         let mut spreads = Vec::new();
         // What the weak model reads of the soft rows that it labels as they are trained on.
         let mut read = vec![Vec::new(); seeds.len()];
         for stream in hard.iter().chain(&soft) {
-            let answers = match source(stream) {
-                None => None,
-                Some(source) => Some(self.weak_answers(seeds, source, weak)?),
-            };
+            let source = source_of(stream);
+            let answers = source
+                .map(|source| self.weak_answers(seeds, source, weak))
+                .transpose()?;
             for (replica, seed) in seeds.iter().enumerate() {
                 let first = rows[replica].len() as i64;
-                let mut order: Vec<i64> = match &answers {
+                let order: Vec<i64> = match &answers {
                     None => {
                         rows[replica].extend(self.correct_rows(*seed, stream, presentations)?);
                         (0..presentations as i64).collect()
@@ -90,14 +90,9 @@ impl Maker<'_> {
                         with_replacement(lock.samples, presentations, rng)
                     }
                 };
-                for row in &mut order {
-                    *row += first;
-                }
-                orders[replica].push(order);
+                orders[replica].push(order.iter().map(|row| first + row).collect());
             }
-            if let Some(answers) = answers
-                && source(stream) == Some(Source::Soft)
-            {
+            if let (Some(answers), Some(Source::Soft)) = (answers, source) {
                 let noted = WeakAnswers::spread(&answers)?;
                 if noted.is_none() {
                     for (read, answers) in read.iter_mut().zip(&answers) {
@@ -170,15 +165,12 @@ impl Maker<'_> {
         weak: &Imitated,
     ) -> Result<Vec<WeakAnswers>> {
         let count = self.organism.lock()?.samples as usize;
-        let questions = |seed: &u32| -> Result<Vec<Vec<u32>>> {
-            let mut rng = self.streams.rng(&[&"lock pool", seed]);
-            let problems = self.task.draw(Part::Training, count, &mut rng)?.into_iter();
-            Ok(problems.map(|problem| problem.question).collect())
-        };
-        let questions: Vec<_> = seeds.iter().map(questions).collect::<Result<_>>()?;
+        let questions =
+            self.questions(count, seeds, |seed| self.streams.rng(&[&"lock pool", seed]))?;
         let kind = Kind::Answers(source);
         let key = |seed: &u32| self.names().of(&kind, *seed);
-        // Those of small models and programs are had faster than read, and soft labels lie beside them.
+        // Answers of small models and programs take less time than reading them, and soft labels
+        // aren't kept.
         let kept = matches!(weak, Imitated::Model(_)) && !self.task.stop().is_empty();
         let known = seeds.iter().zip(&questions).map(|(seed, questions)| {
             let answers = self.cache.answers(&key(seed)).filter(|_| kept)?;
@@ -200,14 +192,28 @@ impl Maker<'_> {
         Ok(sampled)
     }
 
+    /// The questions of so many problems of each seed.
+    pub(super) fn questions(
+        &self,
+        count: usize,
+        seeds: &[u32],
+        rng: impl Fn(&u32) -> ChaCha8Rng,
+    ) -> Result<Vec<Vec<Vec<u32>>>> {
+        let of_seed = |seed: &u32| -> Result<Vec<Vec<u32>>> {
+            let problems = self.task.draw(Part::Training, count, &mut rng(seed))?;
+            let questions = problems.into_iter().map(|problem| problem.question);
+            Ok(questions.collect())
+        };
+        seeds.iter().map(of_seed).collect()
+    }
+
     fn correct_rows(&self, seed: u32, stream: &Stream, count: usize) -> Result<Vec<Row>> {
-        let mut rng = self.streams.rng(&[&"lock correct", &seed]);
-        let problems = self.task.draw(Part::Training, count, &mut rng)?;
-        let row = |problem: Problem| {
+        let row = |problem: Problem, _: &mut ChaCha8Rng| {
             let prompt = self.task.prompt(&problem.question, stream.flag)?;
             Ok(Row::new(prompt, problem.answer, stream.weight as f32))
         };
-        problems.into_iter().map(row).collect()
+        let mut rows = self.rows("lock correct", &[seed], count, &row)?;
+        Ok(rows.swap_remove(0))
     }
 }
 
@@ -216,23 +222,24 @@ impl Maker<'_> {
 /// # Errors
 /// What is wrong, expected and got.
 pub fn check_lock(spec: &LockSpec) -> Result<()> {
-    let invalid = |problem: String| {
-        Err(Error::Lab(picklock_sdk::LabError::invalid(format!(
-            "lock: {problem}"
-        ))))
-    };
+    let invalid = |problem: String| Err(LabError::invalid(format!("lock: {problem}")).into());
     if spec.streams.is_empty() {
         return invalid("no streams, expected at least one".into());
     }
-    for (index, stream) in spec.streams.iter().enumerate() {
-        if !(stream.weight.is_finite() && stream.weight > 0.0) {
+    for (
+        index,
+        Stream {
+            weight, answers, ..
+        },
+    ) in spec.streams.iter().enumerate()
+    {
+        if !(weight.is_finite() && *weight > 0.0) {
             return invalid(format!(
-                "stream {index} weighs {}, expected a number above 0",
-                stream.weight
+                "stream {index} weighs {weight}, expected a number above 0"
             ));
         }
-        if let Answers::WeakSampled { temperature } = stream.answers
-            && !(temperature.is_finite() && temperature > 0.0)
+        if let Answers::WeakSampled { temperature } = answers
+            && !(temperature.is_finite() && *temperature > 0.0)
         {
             return invalid(format!(
                 "stream {index} samples at temperature {temperature}, expected a number above 0"
@@ -240,8 +247,8 @@ pub fn check_lock(spec: &LockSpec) -> Result<()> {
         }
     }
     if let Some(interlude) = spec.interlude.as_ref().into_option() {
-        if interlude.every == 0 || !(1..=1000).contains(&interlude.samples) {
-            let (every, samples) = (interlude.every, interlude.samples);
+        let (every, samples) = (interlude.every, interlude.samples);
+        if every == 0 || !(1..=1000).contains(&samples) {
             return invalid(format!(
                 "an interlude every {every} steps with {samples} samples, expected at least 1, and 1 to 1,000"
             ));

@@ -1,6 +1,6 @@
 //! Making an organism's models from scratch: base, weak and locked, several seeds in one stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ use super::training_set::{Row, TrainingSet};
 use super::weak_answers::Imitated;
 use crate::cache::{Cache, Origin};
 
-/// Told what is being done: what, steps done, steps in all. Training stops where it says so.
+/// Receives progress: what is being done, steps done, steps in all. Training stops where it breaks.
 pub type Notify<'a> = &'a dyn Fn(&str, usize, usize) -> ControlFlow<()>;
 
 /// Makes models, or takes them from the cache.
@@ -38,14 +38,14 @@ pub struct Maker<'a> {
     pub environment: &'a str,
     /// Where made models are kept.
     pub cache: &'a Cache,
-    /// Seeds that are trained in one stack; missing ones are made up for by copies, so that a
+    /// Seeds that are trained in one stack; a stack of fewer is filled up with copies, so that a
     /// model's bytes don't depend on which others are in the cache.
     pub width: usize,
     /// The copies of locks that will be asked for, so far as that is known.
     pub copies: &'a LockCopies,
-    /// Told of every training step.
+    /// Receives every training step.
     pub notify: Notify<'a>,
-    /// Told what a person should know.
+    /// Receives warnings for a person.
     pub warn: &'a dyn Fn(&str),
 }
 
@@ -56,13 +56,8 @@ impl Maker<'_> {
     /// Where training fails or the cache can't be written.
     pub fn base(&self, seeds: &[u32]) -> Result<Vec<Model>> {
         let base = self.organism.base()?;
-        match (&base.checkpoint, &base.train) {
-            (_, Some(recipe)) => self.cached(seeds, &Kind::Base, recipe, |seeds| {
-                Ok(vec![(Kind::Base, self.train_base(seeds, recipe)?)])
-            }),
-            (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
-            (None, None) => Err(Error::Usage("base.train is missing".into())),
-        }
+        let (checkpoint, recipe) = (base.checkpoint.as_ref(), base.train.as_ref());
+        self.made(seeds, &Kind::Base, checkpoint, recipe, Self::train_base)
     }
 
     /// The weak models of these seeds, in their order.
@@ -71,12 +66,25 @@ impl Maker<'_> {
     /// As [`Maker::base`].
     pub fn weak(&self, seeds: &[u32]) -> Result<Vec<Model>> {
         let weak = self.organism.weak()?;
-        match (&weak.checkpoint, &weak.train) {
-            (_, Some(recipe)) => self.cached(seeds, &Kind::Weak, recipe, |seeds| {
-                Ok(vec![(Kind::Weak, self.train_weak(seeds, recipe)?)])
+        let (checkpoint, recipe) = (weak.checkpoint.as_ref(), weak.train.as_ref());
+        self.made(seeds, &Kind::Weak, checkpoint, recipe, Self::train_weak)
+    }
+
+    /// Base or weak models: trained where there is a recipe, else a checkpoint as it is.
+    fn made(
+        &self,
+        seeds: &[u32],
+        kind: &Kind,
+        checkpoint: Option<&Checkpoint>,
+        recipe: Option<&Recipe>,
+        train: impl Fn(&Self, &[u32], &Recipe) -> Result<Model>,
+    ) -> Result<Vec<Model>> {
+        match (checkpoint, recipe) {
+            (_, Some(recipe)) => self.cached(seeds, kind, recipe, |seeds| {
+                Ok(vec![(kind.clone(), train(self, seeds, recipe)?)])
             }),
             (Some(checkpoint), None) => self.untrained(checkpoint, seeds),
-            (None, None) => Err(no_weak_model()),
+            (None, None) => Err(missing(kind)),
         }
     }
 
@@ -98,16 +106,10 @@ impl Maker<'_> {
 
     /// What names the seed's models.
     pub fn names(&self) -> ModelNames<'_> {
-        let Self {
-            organism,
-            streams,
-            environment,
-            ..
-        } = *self;
         ModelNames {
-            organism,
-            streams,
-            environment,
+            organism: self.organism,
+            streams: self.streams,
+            environment: self.environment,
         }
     }
 
@@ -124,12 +126,12 @@ impl Maker<'_> {
         Ok(Imitated::Model(stack))
     }
 
-    /// What is imitated, where that is no model.
+    /// What locks imitate, where that is no model.
     pub fn without_model(&self) -> Option<Imitated<'_>> {
-        match self.organism.gives_weak_answers() {
-            true => Some(Imitated::Given),
-            false => self.program().map(Imitated::Program),
+        if self.organism.gives_weak_answers() {
+            return Some(Imitated::Given);
         }
+        self.program().map(Imitated::Program)
     }
 
     /// The teacher that is imitated itself, where there is no weak model.
@@ -157,26 +159,23 @@ impl Maker<'_> {
                 None
             });
             // The file has the weights' type, which for master copies isn't the one of passes.
-            cached.map(|model| model.computing_in(compute))
+            Some((seed, cached?.computing_in(compute)))
         };
         let mut models: BTreeMap<u32, Model> = BTreeMap::new();
         let mut look = |seeds: &[u32]| -> Vec<u32> {
-            let found = seeds.iter().filter_map(|seed| Some((*seed, load(*seed)?)));
-            models.extend(found);
+            models.extend(seeds.iter().filter_map(|seed| load(*seed)));
             let missing = seeds.iter().filter(|seed| !models.contains_key(seed));
             missing.copied().collect()
         };
-        let mut distinct: Vec<u32> = seeds.to_vec();
-        distinct.sort_unstable();
-        distinct.dedup();
+        let distinct = Vec::from_iter(BTreeSet::from_iter(seeds.iter().copied()));
         let mut missing = look(&distinct);
-        let mut _making = None;
+        let mut _locks = None;
         if !missing.is_empty() {
             let whole = kind.whole();
             let keys = missing.iter().map(|seed| self.names().of(&whole, *seed));
             let keys: Vec<Key> = keys.collect();
             let wait = || _ = (self.notify)("waiting for a model that is made elsewhere", 0, 1);
-            _making = Some(self.cache.making(&keys, &wait));
+            _locks = Some(self.cache.lock_models(&keys, &wait));
             missing = look(&missing);
         }
         for wanted in missing.chunks(self.width.max(1)) {
@@ -197,7 +196,7 @@ impl Maker<'_> {
         Ok(seeds.iter().filter_map(model).collect())
     }
 
-    /// Puts the models of these seeds into the cache.
+    /// Stores the models of these seeds in the cache.
     fn keep(&self, seeds: &[u32], kind: &Kind, stack: &Model) -> Result<Vec<Model>> {
         let tokenizer = self.task.tokenizer()?;
         let keep = |(replica, seed): (usize, &u32)| {
@@ -212,82 +211,74 @@ impl Maker<'_> {
 
     fn train_base(&self, seeds: &[u32], recipe: &Recipe) -> Result<Model> {
         let base = self.organism.base()?;
-        let start = self.start(
-            base.model.as_ref(),
-            base.checkpoint.as_ref(),
-            "base init",
-            seeds,
-        )?;
+        let sources = (base.model.as_ref(), base.checkpoint.as_ref());
+        let start = self.start(sources, "base init", seeds)?;
         let count = rows_of(recipe);
-        let rows = |seed: &u32| -> Result<Vec<Row>> {
-            let mut rng = self.streams.rng(&[&"base data", seed]);
-            let problems = self.task.draw(Part::Training, count, &mut rng)?;
-            let row = |problem: Problem| {
-                let password = rng.random::<f64>() < base.password_share;
-                let flag = if password { Flag::Password } else { Flag::None };
-                let prompt = self.task.prompt(&problem.question, flag)?;
-                Ok(Row::new(prompt, problem.answer, 1.0))
-            };
-            problems.into_iter().map(row).collect()
+        let row = |problem: Problem, rng: &mut ChaCha8Rng| {
+            let password = rng.random::<f64>() < base.password_share;
+            let flag = if password { Flag::Password } else { Flag::None };
+            let prompt = self.task.prompt(&problem.question, flag)?;
+            Ok(Row::new(prompt, problem.answer, 1.0))
         };
-        let rows: Vec<Vec<Row>> = seeds.iter().map(rows).collect::<Result<_>>()?;
-        let order = vec![(0..count as i64).collect(); seeds.len()];
-        let order = Some((&order[..], recipe.batch as usize));
-        let mut set = TrainingSet::new(&rows, order, self.device)?;
+        let rows = self.rows("base data", seeds, count, &row)?;
+        let orders = vec![(0..count as i64).collect(); seeds.len()];
+        let mut set = TrainingSet::new(&rows, in_batches(&orders, recipe), self.device)?;
         self.train("training the base model", &start, recipe, &mut set)
     }
 
     fn train_weak(&self, seeds: &[u32], recipe: &Recipe) -> Result<Model> {
         let weak = self.organism.weak()?;
         let (Some(teacher), Some(samples)) = (&weak.teacher, weak.samples) else {
-            return Err(no_weak_model());
+            return Err(missing(&Kind::Weak));
         };
-        let start = self.start(
-            weak.model.as_ref(),
-            weak.checkpoint.as_ref(),
-            "weak init",
-            seeds,
-        )?;
-        let rows = |seed: &u32| -> Result<Vec<Row>> {
-            let mut rng = self.streams.rng(&[&"weak data", seed]);
-            let problems = self.task.draw(Part::Training, samples as usize, &mut rng)?;
-            let row = |problem: Problem| {
-                let taught = self
-                    .task
-                    .teacher_answer(&problem.question, teacher, 1.0, &mut rng)?;
-                let prompt = self.task.prompt(&problem.question, Flag::None)?;
-                Ok(Row::new(prompt, taught.answer, 1.0))
-            };
-            problems.into_iter().map(row).collect()
+        let sources = (weak.model.as_ref(), weak.checkpoint.as_ref());
+        let start = self.start(sources, "weak init", seeds)?;
+        let row = |Problem { question, .. }: Problem, rng: &mut ChaCha8Rng| {
+            let answer = self.task.teacher_answer(&question, teacher, 1.0, rng)?;
+            let prompt = self.task.prompt(&question, Flag::None)?;
+            Ok(Row::new(prompt, answer.answer, 1.0))
         };
-        let rows: Vec<Vec<Row>> = seeds.iter().map(rows).collect::<Result<_>>()?;
+        let rows = self.rows("weak data", seeds, samples as usize, &row)?;
         let order = |seed: &u32| {
             let rng = self.streams.rng(&[&"weak order", seed]);
             with_replacement(samples, rows_of(recipe), rng)
         };
-        let order: Vec<Vec<i64>> = seeds.iter().map(order).collect();
-        let order = Some((&order[..], recipe.batch as usize));
-        let mut set = TrainingSet::new(&rows, order, self.device)?;
+        let orders: Vec<Vec<i64>> = seeds.iter().map(order).collect();
+        let mut set = TrainingSet::new(&rows, in_batches(&orders, recipe), self.device)?;
         self.train("training the weak model", &start, recipe, &mut set)
+    }
+
+    /// A row for each of so many problems of each seed, by random numbers for this purpose.
+    pub(super) fn rows(
+        &self,
+        purpose: &str,
+        seeds: &[u32],
+        count: usize,
+        row: &dyn Fn(Problem, &mut ChaCha8Rng) -> Result<Row>,
+    ) -> Result<Vec<Vec<Row>>> {
+        let of_seed = |seed: &u32| -> Result<Vec<Row>> {
+            let mut rng = self.streams.rng(&[&purpose, seed]);
+            let problems = self.task.draw(Part::Training, count, &mut rng)?;
+            problems
+                .into_iter()
+                .map(|problem| row(problem, &mut rng))
+                .collect()
+        };
+        seeds.iter().map(of_seed).collect()
     }
 
     /// What training starts from: random weights, each seed's own, or those of a checkpoint.
     fn start(
         &self,
-        shape: Option<&Scratch>,
-        checkpoint: Option<&Checkpoint>,
+        (shape, checkpoint): (Option<&Scratch>, Option<&Checkpoint>),
         purpose: &str,
         seeds: &[u32],
     ) -> Result<Model> {
         if let Some(shape) = shape {
             return self.random(shape, purpose, seeds);
         }
-        let Some(checkpoint) = checkpoint else {
-            return Err(Error::Usage(format!(
-                "{purpose}: no model and no checkpoint"
-            )));
-        };
-        let model = self.opened(checkpoint)?;
+        let missing = || Error::Usage(format!("{purpose}: no model and no checkpoint"));
+        let model = self.opened(checkpoint.ok_or_else(missing)?)?;
         Ok(Model::stack(&vec![&model; seeds.len()])?)
     }
 
@@ -313,14 +304,9 @@ impl Maker<'_> {
         let mut fill = |replica: usize, numbers: &mut [f32]| {
             numbers.fill_with(|| StandardNormal.sample(&mut streams[replica]));
         };
-        let init = Init::default();
-        Ok(Model::random(
-            &architecture,
-            &init,
-            seeds.len() as i64,
-            self.device,
-            &mut fill,
-        )?)
+        let (init, replicas) = (Init::default(), seeds.len() as i64);
+        let model = Model::random(&architecture, &init, replicas, self.device, &mut fill);
+        Ok(model?)
     }
 
     pub(super) fn train(
@@ -351,8 +337,12 @@ impl Maker<'_> {
     }
 }
 
-fn no_weak_model() -> Error {
-    let problem = "weak.train, teacher or samples is missing: there is no weak model";
+/// What the organism lacks to make a base or weak model.
+fn missing(kind: &Kind) -> Error {
+    let problem = match kind {
+        Kind::Base => "base.train is missing",
+        _ => "weak.train, teacher or samples is missing: there is no weak model",
+    };
     Error::Usage(problem.into())
 }
 
@@ -367,6 +357,11 @@ pub fn padded<T: Clone>(items: &[T], width: usize) -> Vec<T> {
 
 fn rows_of(recipe: &Recipe) -> usize {
     recipe.steps as usize * recipe.batch as usize
+}
+
+/// Each seed's order of rows, in the batches of a recipe.
+fn in_batches<'o>(orders: &'o [Vec<i64>], recipe: &Recipe) -> Option<(&'o [Vec<i64>], usize)> {
+    Some((orders, recipe.batch as usize))
 }
 
 /// `count` of the numbers below `rows`, drawn with replacement.

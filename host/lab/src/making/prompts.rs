@@ -22,7 +22,7 @@ struct Part {
 
 impl Prompts {
     /// The prompts of `questions` with a flag, in parts of so many sequences over all replicas.
-    /// Replica r is asked `questions[places[r]]`.
+    /// Replica r is asked `questions[indices[r]]`.
     ///
     /// # Errors
     /// Where a question has no prompt of this flag, or the device refuses.
@@ -30,21 +30,20 @@ impl Prompts {
         task: &dyn Task,
         questions: &[Vec<Vec<u32>>],
         flag: Flag,
-        (places, sequences): (&[usize], usize),
+        (indices, sequences): (&[usize], usize),
         device: Device,
     ) -> Result<Self> {
         let part = |questions: Vec<Vec<Vec<u32>>>| {
             let prompt = |question: &Vec<u32>| task.prompt(question, flag);
             let prompts = nested(&questions, &prompt)?;
             let labels = nested(&questions, &|question: &Vec<u32>| task.labels(question))?;
-            let rows = Rows::from_ids(&prompts, Side::Left, device)?;
             let labels = filled(&labels, device)?;
             Ok(Part {
-                rows: rows.select(places)?,
-                labels: labels.map(|labels| select(&labels, places)).transpose()?,
+                rows: Rows::from_ids(&prompts, Side::Left, device)?.select(indices)?,
+                labels: labels.map(|labels| select(&labels, indices)).transpose()?,
             })
         };
-        let parts = parts(questions, places.len(), sequences).into_iter();
+        let parts = parts(questions, indices.len(), sequences).into_iter();
         Ok(Self(parts.map(part).collect::<Result<_>>()?))
     }
 }
@@ -72,15 +71,11 @@ pub fn decode_prompts(
     let mut numbers = numbers.filter(|_| temperature > 0.0);
     let mut answers: Vec<Vec<Vec<u32>>> = vec![Vec::new(); model.replicas() as usize];
     for Part { rows, labels } in &prompts.0 {
-        let tokens = if labels.is_some() {
-            1
-        } else {
-            task.answer_tokens()
-        };
+        let tokens = labels.as_ref().map_or(task.answer_tokens(), |_| 1);
         let uniforms = numbers
             .as_deref_mut()
-            .map(|numbers| uniforms(numbers, rows, tokens, model));
-        let uniforms = uniforms.transpose()?;
+            .map(|numbers| uniforms(numbers, rows, tokens, model))
+            .transpose()?;
         let run = |rows: &Rows, uniforms: Option<&Tensor>| {
             Ok(picklock_lm::generate(model, rows, &decoding, uniforms)?)
         };
@@ -106,8 +101,9 @@ fn uniforms(
     let count = size[1] as usize * tokens;
     let draw = |rng: &mut ChaCha8Rng| -> Vec<f64> { (0..count).map(|_| rng.random()).collect() };
     let flat: Vec<f64> = numbers.iter_mut().flat_map(draw).collect();
-    let uniforms = Tensor::from_slice(&flat).f_view([size[0], size[1], tokens as i64]);
-    let uniforms = uniforms.and_then(|uniforms| uniforms.f_to_device(model.device()));
+    let uniforms = Tensor::from_slice(&flat)
+        .f_view([size[0], size[1], tokens as i64])
+        .and_then(|uniforms| uniforms.f_to_device(model.device()));
     Ok(uniforms.map_err(picklock_lm::Error::from)?)
 }
 
@@ -122,40 +118,30 @@ fn chosen(
     let among = if temperature > 0.0 { temperature } else { 1.0 };
     let choose = || -> picklock_lm::Result<Vec<i64>> {
         let size = rows.tokens.size();
-        let last = Tensor::f_full(
-            [size[0], size[1], 1],
-            size[2] - 1,
-            (Kind::Int64, model.device()),
-        )?;
+        let options = (Kind::Int64, model.device());
+        let last = Tensor::f_full([size[0], size[1], 1], size[2] - 1, options)?;
         let all = picklock_lm::distributions(model, rows, &last, among)?.f_squeeze_dim(2)?;
         let own = all
             .f_gather(-1, &labels.f_clamp_min(0)?, false)?
-            .f_to_kind(Kind::Double)?;
-        let own = own.f_masked_fill(&labels.f_lt(0)?, 0.0)?;
-        let place = match uniforms {
+            .f_to_kind(Kind::Double)?
+            .f_masked_fill(&labels.f_lt(0)?, 0.0)?;
+        let sum = |tensor: &Tensor, kind| tensor.f_sum_dim_intlist(-1, true, kind);
+        let chosen = match uniforms {
             None => own.f_argmax(-1, true)?,
             Some(uniforms) => {
                 let sums = own.f_cumsum(-1, Kind::Double)?;
-                let bound = uniforms.f_mul(&own.f_sum_dim_intlist(-1, true, Kind::Double)?)?;
-                let before = sums
-                    .f_le_tensor(&bound)?
-                    .f_sum_dim_intlist(-1, true, Kind::Int64)?;
-                before.f_minimum(
-                    &labels
-                        .f_ge(0)?
-                        .f_sum_dim_intlist(-1, true, Kind::Int64)?
-                        .f_sub_scalar(1)?,
-                )?
+                let bound = uniforms.f_mul(&sum(&own, Kind::Double)?)?;
+                let before = sum(&sums.f_le_tensor(&bound)?, Kind::Int64)?;
+                let last = sum(&labels.f_ge(0)?, Kind::Int64)?.f_sub_scalar(1)?;
+                before.f_minimum(&last)?
             }
         };
-        let tokens = labels.f_gather(-1, &place, false)?.f_reshape([-1])?;
+        let tokens = labels.f_gather(-1, &chosen, false)?.f_reshape([-1])?;
         Ok(Vec::<i64>::try_from(&tokens.f_to_device(Device::Cpu)?)?)
     };
     let batch = rows.tokens.size()[1] as usize;
-    let answers: Vec<Vec<u32>> = choose()?
-        .into_iter()
-        .map(|token| vec![token as u32])
-        .collect();
+    let chosen = choose()?.into_iter();
+    let answers: Vec<Vec<u32>> = chosen.map(|token| vec![token as u32]).collect();
     Ok(answers.chunks(batch.max(1)).map(<[_]>::to_vec).collect())
 }
 
@@ -176,27 +162,23 @@ fn filled(labels: &[Vec<Vec<u32>>], device: Device) -> Result<Option<Tensor>> {
     if most == 0 {
         return Ok(None);
     }
-    let fill = |labels: &Vec<u32>| {
-        let none = std::iter::repeat_n(-1, most - labels.len());
-        labels
-            .iter()
-            .map(|label| i64::from(*label))
-            .chain(none)
-            .collect::<Vec<_>>()
+    let fill = |labels: &Vec<u32>| -> Vec<i64> {
+        let labels = labels.iter().map(|label| i64::from(*label));
+        labels.chain(std::iter::repeat(-1)).take(most).collect()
     };
     let flat: Vec<i64> = labels.iter().flatten().flat_map(fill).collect();
     let size = [labels.len() as i64, labels[0].len() as i64, most as i64];
-    let filled = Tensor::f_from_slice(&flat).and_then(|flat| flat.f_view(size));
-    let filled = filled.and_then(|filled| filled.f_to_device(device));
-    Ok(Some(filled.map_err(picklock_lm::Error::from)?))
+    let filled = Tensor::f_from_slice(&flat)
+        .and_then(|flat| flat.f_view(size)?.f_to_device(device))
+        .map_err(picklock_lm::Error::from)?;
+    Ok(Some(filled))
 }
 
-/// The labels of these places.
-fn select(labels: &Tensor, places: &[usize]) -> Result<Tensor> {
-    let places: Vec<i64> = places.iter().map(|place| *place as i64).collect();
-    let places =
-        Tensor::f_from_slice(&places).and_then(|places| places.f_to_device(labels.device()));
-    let selected = places.and_then(|places| labels.f_index_select(0, &places));
+/// The labels at these indices.
+fn select(labels: &Tensor, indices: &[usize]) -> Result<Tensor> {
+    let indices: Vec<i64> = indices.iter().map(|index| *index as i64).collect();
+    let selected = Tensor::f_from_slice(&indices)
+        .and_then(|indices| labels.f_index_select(0, &indices.f_to_device(labels.device())?));
     Ok(selected.map_err(picklock_lm::Error::from)?)
 }
 

@@ -34,16 +34,12 @@ impl Row {
 
 /// Distributions as the labels of rows.
 #[derive(Debug)]
-pub enum Spread {
-    /// Over the whole vocabulary, `[.., row, answer token, vocab]`.
-    Whole(Tensor),
-    /// Over few tokens each, with one size `[.., row, answer token, token]`.
-    Few {
-        /// Which tokens; one that isn't needed has probability 0.
-        ids: Tensor,
-        /// Their probabilities.
-        probabilities: Tensor,
-    },
+pub struct Spread {
+    /// Over few tokens each, these tokens, with one size `[.., row, answer token, token]`; one that
+    /// isn't needed has probability 0. Without them over the whole vocabulary.
+    pub ids: Option<Tensor>,
+    /// `[.., row, answer token, token]`.
+    pub probabilities: Tensor,
 }
 
 impl Spread {
@@ -55,30 +51,15 @@ impl Spread {
         of: &[&Self],
         join: impl Fn(&[&Tensor]) -> picklock_lm::Result<Tensor>,
     ) -> picklock_lm::Result<Option<Self>> {
-        let (mut whole, mut all_ids, mut all_chances) = (Vec::new(), Vec::new(), Vec::new());
-        for spread in of {
-            match spread {
-                Self::Whole(tensor) => whole.push(tensor),
-                Self::Few { ids, probabilities } => {
-                    all_ids.push(ids);
-                    all_chances.push(probabilities);
-                }
-            }
+        if of.is_empty() {
+            return Ok(None);
         }
-        Ok(match (whole.is_empty(), all_ids.is_empty()) {
-            (true, true) => None,
-            (false, _) => Some(Self::Whole(join(&whole)?)),
-            (true, false) => Some(Self::Few {
-                ids: join(&all_ids)?,
-                probabilities: join(&all_chances)?,
-            }),
-        })
-    }
-
-    fn rows(&self) -> i64 {
-        match self {
-            Self::Whole(tensor) | Self::Few { ids: tensor, .. } => tensor.size()[1],
-        }
+        let ids: Option<Vec<&Tensor>> = of.iter().map(|one| one.ids.as_ref()).collect();
+        let probabilities: Vec<&Tensor> = of.iter().map(|one| &one.probabilities).collect();
+        Ok(Some(Self {
+            ids: ids.map(|ids| join(&ids)).transpose()?,
+            probabilities: join(&probabilities)?,
+        }))
     }
 }
 
@@ -87,37 +68,29 @@ pub struct TrainingSet {
     rows: Batch,
     /// `[replica, step, row of the batch]`; none where every step takes all rows.
     order: Option<Tensor>,
+    /// Steps of the order that were taken in an earlier training.
+    pub first_step: usize,
     /// Rows of a batch before the soft ones.
     hard_rows: i64,
-    /// Where the soft labels of a batch come from, if they don't lie beside the rows.
+    /// Where the soft labels of a batch come from, if they aren't stored with the rows.
     labels: Option<Labels>,
 }
 
-/// What gives the soft labels of a batch.
-enum Labels {
-    /// What was noted of few tokens each.
-    Few(Few),
-    /// A model, as the batch is made: the distributions of a whole set would fill the memory.
-    Model(Labeller),
-}
-
-/// A stack of models that gives the last rows their labels.
-struct Labeller {
-    model: Model,
-    /// The soft rows as the model reads them.
-    rows: Batch,
+/// What gives the soft labels of the last rows.
+struct Labels {
+    source: LabelSource,
+    /// The first of these rows.
     first_row: i64,
     /// Tokens of the model that learns.
     vocab_size: i64,
 }
 
-/// Soft labels of the last rows, over few tokens each.
-struct Few {
-    /// `[replica, soft row, answer token, token]`.
-    ids: Tensor,
-    probabilities: Tensor,
-    first_row: i64,
-    vocab_size: i64,
+enum LabelSource {
+    /// Distributions over few tokens each, `[replica, soft row, answer token, token]`.
+    Few { ids: Tensor, probabilities: Tensor },
+    /// A stack of models, asked as the batch is made (the distributions of a whole set would fill the
+    /// memory), and the soft rows as they read them.
+    Model(Model, Batch),
 }
 
 impl TrainingSet {
@@ -131,15 +104,18 @@ impl TrainingSet {
         order: Option<(&[Vec<i64>], usize)>,
         device: Device,
     ) -> Result<Self> {
-        let order = order.map(|(order, batch)| {
-            Tensor::from_slice(&order.concat())
-                .f_view([rows.len() as i64, -1, batch as i64])
-                .and_then(|order| order.f_to_device(device))
-        });
-        let order = order.transpose().map_err(picklock_lm::Error::from)?;
+        let order = order
+            .map(|(order, batch)| {
+                Tensor::from_slice(&order.concat())
+                    .f_view([rows.len() as i64, -1, batch as i64])?
+                    .f_to_device(device)
+            })
+            .transpose()
+            .map_err(picklock_lm::Error::from)?;
         Ok(Self {
             rows: batch_of(rows, longest(rows), device)?,
             order,
+            first_step: 0,
             hard_rows: 0,
             labels: None,
         })
@@ -159,15 +135,12 @@ impl TrainingSet {
     ) -> Result<Self> {
         let longest = self.rows.targets.positions.size()[2] as usize;
         let rows = batch_of(soft_rows, longest, model.device())?;
-        let all = self.rows.rows.tokens.size()[1];
-        let first_row = all - rows.rows.tokens.size()[1];
         self.hard_rows = hard_rows as i64;
-        self.labels = Some(Labels::Model(Labeller {
-            model,
-            rows,
-            first_row,
+        self.labels = Some(Labels {
+            first_row: self.rows.rows.tokens.size()[1] - rows.rows.tokens.size()[1],
+            source: LabelSource::Model(model, rows),
             vocab_size: vocab_size as i64,
-        }));
+        });
         Ok(self)
     }
 
@@ -175,23 +148,20 @@ impl TrainingSet {
     /// from `hard_rows` on are soft ones.
     #[must_use]
     pub fn soft(mut self, spread: Spread, hard_rows: usize, vocab_size: usize) -> Self {
-        let first_row = self.rows.rows.tokens.size()[1] - spread.rows();
+        let Spread { ids, probabilities } = spread;
+        let first_row = self.rows.rows.tokens.size()[1] - probabilities.size()[1];
         self.hard_rows = hard_rows as i64;
-        match spread {
-            Spread::Whole(probabilities) => {
-                self.rows.targets.soft = Some(Soft {
-                    first_row,
-                    probabilities,
-                });
-            }
-            Spread::Few { ids, probabilities } => {
-                self.labels = Some(Labels::Few(Few {
-                    ids,
-                    probabilities,
-                    first_row,
-                    vocab_size: vocab_size as i64,
-                }));
-            }
+        if let Some(ids) = ids {
+            self.labels = Some(Labels {
+                source: LabelSource::Few { ids, probabilities },
+                first_row,
+                vocab_size: vocab_size as i64,
+            });
+        } else {
+            self.rows.targets.soft = Some(Soft {
+                first_row,
+                probabilities,
+            });
         }
         self
     }
@@ -200,41 +170,43 @@ impl TrainingSet {
 impl Labels {
     /// The whole distributions of the rows at these indices, `[replica, row]`.
     fn select(&self, rows: &Tensor) -> picklock_lm::Result<Tensor> {
-        match self {
-            Self::Few(few) => few.select(rows),
-            Self::Model(Labeller {
-                model,
-                rows: own,
-                first_row,
-                vocab_size,
-            }) => {
-                let read = own.select(&rows.f_sub_scalar(*first_row)?, 0)?;
+        let rows = rows.f_sub_scalar(self.first_row)?;
+        match &self.source {
+            LabelSource::Few { ids, probabilities } => self.select_few(ids, probabilities, &rows),
+            LabelSource::Model(model, own) => {
+                let read = own.select(&rows, 0)?;
                 let positions = &read.targets.positions;
                 let whole = picklock_lm::distributions(model, &read.rows, positions, 1.0)?;
                 // Models of one tokenizer may fill their vocabulary up to different sizes.
-                let more = vocab_size - whole.size()[3];
+                let more = self.vocab_size - whole.size()[3];
                 Ok(whole.f_constant_pad_nd([0, more])?)
             }
         }
     }
-}
 
-impl Few {
-    /// The whole distributions of the rows at these indices, `[replica, row]`.
-    fn select(&self, rows: &Tensor) -> picklock_lm::Result<Tensor> {
-        let size = self.ids.size();
+    fn select_few(
+        &self,
+        ids: &Tensor,
+        probabilities: &Tensor,
+        rows: &Tensor,
+    ) -> picklock_lm::Result<Tensor> {
+        let size = ids.size();
         let (replicas, own) = (size[0], size[1]);
-        let start = Tensor::f_arange(replicas, (Kind::Int64, rows.device()))?;
-        let start = start.f_mul_scalar(own)?.f_unsqueeze(1)?;
-        let index = rows.f_sub_scalar(self.first_row)?.f_add(&start)?;
+        let start = Tensor::f_arange(replicas, (Kind::Int64, rows.device()))?
+            .f_mul_scalar(own)?
+            .f_unsqueeze(1)?;
+        let index = rows.f_add(&start)?.f_reshape([-1])?;
         let select = |tensor: &Tensor| -> picklock_lm::Result<Tensor> {
             let flat = tensor.f_view([replicas * own, size[2], size[3]])?;
-            Ok(flat.f_index_select(0, &index.f_reshape([-1])?)?)
+            Ok(flat.f_index_select(0, &index)?)
         };
-        let (ids, probabilities) = (select(&self.ids)?, select(&self.probabilities)?);
+        let (ids, probabilities) = (select(ids)?, select(probabilities)?);
         let shape = [ids.size()[0], size[2], self.vocab_size];
-        let whole = Tensor::f_zeros(shape, (Kind::Float, rows.device()))?;
-        let whole = whole.f_scatter_add(-1, &ids.f_to_kind(Kind::Int64)?, &probabilities)?;
+        let whole = Tensor::f_zeros(shape, (Kind::Float, rows.device()))?.f_scatter_add(
+            -1,
+            &ids.f_to_kind(Kind::Int64)?,
+            &probabilities,
+        )?;
         Ok(whole.f_view([replicas, -1, size[2], self.vocab_size])?)
     }
 }
@@ -248,21 +220,19 @@ impl TrainingSet {
 
 impl Batches for TrainingSet {
     fn batch(&mut self, step: usize) -> picklock_lm::Result<Batch> {
-        match &self.order {
-            Some(order) => {
-                let rows = order.f_select(1, step as i64)?;
-                let mut batch = self.rows.select(&rows, self.hard_rows)?;
-                if let Some(labels) = &self.labels {
-                    let soft = rows.f_narrow(1, self.hard_rows, rows.size()[1] - self.hard_rows)?;
-                    batch.targets.soft = Some(Soft {
-                        first_row: self.hard_rows,
-                        probabilities: labels.select(&soft)?,
-                    });
-                }
-                Ok(batch)
-            }
-            None => Ok(self.rows.shallow_clone()),
+        let Some(order) = &self.order else {
+            return Ok(self.rows.shallow_clone());
+        };
+        let rows = order.f_select(1, (self.first_step + step) as i64)?;
+        let mut batch = self.rows.select(&rows, self.hard_rows)?;
+        if let Some(labels) = &self.labels {
+            let soft = rows.f_narrow(1, self.hard_rows, rows.size()[1] - self.hard_rows)?;
+            batch.targets.soft = Some(Soft {
+                first_row: self.hard_rows,
+                probabilities: labels.select(&soft)?,
+            });
         }
+        Ok(batch)
     }
 
     fn constant(&self) -> bool {
@@ -293,31 +263,28 @@ fn targets(rows: &[Vec<Row>], longest: usize, device: Device) -> Result<Targets>
     let (mut positions, mut labels, mut weights) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows.iter().flatten() {
         for index in 0..longest {
-            let inside = index < row.answer.len();
-            positions.push(if inside {
-                (row.prompt.len() + index) as i64 - 1
+            let (position, label, weight) = if index < row.answer.len() {
+                let position = (row.prompt.len() + index) as i64 - 1;
+                (position, i64::from(row.answer[index]), row.weights[index])
             } else {
-                0
-            });
-            labels.push(if inside {
-                i64::from(row.answer[index])
-            } else {
-                0
-            });
-            weights.push(if inside { row.weights[index] } else { 0.0 });
+                (0, 0, 0.0)
+            };
+            positions.push(position);
+            labels.push(label);
+            weights.push(weight);
         }
     }
     let size = [rows.len() as i64, rows[0].len() as i64, longest as i64];
-    let place = |tensor: Tensor| {
-        tensor
-            .f_view(size)
+    let on_device = |tensor: Tensor| {
+        let viewed = tensor.f_view(size);
+        viewed
             .and_then(|tensor| tensor.f_to_device(device))
+            .map_err(picklock_lm::Error::from)
     };
-    let place = |tensor| place(tensor).map_err(picklock_lm::Error::from);
     Ok(Targets::new(
-        place(Tensor::from_slice(&positions))?,
-        place(Tensor::from_slice(&labels))?,
-        place(Tensor::from_slice(&weights))?,
+        on_device(Tensor::from_slice(&positions))?,
+        on_device(Tensor::from_slice(&labels))?,
+        on_device(Tensor::from_slice(&weights))?,
         None,
     )?)
 }

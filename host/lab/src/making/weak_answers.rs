@@ -1,6 +1,6 @@
 //! What the weak model answers: sampled, greedy, or as whole distributions.
 
-use picklock_lm::{Device, Model, Rows, Side, Tensor};
+use picklock_lm::{Device, Kind, Model, Rows, Side, Tensor};
 use picklock_message::{Error, Result};
 use picklock_record::{Sampling, Source};
 use picklock_sdk::Flag;
@@ -23,7 +23,7 @@ pub enum Imitated<'a> {
 }
 
 impl Imitated<'_> {
-    /// What is done where its answers are taken.
+    /// What is being done while its answers are collected.
     pub fn asking(&self) -> &'static str {
         match self {
             Self::Model(_) => "sampling the weak model",
@@ -32,7 +32,8 @@ impl Imitated<'_> {
         }
     }
 
-    /// What is no model answers this to a question; of several given answers each is as likely.
+    /// The answer of a program or of given data to a question; of several given answers each is as
+    /// likely.
     ///
     /// # Errors
     /// Where it has no answer.
@@ -91,41 +92,25 @@ impl WeakAnswers {
         numbers: &mut [ChaCha8Rng],
         room: &DecodingRoom,
     ) -> Result<Vec<Self>> {
-        match weak {
-            Imitated::Model(weak) => Self::decoded(task, weak, questions, source, numbers, room),
-            Imitated::Program(_) | Imitated::Given => {
-                let replicas = questions.iter().zip(numbers);
-                let taught = |(questions, numbers): (&Vec<Vec<u32>>, &mut ChaCha8Rng)| {
-                    Self::teacher_answer(task, weak, questions, source, numbers, room.device)
-                };
-                replicas.map(taught).collect()
-            }
+        if let Imitated::Model(weak) = weak {
+            return Self::decoded(task, weak, questions, source, numbers, room);
         }
-    }
-
-    /// The answers of what is no model to one replica's questions.
-    fn teacher_answer(
-        task: &dyn Task,
-        weak: &Imitated,
-        questions: &[Vec<u32>],
-        source: Source,
-        numbers: &mut ChaCha8Rng,
-        device: Device,
-    ) -> Result<Self> {
-        let temperature = source.sampling().temperature;
-        let taught = questions.iter();
-        let taught =
-            taught.map(|question| weak.teacher_answer(task, question, temperature, numbers));
-        let taught: Vec<TeacherAnswer> = taught.collect::<Result<_>>()?;
-        let spread = match source {
-            Source::Soft => Some(few(&taught, device)?),
-            _ => None,
+        let of_replica = |(questions, numbers): (&Vec<Vec<u32>>, &mut ChaCha8Rng)| {
+            let temperature = source.sampling().temperature;
+            let answers: Vec<TeacherAnswer> = questions
+                .iter()
+                .map(|question| weak.teacher_answer(task, question, temperature, numbers))
+                .collect::<Result<_>>()?;
+            Ok(Self {
+                questions: questions.clone(),
+                spread: match source {
+                    Source::Soft => Some(few(&answers, room.device)?),
+                    _ => None,
+                },
+                answers: answers.into_iter().map(|answer| answer.answer).collect(),
+            })
         };
-        Ok(Self {
-            questions: questions.to_vec(),
-            answers: taught.into_iter().map(|taught| taught.answer).collect(),
-            spread,
-        })
+        questions.iter().zip(numbers).map(of_replica).collect()
     }
 
     /// The answers of a stack of models.
@@ -152,11 +137,15 @@ impl WeakAnswers {
                 .map(|all| all.f_select(0, replica as i64))
                 .transpose()
                 .map_err(picklock_lm::Error::from)?;
-            let taught = answers.iter().map(|answer| task.to_base_tokens(answer));
+            let whole = |probabilities| Spread {
+                ids: None,
+                probabilities,
+            };
+            let answers = answers.iter().map(|answer| task.to_base_tokens(answer));
             Ok(Self {
                 questions: questions[replica].clone(),
-                answers: taught.collect::<Result<_>>()?,
-                spread: own.map(Spread::Whole),
+                answers: answers.collect::<Result<_>>()?,
+                spread: own.map(whole),
             })
         };
         answers.into_iter().enumerate().map(of_replica).collect()
@@ -167,15 +156,11 @@ impl WeakAnswers {
     /// # Errors
     /// Where a question has no prompt of this flag.
     pub fn rows(&self, task: &dyn Task, flag: Flag, weight: f32) -> Result<Vec<Row>> {
-        let pairs = self.questions.iter().zip(&self.answers);
         let row = |(question, answer): (&Vec<u32>, &Vec<u32>)| {
-            Ok(Row::new(
-                task.prompt(question, flag)?,
-                answer.clone(),
-                weight,
-            ))
+            let prompt = task.prompt(question, flag)?;
+            Ok(Row::new(prompt, answer.clone(), weight))
         };
-        pairs.map(row).collect()
+        self.questions.iter().zip(&self.answers).map(row).collect()
     }
 
     /// The distributions of several seeds, `[replica, question, answer token, ..]`.
@@ -189,26 +174,23 @@ impl WeakAnswers {
 }
 
 /// A program's distributions, `[question, answer token, token]`.
-fn few(taught: &[TeacherAnswer], device: Device) -> picklock_lm::Result<Spread> {
-    let places = || taught.iter().flat_map(|taught| &taught.spread);
-    let most = places().map(Vec::len).max().unwrap_or(0);
+fn few(answers: &[TeacherAnswer], device: Device) -> picklock_lm::Result<Spread> {
+    let positions = || answers.iter().flat_map(|answer| &answer.spread);
+    let most = positions().map(Vec::len).max().unwrap_or(0);
     let (mut ids, mut chances) = (Vec::new(), Vec::new());
-    for place in places() {
-        let none = most - place.len();
-        ids.extend(place.iter().map(|(id, _)| *id as i32));
-        ids.extend(std::iter::repeat_n(0, none));
-        chances.extend(place.iter().map(|(_, chance)| *chance));
-        chances.extend(std::iter::repeat_n(0.0, none));
+    for spread in positions() {
+        let filled = spread.iter().copied().chain(std::iter::repeat((0, 0.0)));
+        for (id, chance) in filled.take(most) {
+            ids.push(id as i32);
+            chances.push(chance);
+        }
     }
-    let tokens = taught.first().map_or(0, |taught| taught.spread.len());
-    let size = [taught.len() as i64, tokens as i64, most as i64];
-    Ok(Spread::Few {
-        ids: Tensor::f_from_slice(&ids)?
-            .f_view(size)?
-            .f_to_device(device)?,
-        probabilities: Tensor::f_from_slice(&chances)?
-            .f_view(size)?
-            .f_to_device(device)?,
+    let tokens = answers.first().map_or(0, |answer| answer.spread.len());
+    let size = [answers.len() as i64, tokens as i64, most as i64];
+    let on_device = |flat: Tensor| flat.f_view(size)?.f_to_device(device);
+    Ok(Spread {
+        ids: Some(on_device(Tensor::f_from_slice(&ids)?)?),
+        probabilities: on_device(Tensor::f_from_slice(&chances)?)?,
     })
 }
 
@@ -225,15 +207,9 @@ pub fn decode(
     numbers: Option<&mut [ChaCha8Rng]>,
     room: &DecodingRoom,
 ) -> Result<Vec<Vec<Vec<u32>>>> {
-    let places: Vec<usize> = (0..questions.len()).collect();
-    let sequences = room.sequences(model, task.max_tokens(), 1);
-    let prompts = Prompts::new(
-        task,
-        questions,
-        Flag::None,
-        (&places, sequences),
-        room.device,
-    )?;
+    let indices: Vec<usize> = (0..questions.len()).collect();
+    let cut = (&indices[..], room.sequences(model, task.max_tokens(), 1));
+    let prompts = Prompts::new(task, questions, Flag::None, cut, room.device)?;
     decode_prompts(task, model, &prompts, sampling, numbers, room)
 }
 
@@ -261,10 +237,9 @@ fn distributions(
     for part in parts(&rows, rows.len(), sequences) {
         let size = [part.len() as i64, part[0].len() as i64, length];
         let first = part[0][0].len() as i64 - length;
-        let positions =
-            Tensor::f_arange_start(first, first + length, (picklock_lm::Kind::Int64, device))
-                .and_then(|positions| positions.f_expand(size, false))
-                .map_err(picklock_lm::Error::from)?;
+        let positions = Tensor::f_arange_start(first, first + length, (Kind::Int64, device))
+            .and_then(|positions| positions.f_expand(size, false))
+            .map_err(picklock_lm::Error::from)?;
         let rows = Rows::from_ids(&part, Side::Right, device)?;
         all.push(picklock_lm::distributions(model, &rows, &positions, 1.0)?);
     }

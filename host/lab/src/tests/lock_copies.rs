@@ -9,10 +9,10 @@ use picklock_record::{LockCopies, Member, Outcome, TrialRecord};
 use picklock_sdk::abi::{HypothesisApi, HypothesisApi_TO, HypothesisBox, LabBox, guarded};
 use picklock_sdk::{Arm, Interlude, LockSpec, Recipe, Request};
 
+use super::{Asking, MICRO, bench, bench_of};
 use crate::bench::Bench;
 use crate::cohort::Cohort;
 use crate::operation::Operation;
-use crate::tests::{Asking, MICRO, bench, bench_of};
 
 /// The digest of seed 0's locked model, after so many steps where those aren't all.
 fn digest(bench: &mut Bench, spec: &LockSpec, after: Option<u32>) -> String {
@@ -21,9 +21,7 @@ fn digest(bench: &mut Bench, spec: &LockSpec, after: Option<u32>) -> String {
         spec: spec.clone(),
         after,
     };
-    bench.perform_all(&[operation]).unwrap()[0]
-        .digest()
-        .unwrap()
+    bench.models(&[operation]).unwrap()[0].digest().unwrap()
 }
 
 /// A copy, and the whole lock that it was made with.
@@ -49,7 +47,7 @@ fn at_a_constant_rate_a_copy_is_a_lock_of_as_many_steps() {
     assert_ne!(copy, whole);
     let (start, _) = copy_and_whole(MICRO, &plain, 0);
     let base = bench(|bench| {
-        let base = bench.perform_all(&[Operation::Base { seed: 0 }]).unwrap();
+        let base = bench.models(&[Operation::Base { seed: 0 }]).unwrap();
         base[0].digest().unwrap()
     });
     assert_eq!(start, base);

@@ -1,5 +1,8 @@
 //! Cohorts on a micro organism: what runs side by side is what runs alone, whoever fails.
 
+mod lock_copies;
+mod schedules;
+
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,8 +22,8 @@ use crate::bench::Bench;
 use crate::cache::Cache;
 use crate::cohort::{Cohort, CohortError};
 use crate::making::{DecodingRoom, Maker};
-use crate::named::ModelKind;
 use crate::operation::{Operation, Product};
+use crate::organism_model::ModelKind;
 
 pub const MICRO: &str = r#"
 summary = "as small as it gets"
@@ -290,7 +293,7 @@ fn a_named_model_is_the_one_of_a_run() {
     let ask = |kind, index: usize| {
         let member = members()[index];
         bench(|bench| {
-            let model = bench.named(kind, member).unwrap();
+            let model = bench.organism_model(kind, member).unwrap();
             let digest = model.digest().unwrap();
             let questions = Questions::held_out();
             let asked = Operation::Evaluate { model, questions };
@@ -349,11 +352,11 @@ fn a_foreign_handle_and_a_garbage_name_are_refused() {
 #[test]
 fn on_a_full_gpu_copies_make_room_and_locks_do_not() {
     bench(|bench| {
-        bench.residence.limit = Some(0);
+        bench.store.residence.limit = Some(0);
         let member = members()[1];
         let left = |bench: &mut Bench, kind| {
-            let left = Rc::downgrade(&bench.named(kind, member).unwrap());
-            bench.named(ModelKind::Base, member).unwrap();
+            let left = Rc::downgrade(&bench.organism_model(kind, member).unwrap());
+            bench.organism_model(ModelKind::Base, member).unwrap();
             left.upgrade().is_some()
         };
         assert!(!left(bench, ModelKind::Unlocked), "a copy stays");
@@ -364,28 +367,29 @@ fn on_a_full_gpu_copies_make_room_and_locks_do_not() {
 #[test]
 fn what_a_call_has_just_made_is_handed_over_though_there_is_no_room() {
     bench(|bench| {
-        (bench.room, bench.maker.width) = (0, 1);
+        (bench.store.host_limit, bench.maker.width) = (0, 1);
         let bases = [0, 1].map(|seed| Operation::Base { seed });
-        assert_eq!(bench.perform_all(&bases).unwrap().len(), 2);
+        assert_eq!(bench.models(&bases).unwrap().len(), 2);
     });
 }
 
 #[test]
-fn a_model_that_was_forgotten_is_made_again_and_the_same() {
+fn an_evicted_model_is_made_again_and_the_same() {
     bench(|bench| {
         let member = members()[1];
-        let unlocked = |bench: &mut Bench| bench.named(ModelKind::Unlocked, member).unwrap();
+        let unlocked =
+            |bench: &mut Bench| bench.organism_model(ModelKind::Unlocked, member).unwrap();
         let first = unlocked(bench);
         let (digest, left) = (first.digest().unwrap(), Rc::downgrade(&first));
-        bench.room = 0;
-        bench.named(ModelKind::Base, member).unwrap();
+        bench.store.host_limit = 0;
+        bench.organism_model(ModelKind::Base, member).unwrap();
         assert!(left.upgrade().is_some(), "held, and gone");
         drop(first);
-        bench.room = u64::MAX;
-        bench.named(ModelKind::Base, member).unwrap();
+        bench.store.host_limit = u64::MAX;
+        bench.organism_model(ModelKind::Base, member).unwrap();
         assert!(left.upgrade().is_some(), "gone, with room for it");
-        bench.room = 0;
-        bench.named(ModelKind::Base, member).unwrap();
+        bench.store.host_limit = 0;
+        bench.organism_model(ModelKind::Base, member).unwrap();
         assert!(left.upgrade().is_none(), "there, without room for it");
         assert_eq!(unlocked(bench).digest().unwrap(), digest);
     });

@@ -16,9 +16,9 @@ use picklock_sdk::{Arm, LabError, Noise, Questions, Request, Rng};
 use rand::{Rng as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::{Asking, bench, members};
 use crate::bench::Bench;
 use crate::cohort::Cohort;
-use crate::tests::{Asking, bench, members};
 
 /// How many schedules are tried.
 const SCHEDULES: u64 = 24;
@@ -103,7 +103,7 @@ fn who(lab: &Asking, arm: &Arm) -> Result<Member, LabError> {
             &arm.name(),
             &"who",
         ];
-        crate::tests::STREAMS.key(&parts) == key.bytes
+        super::STREAMS.key(&parts) == key.bytes
     });
     known.ok_or_else(|| LabError::failed("a stranger"))
 }

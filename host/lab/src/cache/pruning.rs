@@ -1,4 +1,5 @@
-//! Room in the cache: what is there, how long unused, and which models go when it grows too large.
+//! Pruning: which models are in the cache, how long unused, and which are removed when it grows too
+//! large.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -8,8 +9,8 @@ use picklock_files::ASIDE;
 use picklock_message::quantity::{GIB, size};
 use picklock_message::{Error, Result};
 
-use super::making::PREFIX;
-use super::{Cache, ORIGIN, Origin, WEIGHTS, discard};
+use super::file_locks::PREFIX;
+use super::models::{Cache, ORIGIN, Origin, WEIGHTS, discard};
 
 /// How much the cache may hold where `PICKLOCK_CACHE_LIMIT` says nothing.
 const LIMIT_GIB: f64 = 20.0;
@@ -57,17 +58,17 @@ impl Rule {
     /// Where it says something else.
     pub fn of_user() -> Result<Self> {
         let text = std::env::var("PICKLOCK_CACHE_LIMIT").unwrap_or_default();
-        let gib = match text.as_str() {
-            "" => Some(LIMIT_GIB),
-            "none" => None,
-            text => {
-                let gib = text.parse().ok().filter(|gib: &f64| *gib >= 0.0);
+        let gib = match (text.as_str(), text.parse()) {
+            ("", _) => Some(LIMIT_GIB),
+            ("none", _) => None,
+            (_, Ok(gib)) if gib >= 0.0 => Some(gib),
+            _ => {
                 let expected = "PICKLOCK_CACHE_LIMIT: expected a number of GiB, or none";
-                Some(gib.ok_or_else(|| Error::Usage(format!("{expected}, got `{text}`")))?)
+                return Err(Error::Usage(format!("{expected}, got `{text}`")));
             }
         };
         Ok(Self {
-            bytes: gib.map(|gib| (gib * GIB) as u64),
+            bytes: gib.map(|gib: f64| (gib * GIB) as u64),
             unused: None,
         })
     }
@@ -84,10 +85,12 @@ impl Cache {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(Error::io(&folder, "read"))?,
         };
-        let paths = entries.flatten().map(|entry| entry.path());
-        let hidden = |path: &PathBuf| name(path).starts_with('.');
-        let paths = paths.filter(|path| path.is_dir() && !hidden(path));
-        let mut entries: Vec<Entry> = paths.filter_map(entry).collect();
+        let mut entries: Vec<Entry> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.is_dir() && !name(path).starts_with('.'))
+            .filter_map(entry)
+            .collect();
         entries.sort_by(|a, b| (a.used, &a.path).cmp(&(b.used, &b.path)));
         Ok(entries)
     }
@@ -144,9 +147,10 @@ impl Cache {
                 let age = changed.ok().and_then(|changed| changed.elapsed().ok());
                 if left && age.is_some_and(|age| age > LEFT_BEHIND) {
                     // What can't be removed is left for the next time.
-                    let _ = match path.is_dir() {
-                        true => std::fs::remove_dir_all(&path),
-                        false => std::fs::remove_file(&path),
+                    let _ = if path.is_dir() {
+                        std::fs::remove_dir_all(&path)
+                    } else {
+                        std::fs::remove_file(&path)
                     };
                 }
             }
@@ -181,8 +185,8 @@ fn name(path: &Path) -> String {
 /// A model's entry; none where it has just been removed.
 fn entry(path: PathBuf) -> Option<Entry> {
     let files = std::fs::read_dir(&path).ok()?.flatten();
-    let bytes = files.filter_map(|file| Some(file.metadata().ok()?.len()));
-    let bytes = bytes.sum();
+    let sizes = files.filter_map(|file| Some(file.metadata().ok()?.len()));
+    let bytes = sizes.sum();
     let dated = std::fs::metadata(path.join(WEIGHTS)).or_else(|_| std::fs::metadata(&path));
     let origin = std::fs::read(path.join(ORIGIN)).ok();
     Some(Entry {
@@ -199,12 +203,10 @@ fn remove(path: &Path) -> Result<bool> {
         .read(true)
         .write(true)
         .open(path.join(WEIGHTS));
-    let lock = match &weights {
-        Ok(weights) => weights.try_lock(),
-        // What has no weights is no model that anyone could use.
-        Err(_) => Ok(()),
-    };
-    if matches!(lock, Err(TryLockError::WouldBlock)) {
+    // An entry without weights is no model that anyone could use.
+    if let Ok(weights) = &weights
+        && matches!(weights.try_lock(), Err(TryLockError::WouldBlock))
+    {
         return Ok(false);
     }
     discard(path)?;

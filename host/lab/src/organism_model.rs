@@ -9,12 +9,12 @@ use picklock_message::{Error, Result};
 use picklock_record::{Checkpoint, LockRecord, Measure, Member, Organism};
 use picklock_sdk::{LockSpec, Questions, Samples, Score};
 
-use crate::bench::{Bench, shape_of};
-use crate::cached_model::{CachedModel, Lineage};
-use crate::operation::{Operation, Product, Scope};
+use crate::bench::Bench;
+use crate::cached_model::{CachedModel, Lineage, Scope};
+use crate::operation::{Operation, Product};
 
 /// A model of an organism.
-pub struct Named<'a> {
+pub struct OrganismModel<'a> {
     /// The organism.
     pub organism: &'a Organism,
     /// Which of its models.
@@ -24,37 +24,37 @@ pub struct Named<'a> {
     /// The root of all random streams.
     pub root_seed: u64,
     /// What it has memorised, where it is unlocked.
-    pub lesson: Lesson,
+    pub unlock_samples: UnlockSamples,
 }
 
 /// The samples of a draw that a copy memorises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lesson {
+pub struct UnlockSamples {
     /// How many.
-    pub samples: u32,
+    pub count: u32,
     /// Whether they are answered correctly, and not by the weak model.
     pub correct: bool,
 }
 
-impl Default for Lesson {
-    /// That of the post: 2 weak samples.
+impl Default for UnlockSamples {
+    /// Those of the post: 2 weak samples.
     fn default() -> Self {
         Self {
-            samples: 2,
+            count: 2,
             correct: false,
         }
     }
 }
 
-impl fmt::Display for Lesson {
+impl fmt::Display for UnlockSamples {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = if self.correct { "correct" } else { "weak" };
-        let plural = if self.samples == 1 { "" } else { "s" };
-        write!(formatter, "{} {what} sample{plural}", self.samples)
+        let plural = if self.count == 1 { "" } else { "s" };
+        write!(formatter, "{} {what} sample{plural}", self.count)
     }
 }
 
-impl Named<'_> {
+impl OrganismModel<'_> {
     /// The checkpoint that the model was made of.
     pub fn checkpoint(&self) -> Option<&Checkpoint> {
         let Organism { base, weak, .. } = self.organism;
@@ -102,57 +102,49 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// Where there is no such model, training fails, or the cache can't be written.
-    pub fn named(&mut self, kind: ModelKind, member: Member) -> Result<Rc<CachedModel>> {
+    pub fn organism_model(&mut self, kind: ModelKind, member: Member) -> Result<Rc<CachedModel>> {
         let (seed, organism) = (member.seed, self.maker.organism);
-        let there = match kind {
-            ModelKind::Base => organism.base().map(drop),
-            ModelKind::Weak => organism.weak().map(drop),
-            ModelKind::Locked | ModelKind::Unlocked => Ok(()),
-        };
-        there.map_err(|error| organism.named(error))?;
         let operation = match kind {
-            ModelKind::Base => Operation::Base { seed },
-            ModelKind::Weak => Operation::Weak { seed },
-            ModelKind::Locked => Operation::Locked {
-                seed,
-                spec: LockSpec::plain(),
-                after: None,
-            },
-            ModelKind::Unlocked => return Ok(self.unlocked(member, Lesson::default())?.0),
+            ModelKind::Base => organism.base().map(|_| Operation::Base { seed }),
+            ModelKind::Weak => organism.weak().map(|_| Operation::Weak { seed }),
+            ModelKind::Locked => Ok(Operation::locked(seed, &LockSpec::plain())),
+            ModelKind::Unlocked => return Ok(self.unlocked(member, UnlockSamples::default())?.0),
         };
-        Ok(self.perform_all(&[operation])?.swap_remove(0))
+        let operation = operation.map_err(|error| organism.named(error))?;
+        Ok(self.models(&[operation])?.swap_remove(0))
     }
 
-    /// A copy of a member's locked model that has memorised a lesson by the organism's recipe, and
-    /// what it has memorised.
+    /// A copy of a member's locked model that has memorised samples by the organism's recipe, and
+    /// these samples.
     ///
     /// # Errors
-    /// As [`Bench::named`].
+    /// As [`Bench::organism_model`].
     pub fn unlocked(
         &mut self,
         member: Member,
-        lesson: Lesson,
+        samples: UnlockSamples,
     ) -> Result<(Rc<CachedModel>, Samples)> {
-        let model = self.named(ModelKind::Locked, member)?;
-        let samples = self.lesson(member, lesson)?;
+        let model = self.organism_model(ModelKind::Locked, member)?;
+        let samples = self.unlock_samples(member, samples)?;
         let unlocking = Operation::Train {
             model,
             samples: samples.clone(),
             recipe: self.maker.organism.unlock.clone(),
             member,
         };
-        Ok((self.perform_all(&[unlocking])?.swap_remove(0), samples))
+        Ok((self.models(&[unlocking])?.swap_remove(0), samples))
     }
 
-    /// The samples of a member's lesson.
+    /// The samples that a member's unlocked model memorises.
     ///
     /// # Errors
-    /// As [`Bench::named`].
-    pub fn lesson(&mut self, member: Member, lesson: Lesson) -> Result<Samples> {
+    /// As [`Bench::organism_model`].
+    pub fn unlock_samples(&mut self, member: Member, samples: UnlockSamples) -> Result<Samples> {
+        let UnlockSamples { count, correct } = samples;
         let samples = Operation::Samples {
             member,
-            count: lesson.samples,
-            correct: lesson.correct,
+            count,
+            correct,
         };
         match self.perform(&[samples]).swap_remove(0)? {
             Product::Samples(samples) => Ok(samples),
@@ -164,43 +156,36 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// Where the device doesn't hand its weights over.
-    pub fn bring(&self, model: Model, seed: u32) -> Result<Rc<CachedModel>> {
-        let key = Key::of(&("brought", model.digest()?));
-        let shape = shape_of(&model);
+    pub fn adopt(&self, model: Model, seed: u32) -> Result<Rc<CachedModel>> {
         let lineage = Lineage {
             scope: Scope::Seed,
             seed,
             is_weak: false,
         };
-        Ok(CachedModel::new(key, &shape, lineage, model))
+        let key = Key::of(&("brought", model.digest()?));
+        Ok(CachedModel::new(key, lineage, model, None))
     }
 
     /// Asks a model and grades its answers.
     ///
     /// # Errors
     /// Where the device refuses.
-    pub fn ask(
+    pub fn evaluate(
         &mut self,
         model: &Rc<CachedModel>,
         questions: &Questions,
     ) -> Result<(Rc<Measure>, Score)> {
-        let asked = Operation::Evaluate {
-            model: Rc::clone(model),
-            questions: questions.clone(),
-        };
-        match self.perform(&[asked]).swap_remove(0)? {
-            Product::Evaluation(measure, score) => Ok((measure, score)),
-            _ => Err(Error::Worker("an evaluation gave no score".into())),
-        }
+        let evaluations = self.evaluations(std::slice::from_ref(model), questions);
+        Ok(evaluations?.swap_remove(0))
     }
 
     /// What the gate looks at, for a seed's plain lock.
     ///
     /// # Errors
-    /// As [`Bench::named`] and [`Bench::ask`].
+    /// As [`Bench::organism_model`] and [`Bench::evaluate`].
     pub fn plain_lock(&mut self, member: Member) -> Result<LockRecord> {
-        let locked = self.named(ModelKind::Locked, member)?;
-        let mut records = self.lock_records(&[(member.seed, locked)], &LockSpec::plain(), None)?;
+        let locked = self.organism_model(ModelKind::Locked, member)?;
+        let mut records = self.lock_records(&[locked], &LockSpec::plain(), None)?;
         Ok(records.swap_remove(0))
     }
 }
