@@ -238,7 +238,7 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
         }
         record.metrics.push(Metric {
             name: name.to_string(),
-            value,
+            value: Some(value),
         });
         Ok(Reply::Done)
     }
