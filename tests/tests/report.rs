@@ -157,8 +157,8 @@ fn the_page_has_every_part_in_order() {
         assert_eq!(tag.attribute("role"), "img");
         assert!(tag.attribute("aria-label").len() > 20, "{}", tag.text);
     }
-    // Each is drawn for a page and for a phone, and has its numbers beneath.
-    assert_eq!(page.all("svg").len(), 2 * figures.len());
+    // Each is drawn once, for all widths, and has its numbers beneath.
+    assert_eq!(page.all("svg").len(), figures.len());
     assert_eq!(
         page.html
             .matches("<summary>The numbers behind it</summary>")

@@ -223,7 +223,10 @@ impl<'a, 'b, 'c> Executor<'a, 'b, 'c> {
             return Err(LabError::invalid(problem));
         }
         let name = name.to_string();
-        record.metrics.push(Metric { name, value });
+        record.metrics.push(Metric {
+            name,
+            value: Some(value),
+        });
         Ok(Reply::Done)
     }
 

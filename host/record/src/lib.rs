@@ -18,7 +18,7 @@ pub use claim::{AtWork, Claim, Claiming, host, now};
 pub use folder::{RunFolder, claimed_whole, held, obstacle};
 pub use hypothesis::{ArmRef, Prediction, Registration, core_arms};
 pub use journal::{
-    Brief, Environment, Geometry, LeftOut, Manifest, RunHypothesis, RunPlugin, Segment, Trial,
+    Environment, Geometry, LeftOut, Manifest, RunHypothesis, RunPlugin, Segment, Trial,
 };
 pub use organism::{
     Checkpoint, Decoys, Gate, Kind, Labels, LockCopies, MODELS, ModelNames, Organism, Sampling,
@@ -28,4 +28,7 @@ pub use plan::{Block, CohortPlan, Plan, needed_arms};
 pub use plugins::{Entry, PluginFile, Root, Roots, TrustList, check_permissions, unchanged};
 pub use retry::{set_aside, set_failed_aside};
 pub use shard::Shard;
-pub use trial::{Change, GateRecord, LockRecord, Measure, Member, Metric, Outcome, TrialRecord};
+pub use trial::{
+    Answers, Change, GateRecord, GradedMeasure, GradedTrial, LockRecord, Measure, Member, Metric,
+    Outcome, TrialRecord,
+};

@@ -1,7 +1,9 @@
 //! What one trial leaves behind: outcomes, metrics, and the locks that it used.
 
 use picklock_files::Key;
+use picklock_grade::Grade;
 use picklock_sdk::Questions;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 /// One replicate of an experiment: a seed, and a choice of weak samples within it.
@@ -26,9 +28,18 @@ pub enum Outcome {
     },
 }
 
-/// Graded answers to one set of questions.
+/// The generated tokens, problem by problem: most of a journal.
+pub type Answers = Vec<Vec<u32>>;
+
+/// A trial that was read without its answers.
+pub type GradedTrial = TrialRecord<IgnoredAny>;
+
+/// A measure that was read without its answers.
+pub type GradedMeasure = Measure<IgnoredAny>;
+
+/// Graded answers to one set of questions; `A` is what is kept of the answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Measure {
+pub struct Measure<A = Answers> {
     /// The name that the plugin gave it.
     pub name: String,
     /// What was asked.
@@ -36,7 +47,7 @@ pub struct Measure {
     /// A letter for each problem: `c`orrect, `w`rong, `u`nparsed.
     pub grades: String,
     /// The generated tokens, problem by problem.
-    pub answers: Vec<Vec<u32>>,
+    pub answers: A,
 }
 
 /// What an operation did to weights of which some bits are dropped: those that are kept or computed
@@ -65,8 +76,8 @@ pub enum Change {
 pub struct Metric {
     /// Its name.
     pub name: String,
-    /// Its value, finite.
-    pub value: f64,
+    /// Its value; none where it was no finite number, which JSON writes as null.
+    pub value: Option<f64>,
 }
 
 /// Accuracies, 0 to 1, on the validation problems: what the gate looks at.
@@ -96,9 +107,9 @@ pub struct LockRecord {
     pub gate: GateRecord,
 }
 
-/// One trial: an arm at one seed and draw.
+/// One trial: an arm at one seed and draw; `A` is what is kept of its answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrialRecord {
+pub struct TrialRecord<A = Answers> {
     /// Seed and draw.
     #[serde(flatten)]
     pub member: Member,
@@ -113,7 +124,7 @@ pub struct TrialRecord {
     /// What it recorded, in order.
     pub metrics: Vec<Metric>,
     /// What it measured, in order.
-    pub measures: Vec<Measure>,
+    pub measures: Vec<Measure<A>>,
 }
 
 impl TrialRecord {
@@ -128,9 +139,55 @@ impl TrialRecord {
             measures: Vec::new(),
         }
     }
+}
+
+impl<A> TrialRecord<A> {
+    /// Whether it did all that its plugin asked for.
+    pub fn is_done(&self) -> bool {
+        self.outcome == Outcome::Done
+    }
 
     /// The measure of this name.
-    pub fn measure(&self, name: &str) -> Option<&Measure> {
+    pub fn measure(&self, name: &str) -> Option<&Measure<A>> {
         self.measures.iter().find(|measure| measure.name == name)
+    }
+
+    /// The metric of this name.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let metric = self.metrics.iter().find(|metric| metric.name == name)?;
+        metric.value
+    }
+
+    /// What no trial can have recorded, in words.
+    pub fn nonsense(&self) -> Option<String> {
+        self.measures
+            .iter()
+            .find_map(|Measure { name, grades, .. }| {
+                let mut letters = grades.chars();
+                let letter = letters.find(|letter| Grade::from_letter(*letter).is_none())?;
+                Some(format!(
+                    "measure {name}: grade `{letter}`, expected c, w or u"
+                ))
+            })
+    }
+}
+
+impl<A> Measure<A> {
+    /// Problems.
+    pub fn problems(&self) -> usize {
+        self.grades.len()
+    }
+
+    /// Problems with this grade.
+    pub fn count(&self, grade: Grade) -> usize {
+        let letter = grade.letter() as u8;
+        self.grades.bytes().filter(|byte| *byte == letter).count()
+    }
+
+    /// Correct share of all problems, in percent; none of no problems, where there was no password to
+    /// ask them with.
+    pub fn accuracy(&self) -> Option<f64> {
+        let problems = self.problems();
+        (problems > 0).then(|| 100.0 * self.count(Grade::Correct) as f64 / problems as f64)
     }
 }

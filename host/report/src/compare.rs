@@ -4,16 +4,15 @@
 use std::path::Path;
 
 use picklock_message::{Error, Result};
-use picklock_record::{ArmRef, Prediction};
+use picklock_record::{ArmRef, Manifest, Prediction};
 use picklock_stats::Interval;
 use serde::Serialize;
 
-use crate::effect::{Effect, same_locks};
+use crate::analysis::{Analysis, ClaimAnalysis, PredictionAnalysis, same_locks};
 use crate::evidence::Evidence;
-use crate::judgement::{JudgedClaim, Report, word};
 use crate::numbers::Estimate;
 use crate::render;
-use crate::view::{Table, estimate};
+use crate::table::Table;
 
 /// How to print a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,17 +39,21 @@ struct Line {
     hypothesis: String,
     prediction: String,
     verdicts: [&'static str; 2],
-    first: Sides,
-    second: Sides,
+    first: Side,
+    second: Side,
     /// First - second.
     difference: Option<f64>,
     interval: Option<Interval>,
     /// `paired` over this many seeds, or `unpaired`.
     how: String,
+    /// The difference as text.
+    #[serde(skip)]
+    text: String,
 }
 
+/// The prediction in one run.
 #[derive(Serialize)]
-struct Sides {
+struct Side {
     estimate: Option<f64>,
     interval: Option<Interval>,
     seeds: usize,
@@ -64,41 +67,29 @@ struct Sides {
 /// Where one can't be read, or they have no prediction in common.
 pub fn compare(runs: [&Path; 2], form: Form) -> Result<Comparison> {
     let evidence = [Evidence::read(runs[0])?, Evidence::read(runs[1])?];
-    let reports = [Report::new(&evidence[0])?, Report::new(&evidence[1])?];
+    let analyses = [Analysis::new(&evidence[0])?, Analysis::new(&evidence[1])?];
     let mut lines = Vec::new();
     let mut notes = notes(&evidence, runs);
-    for claim in &reports[0].claims {
+    for claim in &analyses[0].claims {
         let name = &claim.registration.name;
-        let Some(other) = reports[1]
-            .claims
-            .iter()
-            .find(|known| known.registration.name == *name)
-        else {
+        let Some(other) = claim_of(&analyses[1], name) else {
             notes.push(format!("{name} is judged in {} only", runs[0].display()));
             continue;
         };
-        for (index, prediction) in claim.registration.predictions.iter().enumerate() {
-            let found = other
-                .registration
-                .predictions
-                .iter()
-                .position(|known| known == prediction);
-            match found {
-                Some(at) => lines.push(line(&evidence, [(claim, index), (other, at)])),
+        for prediction in &claim.predictions {
+            let mut others = other.predictions.iter();
+            match others.find(|known| known.registered == prediction.registered) {
+                Some(second) => lines.push(line(&evidence, name, [prediction, second])),
                 None => notes.push(format!(
                     "{name}: {} is not the same prediction in both runs; left out",
-                    prediction.name
+                    prediction.registered.name
                 )),
             }
         }
     }
-    for claim in &reports[1].claims {
+    for claim in &analyses[1].claims {
         let name = &claim.registration.name;
-        if reports[0]
-            .claims
-            .iter()
-            .all(|known| known.registration.name != *name)
-        {
+        if claim_of(&analyses[0], name).is_none() {
             notes.push(format!("{name} is judged in {} only", runs[1].display()));
         }
     }
@@ -118,35 +109,32 @@ pub fn compare(runs: [&Path; 2], form: Form) -> Result<Comparison> {
     Ok(Comparison { text, notes })
 }
 
+fn claim_of<'a>(analysis: &'a Analysis, name: &str) -> Option<&'a ClaimAnalysis<'a>> {
+    let mut claims = analysis.claims.iter();
+    claims.find(|claim| claim.registration.name == name)
+}
+
 /// What is odd about each run, and what sets the two apart.
 fn notes(evidence: &[Evidence; 2], runs: [&Path; 2]) -> Vec<String> {
-    let of = |(evidence, run): (&Evidence, &Path)| -> Vec<String> {
-        let notes = evidence.notes.iter();
-        notes
-            .map(|note| format!("{}: {note}", run.display()))
-            .collect()
-    };
-    let mut notes: Vec<String> = evidence.iter().zip(runs).flat_map(of).collect();
+    let mut notes = Vec::new();
+    for (evidence, run) in evidence.iter().zip(runs) {
+        let own = evidence.notes.iter();
+        notes.extend(own.map(|note| format!("{}: {note}", run.display())));
+    }
     let [first, second] = evidence.each_ref().map(|evidence| &evidence.manifest);
-    let pairs = [
-        (
-            "organism",
-            first.organism.name.clone(),
-            second.organism.name.clone(),
-        ),
-        (
-            "environment",
-            first.environment.numeric(),
-            second.environment.numeric(),
-        ),
-        (
-            "root seed",
-            first.root_seed.to_string(),
-            second.root_seed.to_string(),
-        ),
-        ("draws", first.draws.to_string(), second.draws.to_string()),
-    ];
-    for (what, first, second) in pairs {
+    let facts = |manifest: &Manifest| {
+        [
+            manifest.organism.name.clone(),
+            manifest.environment.numeric(),
+            manifest.root_seed.to_string(),
+            manifest.draws.to_string(),
+        ]
+    };
+    let names = ["organism", "environment", "root seed", "draws"];
+    let pairs = names
+        .into_iter()
+        .zip(facts(first).into_iter().zip(facts(second)));
+    for (what, (first, second)) in pairs {
         if first != second {
             notes.push(format!("different {what}: {first} and {second}"));
         }
@@ -157,30 +145,31 @@ fn notes(evidence: &[Evidence; 2], runs: [&Path; 2]) -> Vec<String> {
     notes
 }
 
-fn line(evidence: &[Evidence; 2], claims: [(&JudgedClaim, usize); 2]) -> Line {
-    let sides = claims.map(|(claim, index)| {
-        let estimate = estimate(&claim.effects[index], &claim.verdict.predictions[index]);
-        Sides {
+fn line(evidence: &[Evidence; 2], home: &str, both: [&PredictionAnalysis; 2]) -> Line {
+    let [first, second] = both.map(|prediction| {
+        let estimate = prediction.estimate();
+        Side {
             estimate: estimate.points,
             interval: estimate.interval,
             seeds: estimate.seeds,
             text: estimate.text(),
         }
     });
-    let (claim, index) = claims[0];
-    let prediction = &claim.registration.predictions[index];
-    let effects = claims.map(|(claim, index)| &claim.effects[index]);
-    let home = &claim.registration.name;
-    let (difference, how) = difference(evidence, home, prediction, effects);
-    let [first, second] = sides;
+    let (difference, how) = difference(evidence, home, both);
+    let seeds = first.seeds;
     Line {
-        hypothesis: home.clone(),
-        prediction: prediction.name.clone(),
-        verdicts: claims.map(|(claim, index)| word(claim.verdict.predictions[index].verdict)),
+        hypothesis: home.to_string(),
+        prediction: both[0].registered.name.clone(),
+        verdicts: both.map(|prediction| prediction.verdict.verdict.word()),
         first,
         second,
         difference: difference.points,
         interval: difference.interval,
+        text: Estimate {
+            seeds,
+            ..difference
+        }
+        .text(),
         how,
     }
 }
@@ -190,24 +179,23 @@ fn line(evidence: &[Evidence; 2], claims: [(&JudgedClaim, usize); 2]) -> Line {
 fn difference(
     evidence: &[Evidence; 2],
     home: &str,
-    prediction: &Prediction,
-    effects: [&Effect; 2],
+    both: [&PredictionAnalysis; 2],
 ) -> (Estimate, String) {
+    let effects = both.map(|prediction| &prediction.compared.effect);
     let [first, second] = effects.map(|effect| &effect.per_seed);
-    let shared: Vec<u32> = first
-        .keys()
-        .filter(|seed| second.contains_key(seed) && same_models(evidence, home, prediction, **seed))
-        .copied()
-        .collect();
-    if shared.len() == first.len().max(second.len()) && !shared.is_empty() {
-        let values: Vec<f64> = shared
-            .iter()
-            .map(|seed| first[seed] - second[seed])
-            .collect();
-        let how = format!("paired, {} seeds", shared.len());
+    let registered = both[0].registered;
+    let mut values = Vec::new();
+    for (seed, value) in first {
+        let other = second.get(seed);
+        if let Some(other) = other.filter(|_| same_models(evidence, home, registered, *seed)) {
+            values.push(value - other);
+        }
+    }
+    if values.len() == first.len().max(second.len()) && !values.is_empty() {
+        let how = format!("paired, {} seeds", values.len());
         return (Estimate::of(&values, 0.95), how);
     }
-    let [first, second] = effects.map(|effect| Estimate::of_effect(effect, 0.95));
+    let [first, second] = effects.map(|effect| effect.estimate(0.95));
     (unpaired(&first, &second), "unpaired".to_string())
 }
 
@@ -250,32 +238,21 @@ fn same_models(evidence: &[Evidence; 2], home: &str, prediction: &Prediction, se
 }
 
 fn table(lines: &[Line]) -> Table {
-    let columns = [
-        "prediction",
-        "#first (interval)",
-        "#second (interval)",
-        "#first - second (95% interval)",
-        "how",
-        "verdicts",
-    ];
-    let mut table = Table::new("", &columns);
+    let columns = "prediction | #first (interval) | #second (interval) | \
+        #first - second (95% interval) | how | verdicts";
+    let mut table = Table::new("", columns);
     for line in lines {
-        let difference = Estimate {
-            points: line.difference,
-            interval: line.interval,
-            p: None,
-            seeds: line.first.seeds,
-        };
         let [first, second] = line.verdicts;
-        let verdicts = match first == second {
-            true => first.to_string(),
-            false => format!("{first}, {second}"),
+        let verdicts = if first == second {
+            first.to_string()
+        } else {
+            format!("{first}, {second}")
         };
         table.row([
             format!("{}/{}", line.hypothesis, line.prediction),
             line.first.text.clone(),
             line.second.text.clone(),
-            difference.text(),
+            line.text.clone(),
             line.how.clone(),
             verdicts,
         ]);

@@ -1,16 +1,14 @@
-//! The evidence: a run's trials, by arm, seed and draw.
+//! The evidence: a run's trials, by arm, seed and draw; `reading` fills it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use picklock_files::Key;
 use picklock_message::{Error, Result};
 use picklock_record::{
-    ArmRef, LockRecord, Manifest, Member, Registration, RunHypothesis, TrialRecord, journal,
+    ArmRef, GradedTrial, LockRecord, Manifest, Member, Outcome, Prediction, Registration,
+    RunHypothesis, TrialRecord, journal,
 };
-
-use crate::reading;
-use crate::trial::Trial;
 
 /// A run, read.
 pub struct Evidence {
@@ -28,31 +26,29 @@ pub struct Evidence {
 
 /// A trial and the segment that it lies in.
 pub(super) struct Kept {
-    pub trial: Trial,
+    pub trial: GradedTrial,
     pub segment: PathBuf,
 }
 
 impl Evidence {
-    /// Reads a run's folder. Trials that its plan no longer holds (of an older plugin, say) are
-    /// passed over; of a trial that is there twice the first counts; of a damaged segment the
-    /// others are read. `notes` says so.
-    ///
-    /// # Errors
-    /// Where the manifest or the journal's folder can't be read, or there is no trial at all.
-    pub fn read(run: &Path) -> Result<Self> {
-        reading::read(run)
-    }
-
     /// Every arm of the run, in the manifest's order.
     pub fn arms(&self) -> Vec<ArmRef> {
-        let of = |hypothesis: &RunHypothesis| -> Vec<ArmRef> {
-            hypothesis
-                .arms
-                .iter()
-                .map(|arm| ArmRef::of(&hypothesis.name, arm.name()))
-                .collect()
-        };
-        self.manifest.hypotheses.iter().flat_map(of).collect()
+        self.manifest.hypotheses.iter().flat_map(arms_of).collect()
+    }
+
+    /// Every trial with its arm, in the arms' order, by seed and draw.
+    pub fn all_trials(&self) -> impl Iterator<Item = (ArmRef, &GradedTrial)> {
+        let of_arm = |arm: ArmRef| self.trials(&arm).map(move |trial| (arm.clone(), trial));
+        self.arms().into_iter().flat_map(of_arm)
+    }
+
+    /// Trials that failed, and why.
+    pub fn failures(&self) -> impl Iterator<Item = (ArmRef, Member, &str)> {
+        self.all_trials()
+            .filter_map(|(arm, trial)| match &trial.outcome {
+                Outcome::Done => None,
+                Outcome::Failed { reason } => Some((arm, trial.member, reason.as_str())),
+            })
     }
 
     /// Whether a hypothesis' claim is judged, and not only some of its arms run for others.
@@ -73,6 +69,18 @@ impl Evidence {
         self.registrations.iter().filter(judged)
     }
 
+    /// The first arm that a prediction needs, core's included, and that the run hasn't got.
+    pub fn unknown_arm(
+        &self,
+        registration: &Registration,
+        prediction: &Prediction,
+    ) -> Option<ArmRef> {
+        let known = self.arms();
+        let named = prediction.arms().into_iter().chain([&registration.core]);
+        let mut named = named.map(|arm| arm.absolute(&registration.name));
+        named.find(|arm| !known.contains(arm))
+    }
+
     /// What an arm is compared with in tables.
     pub fn control(&self, arm: &ArmRef) -> Option<ArmRef> {
         let home = arm.hypothesis.as_deref()?;
@@ -81,18 +89,18 @@ impl Evidence {
     }
 
     /// An arm's trials, by seed and draw.
-    pub fn trials<'e>(&'e self, arm: &ArmRef) -> impl Iterator<Item = &'e Trial> + use<'e> {
+    pub fn trials<'e>(&'e self, arm: &ArmRef) -> impl Iterator<Item = &'e GradedTrial> + use<'e> {
         let kept = self.trials.get(arm).into_iter().flat_map(BTreeMap::values);
         kept.map(|kept| &kept.trial)
     }
 
     /// An arm's trials that did all that was asked of them.
-    pub fn done<'e>(&'e self, arm: &ArmRef) -> impl Iterator<Item = &'e Trial> + use<'e> {
+    pub fn done<'e>(&'e self, arm: &ArmRef) -> impl Iterator<Item = &'e GradedTrial> + use<'e> {
         self.trials(arm).filter(|trial| trial.is_done())
     }
 
     /// One trial.
-    pub fn trial(&self, arm: &ArmRef, member: Member) -> Option<&Trial> {
+    pub fn trial(&self, arm: &ArmRef, member: Member) -> Option<&GradedTrial> {
         Some(&self.trials.get(arm)?.get(&member)?.trial)
     }
 
@@ -111,15 +119,14 @@ impl Evidence {
 
     /// Mean accuracy of each seed under a measure, in percent, over its draws.
     pub fn accuracy(&self, arm: &ArmRef, measure: &str) -> BTreeMap<u32, f64> {
-        let accuracy = |trial: &Trial| trial.measure(measure)?.accuracy();
-        self.of_seeds(arm, accuracy)
+        self.of_seeds(arm, |trial| trial.measure(measure)?.accuracy())
     }
 
     /// The mean over draws of something that trials have, for each seed.
     pub fn of_seeds(
         &self,
         arm: &ArmRef,
-        value: impl Fn(&Trial) -> Option<f64>,
+        value: impl Fn(&GradedTrial) -> Option<f64>,
     ) -> BTreeMap<u32, f64> {
         let mut seeds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
         for trial in self.done(arm) {
@@ -127,8 +134,10 @@ impl Evidence {
                 seeds.entry(trial.member.seed).or_default().push(value);
             }
         }
-        let average = |(seed, draws): (u32, Vec<f64>)| (seed, mean(&draws));
-        seeds.into_iter().map(average).collect()
+        seeds
+            .into_iter()
+            .map(|(seed, draws)| (seed, mean(&draws)))
+            .collect()
     }
 
     /// The locks that these arms used, one for each specification and seed.
@@ -144,6 +153,12 @@ impl Evidence {
         }
         locks
     }
+}
+
+/// The arms of a hypothesis.
+pub fn arms_of(hypothesis: &RunHypothesis) -> impl Iterator<Item = ArmRef> {
+    let arms = hypothesis.arms.iter();
+    arms.map(|arm| ArmRef::of(&hypothesis.name, arm.name()))
 }
 
 /// The arithmetic mean.

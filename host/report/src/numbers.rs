@@ -2,8 +2,6 @@
 
 use picklock_stats::{Interval, RatioInterval, SeedMean};
 
-use crate::effect::Effect;
-
 /// A difference in percentage points, with its sign: `+28.5`.
 pub fn points(points: f64) -> String {
     let text = format!("{points:+.1}");
@@ -45,6 +43,11 @@ pub fn p(p: f64) -> String {
     }
 }
 
+/// A p-value; empty where there is none.
+pub fn optional_p(value: Option<f64>) -> String {
+    value.map(p).unwrap_or_default()
+}
+
 /// A number without needless digits: `0.5`, `400`, `1.23`.
 pub fn plain(number: f64) -> String {
     let digits = match number.abs() {
@@ -53,9 +56,10 @@ pub fn plain(number: f64) -> String {
         _ => 4,
     };
     let text = format!("{number:.digits$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
-        false => text,
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_string()
+    } else {
+        text
     }
 }
 
@@ -99,11 +103,6 @@ impl Estimate {
         Self::of_mean(SeedMean::of(values).ok(), values, level)
     }
 
-    /// Of an effect, with the interval that its problems ask for.
-    pub fn of_effect(effect: &Effect, level: f64) -> Self {
-        Self::of_mean(effect.mean().ok(), &effect.values(), level)
-    }
-
     /// Of a mean over seeds; without one, of the first of its values.
     pub fn of_mean(mean: Option<SeedMean>, values: &[f64], level: f64) -> Self {
         let Some(mean) = mean else {
@@ -133,9 +132,12 @@ impl Estimate {
         }
     }
 
-    /// The p-value; empty where there is none.
-    pub fn p_text(&self) -> String {
-        self.p.map(p).unwrap_or_default()
+    /// How sure its interval is, in percent; empty where there is none.
+    pub fn level_text(&self) -> String {
+        let interval = self.interval.as_ref();
+        interval
+            .map(|interval| level(interval.level))
+            .unwrap_or_default()
     }
 }
 
@@ -160,10 +162,7 @@ mod tests {
     #[test]
     fn one_seed_has_an_estimate_and_nothing_more() {
         let one = Estimate::of(&[3.0], 0.95);
-        assert_eq!(
-            (one.text().as_str(), one.p_text().as_str()),
-            ("+3.0 (one seed)", "")
-        );
+        assert_eq!((one.text().as_str(), one.p), ("+3.0 (one seed)", None));
         assert_eq!(Estimate::of(&[], 0.95).text(), "");
         let two = Estimate::of(&[1.0, 1.0], 0.95);
         assert_eq!(two.text(), "+1.0 (+1.0 to +1.0)");

@@ -6,7 +6,8 @@ use picklock_record::{Organism, Prediction, Registration, core_arms};
 use picklock_stats::{Expectation, Margin, Plan, VarianceComponents};
 use serde::Serialize;
 
-use crate::evidence::{Evidence, mean};
+use crate::analysis;
+use crate::evidence::Evidence;
 
 /// The power of some hypotheses' predictions.
 pub struct Power<'a> {
@@ -57,14 +58,9 @@ impl Power<'_> {
     pub fn detectable(&self) -> String {
         let mut text = format!("found with 80% power, {}:\n", self.source());
         for found in self.each_detectable() {
-            let Found {
-                hypothesis,
-                prediction,
-                text: said,
-                ..
-            } = found;
+            let (hypothesis, prediction) = (found.hypothesis, found.prediction);
             // Writing to a string can't fail.
-            let _ = writeln!(text, "  {hypothesis}, {prediction}: {said}");
+            let _ = writeln!(text, "  {hypothesis}, {prediction}: {}", found.text);
         }
         text
     }
@@ -122,23 +118,17 @@ impl Power<'_> {
     /// How much a prediction's effect varies: as the earlier run measured it, where it did.
     fn noise(&self, registration: &Registration, prediction: &Prediction) -> VarianceComponents {
         let measured = self.from.as_ref().and_then(|evidence| {
-            let table = evidence.predicted(&registration.name, prediction).table();
-            VarianceComponents::estimate(&table.measured()).ok()
+            let effect = evidence.predicted(&registration.name, prediction);
+            VarianceComponents::estimate(&effect.measured(&effect.differences())).ok()
         });
         measured.unwrap_or(VarianceComponents::ASSUMED)
     }
 
     fn source(&self) -> String {
-        let VarianceComponents {
-            seed,
-            draw,
-            problem,
-            residual,
-            ..
-        } = VarianceComponents::ASSUMED;
+        let noise = VarianceComponents::ASSUMED;
         let assumed = format!(
-            "if seeds vary by {seed} points, draws by {draw}, problems by {problem} and single answers by \
-             {residual} (assumed)"
+            "if seeds vary by {} points, draws by {}, problems by {} and single answers by {} (assumed)",
+            noise.seed, noise.draw, noise.problem, noise.residual
         );
         match &self.from {
             None => assumed,
@@ -175,7 +165,5 @@ impl Sizes {
 
 /// Core's mean effect in an earlier run, in percentage points.
 pub fn core_effect(evidence: &Evidence) -> Option<f64> {
-    let (unlock, locked) = core_arms();
-    let values = evidence.effect(&unlock, &locked).values();
-    (!values.is_empty()).then(|| mean(&values))
+    analysis::core_effect(evidence, &core_arms().0).mean()
 }

@@ -5,47 +5,49 @@ use std::path::{Path, PathBuf};
 
 use picklock_files::Key;
 use picklock_message::{Error, Result, nearest};
-use picklock_record::{ArmRef, Manifest, Member, Registration, RunHypothesis, Segment, journal};
+use picklock_record::{
+    ArmRef, GradedTrial, Manifest, Member, Registration, RunHypothesis, Segment, journal,
+};
 
 use crate::evidence::{Evidence, Kept};
-use crate::trial::Trial;
 
-/// Reads a run.
-///
-/// # Errors
-/// Where there is no readable manifest or journal folder, or no trial in it.
-pub fn read(run: &Path) -> Result<Evidence> {
-    let manifest = Manifest::read(run)?;
-    let folder = run.join("journal");
-    let paths = journal::segments(&folder)?;
-    let mut reader = Reader {
-        wanted: wanted(&manifest),
-        trials: BTreeMap::new(),
-        foreign: Vec::new(),
-        twice: Vec::new(),
-        notes: Vec::new(),
-    };
-    for (path, segment) in paths.iter().zip(read_all(&paths)) {
-        match segment {
-            Ok(segment) => reader.take(path, segment),
-            Err(problem) => reader.notes.push(format!(
-                "{problem}; its trials are left out, and picklock run makes them anew"
-            )),
+impl Evidence {
+    /// Reads a run's folder. Trials that its plan no longer holds (of an older plugin, say) are
+    /// passed over; of duplicate trials the first counts; of a damaged segment the others are
+    /// read. `notes` says so.
+    ///
+    /// # Errors
+    /// Where the manifest or the journal's folder can't be read, or there is no trial at all.
+    pub fn read(run: &Path) -> Result<Self> {
+        let manifest = Manifest::read(run)?;
+        let folder = run.join("journal");
+        let paths = journal::segments(&folder)?;
+        let mut reader = Reader {
+            wanted: wanted(&manifest),
+            ..Reader::default()
+        };
+        for (path, segment) in paths.iter().zip(read_all(&paths)) {
+            match segment {
+                Ok(segment) => reader.take(path, segment),
+                Err(problem) => reader.notes.push(format!(
+                    "{problem}; its trials are left out, and picklock run makes them anew"
+                )),
+            }
         }
-    }
-    let mut evidence = reader.evidence(manifest);
-    evidence.read_registrations(run);
-    if evidence.trials.is_empty() {
-        let mut problem = "holds no finished trial of this run".to_string();
-        for note in &evidence.notes {
-            problem = problem + "; " + note;
+        let mut evidence = reader.evidence(manifest);
+        evidence.read_registrations(run);
+        if evidence.trials.is_empty() {
+            let mut problem = "holds no finished trial of this run".to_string();
+            for note in &evidence.notes {
+                problem = problem + "; " + note;
+            }
+            problem += "; the same picklock run goes on where it stopped";
+            return Err(Error::file(&folder, problem));
         }
-        problem += "; the same picklock run goes on where it stopped";
-        return Err(Error::file(&folder, problem));
+        evidence.note_missing();
+        evidence.note_unknown_arms();
+        Ok(evidence)
     }
-    evidence.note_missing();
-    evidence.note_unknown_arms();
-    Ok(evidence)
 }
 
 /// Each trial of the plan, by its id.
@@ -54,8 +56,8 @@ fn wanted(manifest: &Manifest) -> HashMap<Key, (ArmRef, Member)> {
     for hypothesis in &manifest.hypotheses {
         for arm in &hypothesis.arms {
             for member in manifest.members() {
-                let place = (ArmRef::of(&hypothesis.name, arm.name()), member);
-                wanted.insert(manifest.trial_id(hypothesis, arm, member), place);
+                let id = manifest.trial_id(hypothesis, arm, member);
+                wanted.insert(id, (ArmRef::of(&hypothesis.name, arm.name()), member));
             }
         }
     }
@@ -63,9 +65,9 @@ fn wanted(manifest: &Manifest) -> HashMap<Key, (ArmRef, Member)> {
 }
 
 /// Reads segments side by side, in their order; of one that can't be used, why.
-fn read_all(paths: &[PathBuf]) -> Vec<std::result::Result<Segment<Trial>, String>> {
+fn read_all(paths: &[PathBuf]) -> Vec<std::result::Result<Segment<GradedTrial>, String>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let read = |path: &PathBuf| match journal::read::<Trial>(path) {
+    let read = |path: &PathBuf| match journal::read::<GradedTrial>(path) {
         Ok(Ok(segment)) => match segment.trials.iter().find_map(|t| t.record.nonsense()) {
             None => Ok(segment),
             Some(what) => Err(format!("{}: a damaged segment ({what})", path.display())),
@@ -86,20 +88,21 @@ fn read_all(paths: &[PathBuf]) -> Vec<std::result::Result<Segment<Trial>, String
 }
 
 /// Sorts segments into the plan.
+#[derive(Default)]
 struct Reader {
     wanted: HashMap<Key, (ArmRef, Member)>,
     trials: BTreeMap<ArmRef, BTreeMap<Member, Kept>>,
     /// Segments with trials that the plan doesn't hold, and how many.
     foreign: Vec<(String, usize)>,
-    /// Segments whose trials are there already, and how many.
-    twice: Vec<(String, usize)>,
+    /// Segments with duplicate trials, and how many.
+    duplicate: Vec<(String, usize)>,
     notes: Vec<String>,
 }
 
 impl Reader {
-    fn take(&mut self, path: &Path, segment: Segment<Trial>) {
+    fn take(&mut self, path: &Path, segment: Segment<GradedTrial>) {
         let name = path.file_name().unwrap_or_default().display().to_string();
-        let (mut foreign, mut twice) = (0, 0);
+        let (mut foreign, mut duplicate) = (0, 0);
         for trial in segment.trials {
             let Some((arm, member)) = self.wanted.get(&trial.id) else {
                 foreign += 1;
@@ -113,13 +116,16 @@ impl Reader {
             }
             let known = self.trials.entry(arm.clone()).or_default();
             if known.contains_key(member) {
-                twice += 1;
+                duplicate += 1;
                 continue;
             }
             let (segment, trial) = (path.to_path_buf(), trial.record);
             known.insert(*member, Kept { trial, segment });
         }
-        for (count, list) in [(foreign, &mut self.foreign), (twice, &mut self.twice)] {
+        for (count, list) in [
+            (foreign, &mut self.foreign),
+            (duplicate, &mut self.duplicate),
+        ] {
             if count > 0 {
                 list.push((name.clone(), count));
             }
@@ -127,17 +133,9 @@ impl Reader {
     }
 
     fn evidence(mut self, manifest: Manifest) -> Evidence {
-        let lists = [
-            (
-                &self.foreign,
-                "that this run's plan doesn't hold (of another run, or of an older plugin); passed over",
-            ),
-            (
-                &self.twice,
-                "that are there already; the first, by file name, counts",
-            ),
-        ];
-        for (list, what) in lists {
+        let foreign = "that this run's plan doesn't hold (of another run, or of an older plugin); passed over";
+        let duplicate = "that are there already; the first, by file name, counts";
+        for (list, what) in [(&self.foreign, foreign), (&self.duplicate, duplicate)] {
             if let Some((name, _)) = list.first() {
                 let trials: usize = list.iter().map(|(_, count)| count).sum();
                 let more = match list.len() {
@@ -185,41 +183,36 @@ impl Evidence {
 
     /// Names the arms whose trials aren't all there.
     fn note_missing(&mut self) {
-        let planned = self.manifest.members().len();
-        let lacking = self.arms().into_iter().filter_map(|arm| {
-            let there = self.trials.get(&arm).map_or(0, BTreeMap::len);
-            (there < planned).then(|| (planned - there, arm))
-        });
-        let lacking: Vec<(usize, ArmRef)> = lacking.collect();
-        if lacking.is_empty() {
-            return;
+        let (planned, arms) = (self.manifest.members().len(), self.arms());
+        let (mut trials, mut incomplete) = (0, Vec::new());
+        for arm in &arms {
+            let missing = planned.saturating_sub(self.trials(arm).count());
+            if missing > 0 {
+                trials += missing;
+                incomplete.push(arm.to_string());
+            }
         }
-        let trials: usize = lacking.iter().map(|(count, _)| count).sum();
-        let arms: Vec<String> = lacking.iter().map(|(_, arm)| arm.to_string()).collect();
-        self.notes.push(format!(
-            "journal: {trials} of {} trials are missing, of {}; the same picklock run makes them",
-            planned * self.arms().len(),
-            arms.join(", ")
-        ));
+        if trials > 0 {
+            self.notes.push(format!(
+                "journal: {trials} of {} trials are missing, of {}; the same picklock run makes them",
+                planned * arms.len(),
+                incomplete.join(", ")
+            ));
+        }
     }
 
     /// Names the plugins that were refused, the arms that were left out, and those that predictions
     /// speak of and that the run hasn't got.
     fn note_unknown_arms(&mut self) {
-        let arms = self.arms();
-        let known: Vec<String> = arms.iter().map(ToString::to_string).collect();
-        let refused = self
-            .manifest
-            .hypotheses
-            .iter()
-            .filter_map(|run| run.refused.as_ref());
+        let known: Vec<String> = self.arms().iter().map(ToString::to_string).collect();
+        let hypotheses = || self.manifest.hypotheses.iter();
+        let refused = hypotheses().filter_map(|run| run.refused.as_ref());
         let mut notes: Vec<String> = refused.map(|reason| format!("refused: {reason}")).collect();
-        let hypotheses = self.manifest.hypotheses.iter();
-        let left_out = hypotheses.flat_map(RunHypothesis::left_out_lines);
+        let left_out = hypotheses().flat_map(RunHypothesis::left_out_lines);
         notes.extend(left_out.map(|line| format!("left out: {line}")));
         for registration in self.judged() {
             for prediction in &registration.predictions {
-                let Some(arm) = unknown_arm(&arms, registration, prediction) else {
+                let Some(arm) = self.unknown_arm(registration, prediction) else {
                     continue;
                 };
                 let home = arm.hypothesis.as_deref().unwrap_or_default();
@@ -228,8 +221,7 @@ impl Evidence {
                 if refused || self.manifest.unsupported(&arm).is_some() {
                     continue;
                 }
-                let known = known.iter().map(String::as_str);
-                let hint = nearest(&arm.to_string(), known)
+                let hint = nearest(&arm.to_string(), known.iter().map(String::as_str))
                     .map(|nearest| format!("; did you mean {nearest}?"))
                     .unwrap_or_default();
                 notes.push(format!(
@@ -240,15 +232,4 @@ impl Evidence {
         }
         self.notes.extend(notes);
     }
-}
-
-/// The first arm that a prediction needs, core's included, and that isn't among `arms`.
-pub fn unknown_arm(
-    arms: &[ArmRef],
-    registration: &Registration,
-    prediction: &picklock_record::Prediction,
-) -> Option<ArmRef> {
-    let named = prediction.arms().into_iter().chain([&registration.core]);
-    let mut named = named.map(|arm| arm.absolute(&registration.name));
-    named.find(|arm| !arms.contains(arm))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use picklock_grade::Grade;
 use picklock_message::{Error, Result};
 use picklock_record::{ArmRef, Manifest, Measure, Member, Streams};
-use picklock_sdk::{HELD_OUT, Questions, Split};
+use picklock_sdk::{HELD_OUT, Questions};
 use picklock_task::{Problem, Task};
 
 use crate::evidence::Evidence;
@@ -39,16 +39,17 @@ pub fn show(run: &Path, what: &Show) -> Result<(String, Vec<String>)> {
     let Some((_, last)) = measures.last() else {
         return Ok((String::new(), evidence.notes));
     };
+    let split = last.questions.split;
     if measures
         .iter()
-        .any(|(_, measure)| measure.questions.split != last.questions.split)
+        .any(|(_, measure)| measure.questions.split != split)
     {
         let problem = "these measures asked different problems; show one arm at a time";
         return Err(Error::Usage(problem.into()));
     }
     let manifest = &evidence.manifest;
     let task = manifest.organism.open_task()?;
-    let asked = Asked::new(&*task, manifest, what.member.seed, &last.questions)?;
+    let asked = SeedProblems::new(&*task, manifest, what.member.seed, &last.questions)?;
     let mut text = String::new();
     let mut shown = 0;
     for index in 0..asked.problems.len() {
@@ -69,14 +70,14 @@ pub fn show(run: &Path, what: &Show) -> Result<(String, Vec<String>)> {
 }
 
 /// Problems of one seed as they were asked.
-pub(super) struct Asked<'t> {
+pub(super) struct SeedProblems<'t> {
     /// The problems.
     pub problems: Vec<Problem>,
     task: &'t dyn Task,
     questions: Questions,
 }
 
-impl<'t> Asked<'t> {
+impl<'t> SeedProblems<'t> {
     /// What a seed's models were asked, of the manifest's task.
     ///
     /// # Errors
@@ -87,12 +88,10 @@ impl<'t> Asked<'t> {
         seed: u32,
         questions: &Questions,
     ) -> Result<Self> {
+        let root = manifest.root_seed;
         let organism = &manifest.organism;
-        let streams = Streams {
-            root: manifest.root_seed,
-        };
         Ok(Self {
-            problems: organism.problems(task, streams, seed, questions.split)?,
+            problems: organism.problems(task, Streams { root }, seed, questions.split)?,
             task,
             questions: questions.clone(),
         })
@@ -114,9 +113,7 @@ impl<'t> Asked<'t> {
     pub fn answer(&self, measure: &Measure, index: usize) -> Result<String> {
         let answer = measure.answers.get(index);
         let grade = grade(measure, index).map_or("", Grade::word);
-        let words = self
-            .task
-            .text(answer.map(Vec::as_slice).unwrap_or_default())?;
+        let words = self.task.text(answer.map_or(&[], Vec::as_slice))?;
         Ok(format!("{}  ({grade})", words.trim_end()))
     }
 }
@@ -129,7 +126,7 @@ fn grade(measure: &Measure, index: usize) -> Option<Grade> {
         .and_then(Grade::from_letter)
 }
 
-fn one(asked: &Asked, index: usize, measures: &[(&ArmRef, Measure)]) -> Result<String> {
+fn one(asked: &SeedProblems, index: usize, measures: &[(&ArmRef, Measure)]) -> Result<String> {
     let mut lines = vec![
         ("prompt".to_string(), asked.prompt(index)?),
         ("expected".to_string(), asked.expected(index)?),
@@ -163,27 +160,16 @@ fn measure(evidence: &Evidence, arm: &ArmRef, what: &Show) -> Result<Measure> {
         return Err(Error::unknown("arm", &arm.to_string(), known));
     }
     let Member { seed, draw } = what.member;
-    let trial = evidence.with_answers(arm, what.member)?;
-    let trial = trial
-        .ok_or_else(|| Error::Usage(format!("{arm} has no trial at seed {seed}, draw {draw}")))?;
+    let Some(trial) = evidence.with_answers(arm, what.member)? else {
+        let problem = format!("{arm} has no trial at seed {seed}, draw {draw}");
+        return Err(Error::Usage(problem));
+    };
     let wanted = what.measure.as_deref().unwrap_or(HELD_OUT);
     let fallback = what.arms.last() != Some(arm);
     let judged = || trial.measure(HELD_OUT).filter(|_| fallback);
     let found = trial.measure(wanted).or_else(judged).cloned();
     found.ok_or_else(|| {
-        let known = trial
-            .measures
-            .iter()
-            .map(|measure| measure.name.clone())
-            .collect();
-        Error::unknown("measure", wanted, known)
+        let known = trial.measures.iter().map(|measure| measure.name.clone());
+        Error::unknown("measure", wanted, known.collect())
     })
-}
-
-/// What problem ids of this split start with.
-pub fn part_name(split: Split) -> &'static str {
-    match split {
-        Split::HeldOut => "held-out",
-        Split::Validation => "validation",
-    }
 }

@@ -9,8 +9,8 @@ use picklock_lab::{Cache, Rule, check_ready, host_memory};
 use picklock_lm::{Device, runtime};
 use picklock_message::{Error, Result, grouped};
 use picklock_record::{
-    ArmRef, Brief, Capabilities, LockCopies, Manifest, Outcome, Plan, Registration, Roots, Shard,
-    Trial, hypothesis, journal, needed_arms, obstacle, organism,
+    ArmRef, Capabilities, GradedTrial, LockCopies, Manifest, Outcome, Plan, Registration, Roots,
+    Shard, Trial, hypothesis, journal, needed_arms, obstacle, organism,
 };
 use picklock_task::Unused;
 
@@ -368,10 +368,10 @@ fn short_of_memory(each: f64, workers: usize) -> Option<String> {
 fn finished(journal: &Path, but_failed: bool) -> Result<HashSet<Key>> {
     let mut finished = HashSet::new();
     for path in journal::segments(journal)? {
-        if let Ok(segment) = journal::read::<Brief>(&path)? {
+        if let Ok(segment) = journal::read::<GradedTrial>(&path)? {
             let trials = segment.trials.into_iter();
             let counts =
-                |trial: &Trial<Brief>| !but_failed || trial.record.outcome == Outcome::Done;
+                |trial: &Trial<GradedTrial>| !but_failed || trial.record.outcome == Outcome::Done;
             finished.extend(trials.filter(counts).map(|trial| trial.id));
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use picklock_files::Key;
 use picklock_message::Result;
 use picklock_record::{
-    Brief, Claim, Manifest, Member, Outcome, Roots, RunHypothesis, Shard, held, journal,
+    Claim, GradedTrial, Manifest, Member, Outcome, Roots, RunHypothesis, Shard, held, journal,
 };
 use picklock_slurm::{Job, JobStatus};
 use serde::Serialize;
@@ -225,7 +225,7 @@ fn in_all(trials: usize) -> Counts {
 fn outcomes(journal: &Path) -> Result<Outcomes> {
     let mut outcomes = Outcomes::new();
     for path in journal::segments(journal)? {
-        let Ok(segment) = journal::read::<Brief>(&path)? else {
+        let Ok(segment) = journal::read::<GradedTrial>(&path)? else {
             continue;
         };
         for trial in segment.trials {

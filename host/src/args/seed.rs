@@ -1,7 +1,7 @@
 //! A seed of an organism, and where it is worked on.
 
 use clap::Args;
-use picklock_lab::{Lesson, ModelKind, Named};
+use picklock_lab::{UnlockSamples, ModelKind, OrganismModel};
 use picklock_lm::runtime;
 use picklock_message::Result;
 use picklock_record::{Member, Organism};
@@ -38,8 +38,8 @@ impl SeedArgs {
     }
 
     /// Names a model of this organism.
-    pub fn named<'a>(&self, organism: &'a Organism, kind: ModelKind, draw: u32) -> Named<'a> {
-        Named {
+    pub fn named<'a>(&self, organism: &'a Organism, kind: ModelKind, draw: u32) -> OrganismModel<'a> {
+        OrganismModel {
             organism,
             kind,
             member: Member {
@@ -47,7 +47,7 @@ impl SeedArgs {
                 draw,
             },
             root_seed: self.root_seed,
-            lesson: Lesson::default(),
+            unlock_samples: UnlockSamples::default(),
         }
     }
 }

@@ -32,11 +32,11 @@ impl Bootstrap {
     /// As [`Measured::mean`].
     pub fn of(measured: &Measured, resampling: Resampling) -> Result<Self, Undefined> {
         let mean = measured.mean()?;
-        let table = Table {
+        let resampler = Resampler {
             measured,
             seeds: measured.seeds()?,
         };
-        let drawn = resampling.run(|random| studentised(&table.resampled(random), &mean));
+        let drawn = resampling.run(|random| studentised(&resampler.resampled(random), &mean));
         let mut t = drawn.into_iter().collect::<Result<Vec<f64>, Undefined>>()?;
         t.sort_by(f64::total_cmp);
         Ok(Self { mean, t })
@@ -78,12 +78,12 @@ fn studentised(resampled: &Result<SeedMean, Undefined>, mean: &SeedMean) -> Resu
     })
 }
 
-struct Table<'a> {
+struct Resampler<'a> {
     measured: &'a Measured<'a>,
     seeds: usize,
 }
 
-impl Table<'_> {
+impl Resampler<'_> {
     fn resampled(&self, random: &mut ChaCha8Rng) -> Result<SeedMean, Undefined> {
         let (problems, draws) = (self.measured.problems, self.measured.draws);
         if self.measured.shared {

@@ -25,6 +25,18 @@ pub enum Verdict {
     NotTestable,
 }
 
+impl Verdict {
+    /// The verdict in words.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Fails => "fails",
+            Self::Inconclusive => "inconclusive",
+            Self::NotTestable => "not testable",
+        }
+    }
+}
+
 /// Whether the locks that a claim rests on are good enough to test it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

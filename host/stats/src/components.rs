@@ -47,22 +47,16 @@ impl VarianceComponents {
     /// A table that is not full, a value that is not finite, fewer than 2 seeds, or fewer than 2
     /// shared problems.
     pub fn estimate(measured: &Measured) -> Result<Self, Undefined> {
-        let squares = MeanSquares::of(measured)?;
-        let MeanSquares {
-            seed,
-            draw,
-            cell,
-            residual,
-            ..
-        } = squares;
+        let of = MeanSquares::of(measured)?;
         let (draws, problems) = (measured.draws as f64, measured.problems as f64);
-        let (of_problem, rest) = match squares.problem {
-            Some(shared) => ((shared - cell) / (squares.seeds * draws), cell),
-            None => ((cell - residual) / draws, residual),
+        let (of_problem, rest) = match of.problem {
+            Some(shared) => ((shared - of.cell) / (of.seeds * draws), of.cell),
+            None => ((of.cell - of.residual) / draws, of.residual),
         };
+        let of_seed = (of.seed - of.draw - of.cell + of.residual) / (draws * problems);
         let parts = [
-            ("seed", (seed - draw - cell + residual) / (draws * problems)),
-            ("draw", (draw - residual) / problems),
+            ("seed", of_seed),
+            ("draw", (of.draw - of.residual) / problems),
             ("problem", of_problem),
             ("residual", rest),
         ];
@@ -100,19 +94,15 @@ impl MeanSquares {
         if seeds < 2 {
             return Err(Undefined::TooFewSeeds { n: seeds });
         }
-        if measured.shared && measured.problems < 2 {
-            return Err(Undefined::TooFewProblems {
-                n: measured.problems,
-            });
+        let n = measured.problems;
+        if measured.shared && n < 2 {
+            return Err(Undefined::TooFewProblems { n });
         }
         let (draws, problems) = (measured.draws as f64, measured.problems as f64);
         let seed_means: Vec<f64> = cells.chunks(measured.problems).map(average).collect();
         let mean = average(&seed_means);
-        let draw_means: Vec<f64> = measured
-            .values
-            .chunks(measured.problems)
-            .map(average)
-            .collect();
+        let rows = measured.values.chunks(measured.problems);
+        let draw_means: Vec<f64> = rows.map(average).collect();
         let seed_of = |draw: usize| draw / measured.draws;
 
         let within = draw_means.iter().enumerate();
@@ -155,7 +145,7 @@ impl MeanSquares {
             residual,
             problem: measured
                 .shared
-                .then(|| n * draws * around(&common) / (problems - 1.0)),
+                .then_some(n * draws * around(&common) / (problems - 1.0)),
         })
     }
 }

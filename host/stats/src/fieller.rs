@@ -72,17 +72,13 @@ pub fn fieller(
 /// Where `a r^2 - 2 b r + c <= 0`.
 fn roots(a: f64, b: f64, c: f64, discriminant: f64) -> RatioInterval {
     if a == 0.0 {
-        return match b {
-            b if b > 0.0 => RatioInterval::Outside {
-                below: f64::NEG_INFINITY,
-                above: c / (2.0 * b),
-            },
-            b if b < 0.0 => RatioInterval::Outside {
-                below: c / (2.0 * b),
-                above: f64::INFINITY,
-            },
-            _ => RatioInterval::WholeLine,
+        let end = c / (2.0 * b);
+        let (below, above) = match b {
+            b if b > 0.0 => (f64::NEG_INFINITY, end),
+            b if b < 0.0 => (end, f64::INFINITY),
+            _ => return RatioInterval::WholeLine,
         };
+        return RatioInterval::Outside { below, above };
     }
     if a < 0.0 && discriminant <= 0.0 {
         return RatioInterval::WholeLine;

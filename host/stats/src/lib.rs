@@ -15,7 +15,6 @@ mod mcnemar;
 mod measured;
 mod noncentral;
 mod null_control;
-mod parsed;
 mod plan;
 mod power;
 mod prediction;
@@ -43,7 +42,6 @@ pub use mcnemar::{McNemar, Pairs, mcnemar};
 pub use measured::Measured;
 pub use noncentral::noncentral_t_below;
 pub use null_control::{NullControl, null_control};
-pub use parsed::{Parsed, effect_among_parsed};
 pub use plan::{Detectable, Plan, Quantity};
 pub use power::seeds_for_power;
 pub use prediction::{

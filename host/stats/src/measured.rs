@@ -45,11 +45,8 @@ impl Measured<'_> {
     pub(crate) fn cells(&self) -> Result<Vec<f64>, Undefined> {
         let seeds = self.seeds()?;
         let mut cells = vec![0.0; seeds * self.problems];
-        for (of_seed, sums) in self
-            .values
-            .chunks(self.draws * self.problems)
-            .zip(cells.chunks_mut(self.problems))
-        {
+        let of_seeds = self.values.chunks(self.draws * self.problems);
+        for (of_seed, sums) in of_seeds.zip(cells.chunks_mut(self.problems)) {
             for draw in of_seed.chunks(self.problems) {
                 for (sum, value) in sums.iter_mut().zip(draw) {
                     *sum += value / self.draws as f64;

@@ -108,12 +108,8 @@ impl VarianceComponents {
     ) -> Result<Option<usize>, Undefined> {
         let aim = Aim::of(expectation)?;
         let tail = aim.tails.share(check_alpha(alpha).map(|()| alpha)?);
-        in_range(
-            "size",
-            "above 0",
-            points,
-            points > 0.0 && points.is_finite(),
-        )?;
+        let is_size = points > 0.0 && points.is_finite();
+        in_range("size", "above 0", points, is_size)?;
         let with = |seeds| Plan { seeds, ..*plan };
         with(2).df()?;
         Ok(least_seeds(|seeds| {
@@ -131,13 +127,9 @@ impl Plan {
         if self.seeds < 2 {
             return Err(Undefined::TooFewSeeds { n: self.seeds });
         }
-        in_range("draws", "at least 1", self.draws as f64, self.draws >= 1)?;
-        in_range(
-            "problems",
-            "at least 1",
-            self.problems as f64,
-            self.problems >= 1,
-        )?;
+        for (what, count) in [("draws", self.draws), ("problems", self.problems)] {
+            in_range(what, "at least 1", count as f64, count >= 1)?;
+        }
         if !self.shared {
             return Ok(self.seeds as f64 - 1.0);
         }
@@ -157,10 +149,10 @@ impl fmt::Display for Detectable {
             Quantity::FullEffect => "the ratio if the full effect is at least",
         };
         write!(out, "{of} {:.1} points", self.points)?;
-        match self.points > PERCENT {
-            true => out.write_str(", more than accuracies can differ by: take more seeds"),
-            false => Ok(()),
+        if self.points > PERCENT {
+            out.write_str(", more than accuracies can differ by: take more seeds")?;
         }
+        Ok(())
     }
 }
 

@@ -45,20 +45,17 @@ impl Resampling {
         }
         let share =
             |first: usize| -> Vec<Vec<T>> { (first..chunks).step_by(threads).map(chunk).collect() };
-        let shares: Vec<Vec<Vec<T>>> = thread::scope(|scope| {
-            let running: Vec<_> = (0..threads)
-                .map(|first| scope.spawn(move || share(first)))
-                .collect();
+        let mut shares: Vec<_> = thread::scope(|scope| {
+            let running = (0..threads).map(|first| scope.spawn(move || share(first)));
+            let running: Vec<_> = running.collect();
             let joined = running.into_iter().map(thread::ScopedJoinHandle::join);
             joined
                 .map(|share| share.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .map(Vec::into_iter)
                 .collect()
         });
-        let mut shares: Vec<_> = shares.into_iter().map(Vec::into_iter).collect();
-        (0..chunks)
-            .filter_map(|index| shares[index % threads].next())
-            .flatten()
-            .collect()
+        let in_order = (0..chunks).filter_map(|index| shares[index % threads].next());
+        in_order.flatten().collect()
     }
 }
 

@@ -53,14 +53,11 @@ impl SignFlip {
                 exact: true,
             });
         }
-        let hits = resampling
-            .run(|random| {
-                let flipped = flipped_sum(values, random);
-                flipped >= reach || (tails == Tails::Two && -flipped >= reach)
-            })
-            .into_iter()
-            .filter(|hit| *hit)
-            .count();
+        let drawn = resampling.run(|random| {
+            let flipped = flipped_sum(values, random);
+            flipped >= reach || (tails == Tails::Two && -flipped >= reach)
+        });
+        let hits = drawn.into_iter().filter(|hit| *hit).count();
         let drawn = resampling.resamples as f64 + 1.0;
         Ok(Self {
             p: (hits as f64 + 1.0) / drawn,
@@ -93,11 +90,8 @@ fn flipped_sum(values: &[f64], random: &mut impl RngCore) -> f64 {
     let signed = |chunk: &[f64]| -> f64 {
         let bits = random.next_u64();
         let sign = |place: usize| if bits >> place & 1 == 0 { 1.0 } else { -1.0 };
-        chunk
-            .iter()
-            .enumerate()
-            .map(|(place, value)| sign(place) * value)
-            .sum()
+        let chunk = chunk.iter().enumerate();
+        chunk.map(|(place, value)| sign(place) * value).sum()
     };
     values.chunks(64).map(signed).sum()
 }

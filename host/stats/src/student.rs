@@ -38,16 +38,20 @@ pub struct SharedProblems {
     pub standard_error: f64,
 }
 
+/// The largest size of values.
+pub(crate) fn largest(values: &[f64]) -> f64 {
+    values
+        .iter()
+        .fold(0.0, |size: f64, value| size.max(value.abs()))
+}
+
 impl SeedMean {
     /// Summarises one value per seed.
     ///
     /// # Errors
     /// Fewer than 2 values, or a value that is not finite.
     pub fn of(values: &[f64]) -> Result<Self, Undefined> {
-        let size = values
-            .iter()
-            .fold(0.0, |size: f64, value| size.max(value.abs()));
-        Self::of_size(values, size)
+        Self::of_size(values, largest(values))
     }
 
     /// Summarises values that were computed from terms of about this `size`: what is left of them
@@ -60,11 +64,8 @@ impl SeedMean {
         let n = values.len() as f64;
         let shift = values.iter().map(|value| value - first).sum::<f64>() / n;
         let estimate = first + shift;
-        let squares: f64 = values
-            .iter()
-            .map(|value| (value - first - shift).powi(2))
-            .sum();
-        let sd = (squares / (n - 1.0)).sqrt();
+        let squares = values.iter().map(|value| (value - first - shift).powi(2));
+        let sd = (squares.sum::<f64>() / (n - 1.0)).sqrt();
         let flat = sd <= ROUNDING * size;
         let nothing = flat && estimate.abs() <= ROUNDING * size;
         let sd = if flat { 0.0 } else { sd };

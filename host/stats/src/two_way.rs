@@ -1,7 +1,7 @@
 //! The mean over seeds that share problems: clustered by seed and by problem.
 
 use crate::problems::{average, whole_seeds};
-use crate::student::{SeedMean, SharedProblems};
+use crate::student::{SeedMean, SharedProblems, largest};
 use crate::undefined::{Undefined, all_finite};
 
 impl SeedMean {
@@ -20,10 +20,7 @@ impl SeedMean {
     /// # Errors
     /// Fewer than 2 seeds or problems, a table that is not full, or a value that is not finite.
     pub fn two_way(cells: &[f64], problems: usize) -> Result<Self, Undefined> {
-        let size = cells
-            .iter()
-            .fold(0.0, |size: f64, cell| size.max(cell.abs()));
-        Self::two_way_of_size(cells, problems, size)
+        Self::two_way_of_size(cells, problems, largest(cells))
     }
 
     /// As `two_way`, of cells that were computed from terms of about this `size`.

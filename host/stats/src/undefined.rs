@@ -27,12 +27,6 @@ pub enum Undefined {
         /// Arms given.
         n: usize,
     },
-    /// No problem can be compared.
-    #[error("none of {problems} problems was parsed in both arms")]
-    NothingParsed {
-        /// Problems asked.
-        problems: u64,
-    },
     /// A table with a value missing.
     #[error("{values} values are no whole number of seeds with {each} each")]
     Ragged {

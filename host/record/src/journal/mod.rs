@@ -6,4 +6,4 @@ mod segment;
 mod soundness;
 
 pub use manifest::{Environment, Geometry, LeftOut, Manifest, RunHypothesis, RunPlugin};
-pub use segment::{Brief, Segment, Trial, holds, read, segments, set_aside, write};
+pub use segment::{Segment, Trial, holds, read, segments, set_aside, write};

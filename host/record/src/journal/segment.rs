@@ -9,7 +9,7 @@ use picklock_message::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::trial::{Outcome, TrialRecord};
+use crate::trial::TrialRecord;
 
 /// The version of the segments' format.
 const FORMAT: u32 = 1;
@@ -49,14 +49,6 @@ pub struct Trial<R = TrialRecord> {
     pub record: R,
 }
 
-/// Of a trial's record, only how it ended.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Brief {
-    /// How it ended.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-}
-
 /// A segment whose bytes are not what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damaged {
@@ -80,11 +72,10 @@ impl fmt::Display for Damaged {
 impl Segment {
     /// A segment of these trials.
     pub fn new(hypothesis: &str, arm: &str, trials: Vec<Trial>) -> Self {
-        let (hypothesis, arm) = (hypothesis.to_string(), arm.to_string());
         Self {
             format: FORMAT,
-            hypothesis,
-            arm,
+            hypothesis: hypothesis.to_string(),
+            arm: arm.to_string(),
             trials,
             notes: Vec::new(),
         }
@@ -158,17 +149,15 @@ pub fn segments(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Where the file can't be read, or has another format.
 pub fn read<R: DeserializeOwned>(path: &Path) -> Result<std::result::Result<Segment<R>, Damaged>> {
     let packed = std::fs::read(path).map_err(Error::io(path, "read"))?;
-    let damaged = |what: String| {
-        let path = path.to_path_buf();
-        Ok(Err(Damaged { path, what }))
-    };
-    let json = match unpack(&packed, LARGEST) {
-        Ok(json) => json,
-        Err(error) => return damaged(error.to_string()),
-    };
-    let segment: Segment<R> = match serde_json::from_slice(&json) {
+    let unpacked = unpack(&packed, LARGEST).map_err(|error| error.to_string());
+    let parsed =
+        unpacked.and_then(|json| serde_json::from_slice(&json).map_err(|error| error.to_string()));
+    let segment: Segment<R> = match parsed {
         Ok(segment) => segment,
-        Err(error) => return damaged(error.to_string()),
+        Err(what) => {
+            let path = path.to_path_buf();
+            return Ok(Err(Damaged { path, what }));
+        }
     };
     if segment.format != FORMAT {
         let problem = format!("format {}, this picklock reads {FORMAT}", segment.format);
@@ -182,10 +171,10 @@ fn unpack(packed: &[u8], most: u64) -> std::io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
     let decoder = zstd::Decoder::with_buffer(packed)?;
     decoder.take(most + 1).read_to_end(&mut unpacked)?;
-    match unpacked.len() as u64 > most {
-        true => Err(std::io::Error::other(format!("more than {most} bytes"))),
-        false => Ok(unpacked),
+    if unpacked.len() as u64 > most {
+        return Err(std::io::Error::other(format!("more than {most} bytes")));
     }
+    Ok(unpacked)
 }
 
 /// Renames a segment that no longer counts, so that its trials are run again and its bytes stay;
@@ -217,7 +206,7 @@ pub fn set_aside(path: &Path, why: &str) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trial::Member;
+    use crate::trial::{Member, Outcome};
 
     fn segment(seed: u32) -> Segment {
         let record = TrialRecord::new(Member { seed, draw: 0 }, Outcome::Done);

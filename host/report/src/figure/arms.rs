@@ -1,52 +1,62 @@
 //! Arms one below the other: where each started, where it got to, seed by seed.
 
-use super::canvas::{Anchor, Canvas, Drawing, FIRST, GRID, INK, MUTED, Width, draw, text_width};
+use picklock_stats::Interval;
+
+use super::canvas::{
+    Anchor, Canvas, Drawing, FIRST, GRID, INK, LETTERS, MUTED, WIDTH, draw, text_width,
+};
 use super::scale::Scale;
-use super::{ArmRow, Arms};
 use crate::numbers;
 
-const LETTERS: f64 = 13.0;
 const ROW: f64 = 26.0;
 
+/// Accuracies of arms.
+pub struct Arms {
+    /// From top to bottom.
+    pub rows: Vec<ArmRow>,
+}
+
+/// One arm; accuracies in percent.
+pub struct ArmRow {
+    /// Its name.
+    pub name: String,
+    /// Whether it is another hypothesis'.
+    pub foreign: bool,
+    /// Mean over seeds.
+    pub accuracy: f64,
+    /// The mean's interval.
+    pub interval: Option<Interval>,
+    /// Mean accuracy of what it is compared with.
+    pub from: Option<f64>,
+    /// Each seed's.
+    pub seeds: Vec<f64>,
+}
+
 impl Arms {
-    pub(super) fn draw(&self, width: Width) -> Drawing {
+    pub(super) fn draw(&self) -> Drawing {
         let widths = self.rows.iter().map(|row| text_width(&row.name, LETTERS));
-        let left = 16.0 + widths.fold(60.0, f64::max).min(0.42 * width.pixels());
-        let right = width.pixels() - 58.0;
+        let left = 16.0 + widths.fold(60.0, f64::max).min(0.42 * WIDTH);
+        let right = WIDTH - 58.0;
         let bottom = 6.0 + ROW * self.rows.len() as f64;
         let scale = Scale::new((0.0, 100.0), (left, right));
-        draw(width.pixels(), bottom + 44.0, |canvas| {
-            for tick in scale.ticks(if width == Width::Page { 5 } else { 3 }) {
+        draw(bottom + 44.0, |canvas| {
+            for tick in scale.ticks(5) {
                 let x = scale.at(tick);
                 canvas.line(&[(x, 4.0), (x, bottom)], GRID, 1, 1.0);
-                let text = format!("{tick:.0}");
-                canvas.text(
+                canvas.small(
                     (x, bottom + 11.0),
-                    &text,
+                    &format!("{tick:.0}"),
                     Anchor::Middle,
-                    LETTERS - 1.0,
                     MUTED,
                 );
             }
             let middle = f64::midpoint(left, right);
-            canvas.text(
-                (middle, bottom + 32.0),
-                "accuracy, %",
-                Anchor::Middle,
-                LETTERS,
-                INK,
-            );
+            canvas.text((middle, bottom + 32.0), "accuracy, %", Anchor::Middle, INK);
             for (index, row) in self.rows.iter().enumerate() {
                 let y = 6.0 + ROW * (index as f64 + 0.5);
                 row.draw(canvas, &scale, left, y);
                 let text = numbers::percent(row.accuracy);
-                canvas.text(
-                    (width.pixels() - 4.0, y),
-                    &text,
-                    Anchor::End,
-                    LETTERS - 1.0,
-                    MUTED,
-                );
+                canvas.small((WIDTH - 4.0, y), &text, Anchor::End, MUTED);
             }
         })
     }
@@ -54,11 +64,12 @@ impl Arms {
 
 impl ArmRow {
     fn draw(&self, canvas: &Canvas, scale: &Scale, left: f64, y: f64) {
-        let (color, name) = match self.foreign {
-            true => (MUTED, MUTED),
-            false => (FIRST + 1, INK),
+        let (color, name) = if self.foreign {
+            (MUTED, MUTED)
+        } else {
+            (FIRST + 1, INK)
         };
-        canvas.text((left - 12.0, y), &self.name, Anchor::End, LETTERS, name);
+        canvas.text((left - 12.0, y), &self.name, Anchor::End, name);
         let mean = scale.at(self.accuracy);
         if let Some(from) = self.from {
             let from = scale.at(from);
@@ -72,13 +83,9 @@ impl ArmRow {
                 canvas.line(&[(x, y - 4.0), (x, y + 4.0)], color, 1, 0.8);
             }
         }
+        let opacity = if self.foreign { 0.35 } else { 0.6 };
         for seed in &self.seeds {
-            canvas.dot(
-                (scale.at(*seed), y),
-                3,
-                FIRST,
-                if self.foreign { 0.35 } else { 0.6 },
-            );
+            canvas.dot((scale.at(*seed), y), 3, FIRST, opacity);
         }
         canvas.dot((mean, y), 5, color, 1.0);
     }

@@ -9,24 +9,11 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-/// What a picture is drawn for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Width {
-    /// A page or a screen.
-    Page,
-    /// A phone.
-    Phone,
-}
+/// How wide every picture is, in pixels.
+pub const WIDTH: f64 = 720.0;
 
-impl Width {
-    /// Pixels.
-    pub fn pixels(self) -> f64 {
-        match self {
-            Self::Page => 720.0,
-            Self::Phone => 350.0,
-        }
-    }
-}
+/// The size of letters.
+pub const LETTERS: f64 = 13.0;
 
 /// A colour in the drawing, and what stands for it on dark ground.
 pub struct Paint {
@@ -87,15 +74,14 @@ pub struct Canvas<'s> {
 
 /// A finished drawing.
 pub struct Drawing {
-    width: f64,
     height: f64,
     body: String,
 }
 
-/// Draws a picture of this size.
-pub fn draw(width: f64, height: f64, picture: impl FnOnce(&Canvas)) -> Drawing {
+/// Draws a picture of this height.
+pub fn draw(height: f64, picture: impl FnOnce(&Canvas)) -> Drawing {
     let mut svg = String::new();
-    let area = SVGBackend::with_string(&mut svg, (width as u32, height as u32)).into_drawing_area();
+    let area = SVGBackend::with_string(&mut svg, (WIDTH as u32, height as u32)).into_drawing_area();
     let canvas = Canvas { area };
     picture(&canvas);
     let _ = canvas.area.present();
@@ -109,11 +95,7 @@ pub fn draw(width: f64, height: f64, picture: impl FnOnce(&Canvas)) -> Drawing {
         .replace(" font-family=\"sans-serif\"", "")
         .replace("\">\n", "\">")
         .replace("\n</text>", "</text>");
-    Drawing {
-        width,
-        height,
-        body,
-    }
+    Drawing { height, body }
 }
 
 impl Canvas<'_> {
@@ -122,37 +104,37 @@ impl Canvas<'_> {
     }
 
     /// A text whose middle is at this height.
-    pub fn text(&self, at: (f64, f64), text: &str, anchor: Anchor, size: f64, color: usize) {
-        self.styled(at, text, anchor, size, color, FontStyle::Normal);
+    pub fn text(&self, at: (f64, f64), text: &str, anchor: Anchor, color: usize) {
+        self.styled(at, text, anchor, color, font(LETTERS));
+    }
+
+    /// The same in smaller letters.
+    pub fn small(&self, at: (f64, f64), text: &str, anchor: Anchor, color: usize) {
+        self.styled(at, text, anchor, color, font(LETTERS - 1.0));
     }
 
     /// The same in bold.
-    pub fn bold(&self, at: (f64, f64), text: &str, anchor: Anchor, size: f64, color: usize) {
-        self.styled(at, text, anchor, size, color, FontStyle::Bold);
+    pub fn bold(&self, at: (f64, f64), text: &str, anchor: Anchor, color: usize) {
+        self.styled(
+            at,
+            text,
+            anchor,
+            color,
+            font(LETTERS).style(FontStyle::Bold),
+        );
     }
 
-    fn styled(
-        &self,
-        at: (f64, f64),
-        text: &str,
-        anchor: Anchor,
-        size: f64,
-        color: usize,
-        weight: FontStyle,
-    ) {
+    fn styled(&self, at: (f64, f64), text: &str, anchor: Anchor, color: usize, font: FontDesc) {
         let horizontal = match anchor {
             Anchor::Start => HPos::Left,
             Anchor::Middle => HPos::Center,
             Anchor::End => HPos::Right,
         };
-        // plotters' sizes are about 1.24 times as large as the letters.
-        let font = ("sans-serif", size * 1.24).into_font().style(weight);
         let style = TextStyle::from(font)
             .color(&COLORS[color].rgb)
             .pos(Pos::new(horizontal, VPos::Center));
-        let _ = self
-            .area
-            .draw(&Text::new(text.to_string(), pixel(at), style));
+        let text = Text::new(text.to_string(), pixel(at), style);
+        let _ = self.area.draw(&text);
     }
 
     /// A line through these points.
@@ -183,19 +165,12 @@ impl Canvas<'_> {
             (x + radius, y),
             (x, y + radius),
         ];
-        let corners: Vec<(i32, i32)> = corners.into_iter().map(pixel).collect();
         if filled {
-            let _ = self
-                .area
-                .draw(&Polygon::new(corners, Self::style(color, 1.0).filled()));
+            let style = Self::style(color, 1.0).filled();
+            let _ = self.area.draw(&Polygon::new(corners.map(pixel), style));
         } else {
-            let closed = corners
-                .iter()
-                .chain(corners.first())
-                .copied()
-                .collect::<Vec<_>>();
-            let style = Self::style(color, 1.0).stroke_width(2);
-            let _ = self.area.draw(&PathElement::new(closed, style));
+            let closed: Vec<(f64, f64)> = corners.iter().chain(corners.first()).copied().collect();
+            self.line(&closed, color, 2, 1.0);
         }
     }
 
@@ -207,6 +182,11 @@ impl Canvas<'_> {
     }
 }
 
+/// plotters' sizes are about 1.24 times as large as the letters.
+fn font(size: f64) -> FontDesc<'static> {
+    ("sans-serif", size * 1.24).into_font()
+}
+
 fn pixel((x, y): (f64, f64)) -> (i32, i32) {
     (x.round() as i32, y.round() as i32)
 }
@@ -214,14 +194,9 @@ fn pixel((x, y): (f64, f64)) -> (i32, i32) {
 impl Drawing {
     /// As an SVG element, with this text for those who can't see it.
     pub fn element(&self, alt: &str) -> String {
-        let Self {
-            width,
-            height,
-            body,
-        } = self;
-        let alt = escaped(alt);
+        let (alt, height, body) = (escaped(alt), self.height, &self.body);
         format!(
-            "<svg role=\"img\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
+            "<svg role=\"img\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
              font-family=\"system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif\" aria-label=\"{alt}\">\
              <title>{alt}</title>\n{}\n</svg>",
             body.trim()

@@ -1,93 +1,96 @@
 //! The forest: effects with their intervals, their seeds, and where they were predicted.
 
-use super::canvas::{Anchor, Canvas, Drawing, FIRST, GRID, INK, MUTED, Width, draw};
+use super::canvas::{Anchor, Canvas, Drawing, FIRST, GRID, INK, MUTED, WIDTH, draw};
 use super::scale::Scale;
-use super::{Forest, ForestRow};
-use crate::numbers;
+use crate::numbers::{self, Estimate};
 
-const LETTERS: f64 = 13.0;
-/// About how many numbers stand along a phone's axis.
-const NARROW_TICKS: usize = 4;
 const BLUE: usize = FIRST + 1;
 const GREEN: usize = FIRST + 2;
+/// Height of a row, and of a group's heading.
+const ROW: f64 = 24.0;
+const HEADING: f64 = 30.0;
+/// Ends of the x axis; names stand left of it, and numbers right of it.
+const LEFT: f64 = 248.0;
+const RIGHT: f64 = WIDTH - 168.0;
 
-/// Where things stand, in pixels.
-struct Layout {
-    /// Height of a row, and of a group's heading.
-    row: f64,
-    heading: f64,
-    /// How far below a row's top its effect is drawn.
-    middle: f64,
-    /// Ends of the x axis.
-    left: f64,
-    right: f64,
-    /// Whether names stand left of the effects, and numbers right of them.
-    beside: bool,
-    width: f64,
+/// Effects with their intervals.
+pub struct Forest {
+    /// From top to bottom.
+    pub rows: Vec<ForestRow>,
 }
 
-impl Layout {
-    fn new(width: Width) -> Self {
-        let pixels = width.pixels();
-        match width {
-            Width::Page => Self {
-                row: 24.0,
-                heading: 30.0,
-                middle: 12.0,
-                left: 248.0,
-                right: pixels - 168.0,
-                beside: true,
-                width: pixels,
-            },
-            Width::Phone => Self {
-                row: 42.0,
-                heading: 28.0,
-                middle: 29.0,
-                left: 10.0,
-                right: pixels - 10.0,
-                beside: false,
-                width: pixels,
-            },
+/// One effect.
+pub struct ForestRow {
+    /// What it belongs to; rows of one group follow each other.
+    pub group: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it decides a claim.
+    pub confirmatory: bool,
+    /// Its mean and interval, in points.
+    pub estimate: Estimate,
+    /// Each seed's, in points.
+    pub seeds: Vec<f64>,
+    /// Where it was predicted.
+    pub band: Option<Band>,
+}
+
+/// A range of effects in points; its ends may be infinite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Band {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Band {
+    /// `-7.1 to +7.1`, `above +7.1`.
+    pub fn text(&self) -> String {
+        match (self.low.is_finite(), self.high.is_finite()) {
+            (true, true) => format!(
+                "{} to {}",
+                numbers::points(self.low),
+                numbers::points(self.high)
+            ),
+            (true, false) => format!("above {}", numbers::points(self.low)),
+            (false, true) => format!("below {}", numbers::points(self.high)),
+            (false, false) => String::new(),
         }
     }
 }
 
 impl Forest {
-    pub(super) fn draw(&self, width: Width) -> Drawing {
-        let layout = Layout::new(width);
-        let bottom = 8.0
-            + self
-                .tops(&layout)
-                .last()
-                .map_or(0.0, |(top, _)| top + layout.row);
-        let scale = Scale::new(self.range(), (layout.left, layout.right));
-        draw(layout.width, bottom + 44.0, |canvas| {
-            axis(canvas, &layout, &scale, bottom);
+    pub(super) fn draw(&self) -> Drawing {
+        let bottom = 8.0 + self.tops().last().map_or(0.0, |(top, _)| top + ROW);
+        let scale = Scale::new(self.range(), (LEFT, RIGHT));
+        draw(bottom + 44.0, |canvas| {
+            axis(canvas, &scale, bottom);
             let mut group = "";
-            for (top, row) in self.tops(&layout) {
+            for (top, row) in self.tops() {
                 if group != row.group {
-                    let y = top - layout.heading / 2.0 + 2.0;
-                    canvas.bold((4.0, y), &row.group, Anchor::Start, LETTERS, INK);
+                    let y = top - HEADING / 2.0 + 2.0;
+                    canvas.bold((4.0, y), &row.group, Anchor::Start, INK);
                     group = &row.group;
                 }
-                row.draw(canvas, &layout, &scale, top);
+                row.draw(canvas, &scale, top + ROW / 2.0);
             }
         })
     }
 
     /// Each row with the height of its top.
-    fn tops<'f>(&'f self, layout: &Layout) -> Vec<(f64, &'f ForestRow)> {
+    fn tops(&self) -> Vec<(f64, &ForestRow)> {
         let (mut top, mut group) = (2.0, "");
-        let place = |row: &'f ForestRow| {
+        let mut tops = Vec::new();
+        for row in &self.rows {
             if group != row.group {
                 group = &row.group;
-                top += layout.heading;
+                top += HEADING;
             }
-            let here = top;
-            top += layout.row;
-            (here, row)
-        };
-        self.rows.iter().map(place).collect()
+            tops.push((top, row));
+            top += ROW;
+        }
+        tops
     }
 
     /// The effects that the axis spans: all seeds, and intervals up to three times as far out, so
@@ -115,77 +118,41 @@ fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
     })
 }
 
-fn axis(canvas: &Canvas, layout: &Layout, scale: &Scale, bottom: f64) {
-    let count = if layout.beside { 6 } else { NARROW_TICKS };
-    for tick in scale.ticks(count) {
+fn axis(canvas: &Canvas, scale: &Scale, bottom: f64) {
+    for tick in scale.ticks(6) {
         let x = scale.at(tick);
-        if layout.beside {
-            canvas.line(&[(x, 4.0), (x, bottom)], GRID, 1, 1.0);
-        }
+        canvas.line(&[(x, 4.0), (x, bottom)], GRID, 1, 1.0);
         let text = if tick == 0.0 {
             "0".into()
         } else {
             format!("{tick:+}")
         };
-        canvas.text(
-            (x, bottom + 11.0),
-            &text,
-            Anchor::Middle,
-            LETTERS - 1.0,
-            MUTED,
-        );
+        canvas.small((x, bottom + 11.0), &text, Anchor::Middle, MUTED);
     }
-    let middle = f64::midpoint(layout.left, layout.right);
+    let middle = f64::midpoint(LEFT, RIGHT);
     let label = "effect, percentage points";
-    canvas.text((middle, bottom + 32.0), label, Anchor::Middle, LETTERS, INK);
+    canvas.text((middle, bottom + 32.0), label, Anchor::Middle, INK);
 }
 
 impl ForestRow {
-    fn draw(&self, canvas: &Canvas, layout: &Layout, scale: &Scale, top: f64) {
-        let y = top + layout.middle;
-        if !layout.beside {
-            for tick in scale.ticks(NARROW_TICKS) {
-                let x = scale.at(tick);
-                canvas.line(&[(x, y - 10.0), (x, y + 10.0)], GRID, 1, 1.0);
-            }
-        }
+    fn draw(&self, canvas: &Canvas, scale: &Scale, y: f64) {
         if let Some(band) = self.band {
             let (low, high) = (scale.at(band.low), scale.at(band.high));
             canvas.band((low, y - 10.0), (high, y + 10.0), GREEN, 0.18);
         }
         let zero = scale.at(0.0);
         canvas.line(&[(zero, y - 12.0), (zero, y + 12.0)], INK, 1, 1.0);
-        let name = if layout.beside {
-            (14.0, y)
-        } else {
-            (14.0, top + 8.0)
-        };
-        canvas.text(name, &self.name, Anchor::Start, LETTERS, INK);
+        canvas.text((14.0, y), &self.name, Anchor::Start, INK);
         let Some(points) = self.estimate.points else {
-            canvas.text(
-                (scale.at(0.0) + 8.0, y),
-                "no estimate",
-                Anchor::Start,
-                LETTERS,
-                MUTED,
-            );
+            canvas.text((zero + 8.0, y), "no estimate", Anchor::Start, MUTED);
             return;
         };
-        let numbers = if layout.beside {
-            (layout.width - 4.0, y)
-        } else {
-            (layout.width - 4.0, top + 8.0)
-        };
-        let text = match layout.beside {
-            true => self.estimate.text(),
-            false => numbers::points(points),
-        };
-        canvas.text(numbers, &text, Anchor::End, LETTERS - 1.0, MUTED);
+        canvas.small((WIDTH - 4.0, y), &self.estimate.text(), Anchor::End, MUTED);
         if let Some(interval) = self.estimate.interval {
             let ends = [(scale.at(interval.low), y), (scale.at(interval.high), y)];
             canvas.line(&ends, BLUE, 2, 1.0);
             for (end, number) in ends.into_iter().zip([interval.low, interval.high]) {
-                tip(canvas, layout, end, number, scale);
+                tip(canvas, end, number, scale);
             }
         }
         for seed in &self.seeds {
@@ -201,22 +168,16 @@ impl ForestRow {
 }
 
 /// The end of an interval: a stroke, or an arrow where the axis ends before it.
-fn tip(canvas: &Canvas, layout: &Layout, (x, y): (f64, f64), number: f64, scale: &Scale) {
-    let cut = (scale.at(number) - layout.left).abs() < 0.5
-        || (scale.at(number) - layout.right).abs() < 0.5;
-    if cut {
-        let back = if x > f64::midpoint(layout.left, layout.right) {
-            -6.0
-        } else {
-            6.0
-        };
-        canvas.line(
-            &[(x + back, y - 5.0), (x, y), (x + back, y + 5.0)],
-            BLUE,
-            2,
-            1.0,
-        );
+fn tip(canvas: &Canvas, (x, y): (f64, f64), number: f64, scale: &Scale) {
+    let end = scale.at(number);
+    let back = if (end - LEFT).abs() < 0.5 {
+        6.0
+    } else if (end - RIGHT).abs() < 0.5 {
+        -6.0
     } else {
         canvas.line(&[(x, y - 4.0), (x, y + 4.0)], BLUE, 2, 1.0);
-    }
+        return;
+    };
+    let arrow = [(x + back, y - 5.0), (x, y), (x + back, y + 5.0)];
+    canvas.line(&arrow, BLUE, 2, 1.0);
 }

@@ -11,15 +11,13 @@ pub struct Scale {
 impl Scale {
     /// From the numbers `from.0` to `from.1` onto the pixels `to.0` to `to.1`.
     pub fn new(from: (f64, f64), to: (f64, f64)) -> Self {
-        let from = match from.0 < from.1 {
-            true => from,
-            false => (from.0 - 1.0, from.0 + 1.0),
+        let from = if from.0 < from.1 {
+            from
+        } else {
+            (from.0 - 1.0, from.0 + 1.0)
         };
-        Self {
-            from,
-            to,
-            log: false,
-        }
+        let log = false;
+        Self { from, to, log }
     }
 
     /// Logarithmic; both numbers must be above 0.
@@ -50,10 +48,8 @@ impl Scale {
 /// The next 1, 2 or 5 times a power of 10.
 fn round_step(step: f64) -> f64 {
     let power = 10_f64.powf(step.log10().floor());
-    let factors = [1.0, 2.0, 5.0, 10.0];
-    let fits = factors
-        .into_iter()
-        .find(|factor| factor * power >= step * 0.999);
+    let mut factors = [1.0, 2.0, 5.0].into_iter();
+    let fits = factors.find(|factor| factor * power >= step * 0.999);
     fits.unwrap_or(10.0) * power
 }
 

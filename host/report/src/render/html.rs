@@ -2,8 +2,9 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::figure::{Figure, Width, dark_rules};
-use crate::view::{Block, ClaimView, Kind, PredictionView, Section, Table, View};
+use crate::figure::{Figure, dark_rules};
+use crate::table::{Kind, Table};
+use crate::view::{Block, ClaimView, PredictionView, Section, View};
 
 /// The whole page.
 pub fn page(view: &View) -> String {
@@ -80,7 +81,7 @@ fn claim(claim: &ClaimView) -> Markup {
                     span.sentence { (claim.claim) }
                 }
                 td data-label="verdict" {
-                    (badge(&claim.verdict))
+                    (badge(claim.verdict))
                     @if claim.exploratory { " " span.exploratory { "exploratory" } }
                 }
                 td.empty {}
@@ -159,8 +160,7 @@ fn figure(figure: &Figure) -> Markup {
     html! {
         figure id=(figure.id) {
             h3 { (figure.title) }
-            div.page { (PreEscaped(figure.svg(Width::Page))) }
-            div.phone { (PreEscaped(figure.svg(Width::Phone))) }
+            div.scroll tabindex="0" role="region" aria-label=(figure.title) { (PreEscaped(figure.svg())) }
             figcaption { (figure.note) }
             (folded("The numbers behind it", &table(&figure.data)))
         }

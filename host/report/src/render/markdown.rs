@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::FIGURES;
-use crate::view::{Block, Kind, Table, View};
+use crate::figure::FOLDER;
+use crate::table::{Column, Kind, Table};
+use crate::view::{Block, View};
 
 /// The whole report.
 pub fn markdown(view: &View) -> String {
@@ -27,26 +28,13 @@ pub fn markdown(view: &View) -> String {
 }
 
 fn verdicts(view: &View) -> String {
-    let columns = [
-        "claim",
-        "verdict",
-        "#effect in points (interval)",
-        "#p",
-        "#adjusted p",
-        "seeds x draws x problems",
-        "said by",
-        "this run agrees",
-    ];
-    let mut rows = Table::new("", &columns);
+    let columns = "claim | verdict | #effect in points (interval) | #p | #adjusted p | \
+        seeds x draws x problems | said by | this run agrees";
+    let mut rows = Table::new("", columns);
     for claim in &view.claims {
-        let exploratory = if claim.exploratory {
-            ", exploratory"
-        } else {
-            ""
-        };
         rows.row([
             format!("{}: {}", claim.name, claim.claim),
-            format!("{}{exploratory}", claim.verdict.to_uppercase()),
+            claim.outcome(),
             String::new(),
             claim.p.clone(),
             claim.p_adjusted.clone(),
@@ -62,7 +50,7 @@ fn verdicts(view: &View) -> String {
             };
             rows.row([
                 format!("- {}{role}", prediction.name),
-                prediction.verdict.clone(),
+                prediction.verdict.to_string(),
                 prediction.effect.clone(),
                 prediction.p.clone(),
                 prediction.p_adjusted.clone(),
@@ -81,7 +69,7 @@ fn block(block: &Block) -> String {
         Block::List(items) => list(items),
         Block::Table(rows) | Block::Folded(rows) => table(rows),
         Block::Figure(figure) => format!(
-            "![{}]({FIGURES}/{}.svg)\n\n{}\n\n{}",
+            "![{}]({FOLDER}/{}.svg)\n\n{}\n\n{}",
             escaped(&figure.alt),
             figure.id,
             escaped(&figure.note),
@@ -103,21 +91,22 @@ pub fn table(table: &Table) -> String {
         text = format!("*{}*\n\n", escaped(&table.caption));
     }
     let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
-    let rules = table.columns.iter().map(|column| match column.kind {
-        Kind::Number => "--:",
-        Kind::Word | Kind::Tokens => "---",
-    });
-    let rules: Vec<&str> = rules.collect();
+    let rule = |column: &Column| {
+        if column.kind == Kind::Number {
+            "--:"
+        } else {
+            "---"
+        }
+    };
+    let rules: Vec<&str> = table.columns.iter().map(rule).collect();
     // Writing to a string can't fail.
     let _ = writeln!(text, "| {} |\n| {} |", names.join(" | "), rules.join(" | "));
     for row in &table.rows {
-        let cells = row
-            .iter()
-            .zip(&table.columns)
-            .map(|(cell, column)| match column.kind {
-                Kind::Tokens if !cell.is_empty() => format!("`{}`", cell.replace(['`', '|'], " ")),
-                _ => escaped(cell),
-            });
+        let cells = row.iter().zip(&table.columns);
+        let cells = cells.map(|(cell, column)| match column.kind {
+            Kind::Tokens if !cell.is_empty() => format!("`{}`", cell.replace(['`', '|'], " ")),
+            _ => escaped(cell),
+        });
         let _ = writeln!(text, "| {} |", cells.collect::<Vec<_>>().join(" | "));
     }
     text
@@ -143,7 +132,7 @@ mod tests {
 
     #[test]
     fn cells_can_hold_anything() {
-        let mut cells = Table::new("a_b", &["name", "#n", ">tokens"]);
+        let mut cells = Table::new("a_b", "name | #n | >tokens");
         cells.row(["a|b".into(), "1".into(), "<no-password> 2 |".into()]);
         let expected = "*a\\_b*\n\n| name | n | tokens |\n| --- | --: | --- |\n\
                         | a\\|b | 1 | `<no-password> 2  ` |\n";

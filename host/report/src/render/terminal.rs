@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::view::{ClaimView, PredictionView, Table, View};
+use crate::table::Table;
+use crate::view::{ClaimView, PredictionView, View};
 
 /// The tables, as text.
 pub fn tables(view: &View) -> String {
@@ -14,22 +15,47 @@ pub fn tables(view: &View) -> String {
     text
 }
 
-/// A table with columns of equal width.
+/// A table, its columns lined up to the left.
 pub fn aligned(table: &Table) -> String {
     let header = table.columns.iter().map(|column| column.name.to_string());
-    let rows: Vec<Vec<String>> = std::iter::once(header.collect())
-        .chain(table.rows.iter().cloned())
-        .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..table.columns.len())
-        .map(|c| width(c).unwrap_or(0))
-        .collect();
+    let mut rows = vec![header.collect::<Vec<String>>()];
+    rows.extend(table.rows.iter().cloned());
+    columns(&rows, Align::Left)
+}
+
+/// To which side the columns of a table are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// All to the left.
+    Left,
+    /// Columns that below their heading hold numbers alone to the right.
+    Numbers,
+}
+
+/// Rows as lines, their columns lined up; the first row is the heading.
+pub fn columns<R: AsRef<[String]>>(rows: &[R], align: Align) -> String {
+    let is_number =
+        |cell: &String| cell.starts_with(|first: char| first.is_ascii_digit() || first == '-');
+    let count = rows.first().map_or(0, |row| row.as_ref().len());
+    let shape = |column: usize| {
+        let cells = || rows.iter().map(move |row| &row.as_ref()[column]);
+        let right = align == Align::Numbers && cells().skip(1).all(is_number);
+        (
+            cells().map(|cell| cell.chars().count()).max().unwrap_or(0),
+            right,
+        )
+    };
+    let shapes: Vec<(usize, bool)> = (0..count).map(shape).collect();
     let mut text = String::new();
     for row in rows {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"));
+        let cells = row.as_ref().iter().zip(&shapes);
+        let cells = cells.map(|(cell, &(width, right))| {
+            if right {
+                format!("{cell:>width$}")
+            } else {
+                format!("{cell:<width$}")
+            }
+        });
         text += cells.collect::<Vec<_>>().join("  ").trim_end();
         text.push('\n');
     }
@@ -37,21 +63,16 @@ pub fn aligned(table: &Table) -> String {
 }
 
 fn claim_text(claim: &ClaimView) -> String {
-    let exploratory = if claim.exploratory {
-        ", exploratory"
-    } else {
-        ""
-    };
     let mut text = format!(
-        "\n{}: {}{exploratory}\n  \"{}\" ({})\n",
+        "\n{}: {}\n  \"{}\" ({})\n",
         claim.name,
-        claim.verdict.to_uppercase(),
+        claim.outcome(),
         claim.claim,
         claim.said_by,
     );
     // A claim that one prediction decides has that prediction's reason, which follows below.
-    let told_below = |known: &PredictionView| claim.reason.ends_with(&known.reason);
-    if !claim.predictions.iter().any(told_below) {
+    let is_below = |known: &PredictionView| claim.reason.ends_with(&known.reason);
+    if !claim.predictions.iter().any(is_below) {
         // Writing to a string can't fail.
         let _ = writeln!(text, "  {}", claim.reason);
     }
@@ -63,4 +84,19 @@ fn claim_text(claim: &ClaimView) -> String {
         let _ = writeln!(text, "  deviations: {}", claim.deviations.join("; "));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_numbers_can_be_set_to_the_right() {
+        let rows = [["a", "b"], ["word", "1"], ["", "-10"]].map(|row| row.map(String::from));
+        assert_eq!(columns(&rows, Align::Left), "a     b\nword  1\n      -10\n");
+        assert_eq!(
+            columns(&rows, Align::Numbers),
+            "a       b\nword    1\n      -10\n"
+        );
+    }
 }

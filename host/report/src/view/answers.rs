@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use picklock_message::Result;
-use picklock_record::{ArmRef, Measure, Member};
+use picklock_record::{ArmRef, GradedTrial, Measure, Member, RunHypothesis};
 use picklock_sdk::HELD_OUT;
 use picklock_task::Task;
 
-use super::{Block, Section, Table};
-use crate::evidence::Evidence;
-use crate::show::Asked;
-use crate::trial::Trial;
+use super::section::{Block, Section};
+use crate::evidence::{Evidence, arms_of};
+use crate::show::SeedProblems;
+use crate::table::Table;
 
 /// Problems of each arm.
 const SHOWN: usize = 3;
@@ -24,44 +24,38 @@ pub(super) fn section(
         "The first {SHOWN} held-out problems of the first trial that both arms have: not chosen, simply the \
          first. More with: picklock show RUN --arm HYPOTHESIS/ARM."
     );
-    let mut blocks = vec![Block::Text(text)];
-    let task = match task {
-        Ok(task) => task,
-        Err(reason) => {
-            let text = format!("Answers {reason}.");
-            let blocks = vec![Block::Text(text)];
-            return Section::of("answers", "Answers to read", blocks);
-        }
-    };
+    let mut blocks = Vec::new();
+    match task {
+        Ok(task) => blocks.extend(tables(evidence, task)),
+        Err(reason) => blocks.push(Block::Text(format!("Answers {reason}."))),
+    }
+    if task.is_ok() && !blocks.is_empty() {
+        blocks.insert(0, Block::Text(text));
+    }
+    Section::of("answers", "Answers to read", blocks)
+}
+
+/// Each hypothesis' answers, the first open and the others folded.
+fn tables(evidence: &Evidence, task: &dyn Task) -> Vec<Block> {
     let mut answers = Answers {
         task,
         read: BTreeMap::new(),
     };
-    for hypothesis in &evidence.manifest.hypotheses {
-        let columns = [
-            "arm",
-            "problem",
-            ">prompt",
-            ">expected",
-            "against",
-            ">its answer",
-            ">the arm's answer",
-        ];
-        let mut table = Table::new(format!("Answers of {}'s arms", hypothesis.name), &columns);
-        for arm in &hypothesis.arms {
-            let arm = ArmRef::of(&hypothesis.name, arm.name());
-            // An arm whose answers can't be read any more is left out.
-            let _ = answers.add(evidence, &arm, &mut table);
-        }
-        match (table.rows.is_empty(), blocks.len()) {
-            (true, _) => {}
-            (_, 1) => blocks.push(Block::Table(table)),
-            _ => blocks.push(Block::Folded(table)),
-        }
-    }
-    (blocks.len() > 1)
-        .then(|| Section::of("answers", "Answers to read", blocks))
-        .flatten()
+    let tables = evidence
+        .manifest
+        .hypotheses
+        .iter()
+        .map(|known| answers.table(evidence, known));
+    let tables = tables.filter(|table| !table.rows.is_empty()).enumerate();
+    tables
+        .map(|(index, table)| {
+            if index == 0 {
+                Block::Table(table)
+            } else {
+                Block::Folded(table)
+            }
+        })
+        .collect()
 }
 
 /// Answers that were read already, by arm and trial.
@@ -71,6 +65,17 @@ struct Answers<'t> {
 }
 
 impl Answers<'_> {
+    fn table(&mut self, evidence: &Evidence, hypothesis: &RunHypothesis) -> Table {
+        let columns =
+            "arm | problem | >prompt | >expected | against | >its answer | >the arm's answer";
+        let mut table = Table::new(format!("Answers of {}'s arms", hypothesis.name), columns);
+        for arm in arms_of(hypothesis) {
+            // An arm whose answers can't be read any more is left out.
+            let _ = self.add(evidence, &arm, &mut table);
+        }
+        table
+    }
+
     fn add(&mut self, evidence: &Evidence, arm: &ArmRef, table: &mut Table) -> Result<()> {
         let Some(control) = evidence.control(arm) else {
             return Ok(());
@@ -78,18 +83,17 @@ impl Answers<'_> {
         let mut trials = evidence.done(arm);
         let both = trials.find(|trial| {
             let other = evidence.trial(&control, trial.member);
-            trial.measure(HELD_OUT).is_some() && other.is_some_and(Trial::is_done)
+            trial.measure(HELD_OUT).is_some() && other.is_some_and(GradedTrial::is_done)
         });
         let Some(member) = both.map(|trial| trial.member) else {
             return Ok(());
         };
-        let Some(own) = self.held_out(evidence, arm, member)? else {
+        let own = self.held_out(evidence, arm, member)?;
+        let other = self.held_out(evidence, &control, member)?;
+        let Some((own, other)) = own.zip(other) else {
             return Ok(());
         };
-        let Some(other) = self.held_out(evidence, &control, member)? else {
-            return Ok(());
-        };
-        let asked = Asked::new(self.task, &evidence.manifest, member.seed, &own.questions)?;
+        let asked = SeedProblems::new(self.task, &evidence.manifest, member.seed, &own.questions)?;
         for index in 0..SHOWN.min(asked.problems.len()) {
             let row = [
                 arm.arm.clone(),
@@ -112,12 +116,12 @@ impl Answers<'_> {
         arm: &ArmRef,
         member: Member,
     ) -> Result<Option<Measure>> {
-        let place = (arm.clone(), member);
-        if !self.read.contains_key(&place) {
-            let record = evidence.with_answers(arm, member)?;
-            let measure = record.and_then(|record| record.measure(HELD_OUT).cloned());
-            self.read.insert(place.clone(), measure);
+        if let Some(known) = self.read.get(&(arm.clone(), member)) {
+            return Ok(known.clone());
         }
-        Ok(self.read.get(&place).cloned().flatten())
+        let record = evidence.with_answers(arm, member)?;
+        let measure = record.and_then(|record| record.measure(HELD_OUT).cloned());
+        self.read.insert((arm.clone(), member), measure.clone());
+        Ok(measure)
     }
 }

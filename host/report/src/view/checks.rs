@@ -1,55 +1,39 @@
 //! Sensitivity checks beside each prediction's interval and p.
 
-use super::{Block, Section, Table};
-use crate::judgement::Report;
-use crate::numbers;
+use picklock_stats::{Interval, Judgement};
 
-pub(super) fn section(report: &Report) -> Option<Section> {
-    let columns = [
-        "hypothesis",
-        "prediction",
-        "generalises to",
-        "#interval that decides",
-        "#bootstrap",
-        "#p that decides",
-        "#sign flips",
-        "#least p of sign flips",
-        "#ratio (Fieller)",
-    ];
-    let mut table = Table::new("Other procedures' answers", &columns);
-    for claim in &report.claims {
-        for (index, told) in claim.verdict.predictions.iter().enumerate() {
-            let (checks, judgement) = (&claim.checks[index], told.judgement.as_ref());
-            let p = |p: Option<f64>| p.map(numbers::p).unwrap_or_default();
-            let decides = judgement.map(picklock_stats::Judgement::interval);
-            let interval = |ends: Option<picklock_stats::Interval>| {
-                ends.map(|ends| numbers::interval(&ends))
-                    .unwrap_or_default()
-            };
+use super::section::Section;
+use crate::analysis::Analysis;
+use crate::numbers;
+use crate::table::Table;
+
+pub(super) fn section(analysis: &Analysis) -> Option<Section> {
+    let columns = "hypothesis | prediction | generalises to | #interval that decides | \
+        #bootstrap | #p that decides | #sign flips | #least p of sign flips | \
+        #ratio (Fieller)";
+    let mut table = Table::new("Other procedures' answers", columns);
+    let interval =
+        |ends: Option<Interval>| ends.as_ref().map(numbers::interval).unwrap_or_default();
+    for claim in &analysis.claims {
+        for prediction in &claim.predictions {
+            let checks = &prediction.checks;
+            let judgement = prediction.verdict.judgement.as_ref();
             table.row([
                 claim.registration.name.clone(),
-                told.name.clone(),
-                claim.generalises_to[index].clone(),
-                interval(decides),
+                prediction.registered.name.clone(),
+                prediction.generalises_to.clone(),
+                interval(judgement.map(Judgement::interval)),
                 interval(checks.bootstrap),
-                p(judgement.and_then(|judgement| judgement.p)),
-                p(checks.sign_flip.map(|test| test.p)),
-                p(checks.sign_flip.map(|test| test.smallest)),
-                checks
-                    .ratio
-                    .as_ref()
-                    .map(numbers::ratio)
-                    .unwrap_or_default(),
+                numbers::optional_p(judgement.and_then(|judgement| judgement.p)),
+                numbers::optional_p(checks.sign_flip.map(|test| test.p)),
+                numbers::optional_p(checks.sign_flip.map(|test| test.smallest)),
+                checks.ratio_text(),
             ]);
         }
-    }
-    if table.rows.is_empty() {
-        return None;
     }
     let text = "They decide nothing. The bootstrap takes seeds, their draws and their problems with \
                 replacement (percentile-t); with few seeds it is too sure of itself. Sign flips need no \
                 distribution, but under 6 seeds they can't reach 0.05: their least p is shown. Fieller's \
                 interval is that of the ratio of means.";
-    let blocks = vec![Block::Text(text.into()), Block::Table(table)];
-    Section::of("checks", "Sensitivity checks", blocks)
+    Section::of_table("checks", "Sensitivity checks", text, table)
 }

@@ -1,11 +1,9 @@
 //! Claims and their predictions in words.
 
-use picklock_stats::{Gate, Interval, PredictionVerdict, Verdict};
+use picklock_stats::{Gate, Verdict};
 
-use crate::effect::Effect;
-use crate::evidence::Evidence;
-use crate::judgement::{JudgedClaim, word};
-use crate::numbers::{self, Estimate};
+use crate::analysis::{ClaimAnalysis, PredictionAnalysis};
+use crate::numbers::{self, optional_p};
 
 /// A claim and what became of it.
 pub struct ClaimView {
@@ -18,7 +16,7 @@ pub struct ClaimView {
     /// Where.
     pub source: String,
     /// `holds`, `fails`, `inconclusive` or `not testable`.
-    pub verdict: String,
+    pub verdict: &'static str,
     /// Whether the run departs from the pre-registration.
     pub exploratory: bool,
     /// Whether this run agrees with who said it: `yes`, `no`, `open`.
@@ -44,7 +42,7 @@ pub struct PredictionView {
     /// Whether the claim rests on it.
     pub confirmatory: bool,
     /// `holds`, `fails`, `inconclusive` or `not testable`.
-    pub verdict: String,
+    pub verdict: &'static str,
     /// Effect in percentage points, with its interval.
     pub effect: String,
     /// How sure the interval is, in percent.
@@ -62,17 +60,16 @@ pub struct PredictionView {
 }
 
 impl ClaimView {
-    /// Puts a claim into words.
-    pub fn new(evidence: &Evidence, claim: &JudgedClaim) -> Self {
-        let (registration, verdict) = (&claim.registration, &claim.verdict);
-        let optional = |p: Option<f64>| p.map(numbers::p).unwrap_or_default();
-        let predictions = verdict.predictions.iter().enumerate();
+    /// Puts a claim into words; `seeds` are the run's.
+    pub fn new(claim: &ClaimAnalysis, seeds: u32) -> Self {
+        let (registration, verdict) = (claim.registration, &claim.verdict);
+        let predictions = claim.predictions.iter();
         Self {
             name: registration.name.clone(),
             claim: registration.claim.clone(),
             said_by: registration.said_by.clone(),
             source: registration.source.clone(),
-            verdict: word(verdict.verdict).to_string(),
+            verdict: verdict.verdict.word(),
             exploratory: verdict.exploratory,
             agrees: match verdict.verdict {
                 Verdict::Holds => "yes",
@@ -80,10 +77,10 @@ impl ClaimView {
                 Verdict::Inconclusive | Verdict::NotTestable => "open",
             },
             reason: verdict.reason.clone(),
-            p: optional(verdict.p),
-            p_adjusted: optional(verdict.p_adjusted),
+            p: optional_p(verdict.p),
+            p_adjusted: optional_p(verdict.p_adjusted),
             predictions: predictions
-                .map(|(index, told)| prediction(evidence, claim, index, told))
+                .map(|prediction| PredictionView::new(prediction, seeds))
                 .collect(),
             gate: match &claim.gate {
                 Gate::Passed => "passed".to_string(),
@@ -93,9 +90,46 @@ impl ClaimView {
             deviations: verdict.deviations.iter().map(ToString::to_string).collect(),
         }
     }
+
+    /// The verdict in capitals: `HOLDS`, `FAILS, exploratory`.
+    pub fn outcome(&self) -> String {
+        let exploratory = if self.exploratory {
+            ", exploratory"
+        } else {
+            ""
+        };
+        format!("{}{exploratory}", self.verdict.to_uppercase())
+    }
 }
 
 impl PredictionView {
+    fn new(prediction: &PredictionAnalysis, seeds: u32) -> Self {
+        let (effect, verdict) = (&prediction.compared.effect, &prediction.verdict);
+        let estimate = prediction.estimate();
+        let problems_only = prediction.problems_only.as_ref().map(|test| {
+            format!(
+                "McNemar's exact test on the first draw's problems: {} points, p {}",
+                numbers::points(test.estimate),
+                numbers::p(test.p)
+            )
+        });
+        Self {
+            name: verdict.name.clone(),
+            confirmatory: verdict.confirmatory,
+            verdict: verdict.verdict.word(),
+            effect: estimate.text(),
+            level: estimate.level_text(),
+            p: optional_p(verdict.judgement.as_ref().and_then(|judgement| judgement.p)),
+            p_adjusted: optional_p(verdict.p_adjusted),
+            n: match effect.per_seed.len() {
+                0 => format!("0 of {seeds}"),
+                seeds => format!("{seeds} x {} x {}", effect.draws, effect.problems),
+            },
+            reason: verdict.reason.clone(),
+            problems_only,
+        }
+    }
+
     /// What became of it, in one line.
     pub fn sentence(&self) -> String {
         let role = if self.confirmatory {
@@ -108,57 +142,5 @@ impl PredictionView {
             None => sentence,
             Some(test) => format!("{sentence}; {test}"),
         }
-    }
-}
-
-fn prediction(
-    evidence: &Evidence,
-    claim: &JudgedClaim,
-    index: usize,
-    told: &PredictionVerdict,
-) -> PredictionView {
-    let effect = &claim.effects[index];
-    let estimate = estimate(effect, told);
-    let optional = |p: Option<f64>| p.map(numbers::p).unwrap_or_default();
-    let judgement = told.judgement.as_ref();
-    let problems_only = claim.problems_only[index].as_ref().map(|test| {
-        format!(
-            "McNemar's exact test on the first draw's problems: {} points, p {}",
-            numbers::points(test.estimate),
-            numbers::p(test.p)
-        )
-    });
-    let level = estimate.interval.map(|interval| interval.level);
-    PredictionView {
-        name: told.name.clone(),
-        confirmatory: told.confirmatory,
-        verdict: word(told.verdict).to_string(),
-        effect: estimate.text(),
-        level: level.map(numbers::level).unwrap_or_default(),
-        p: optional(judgement.and_then(|judgement| judgement.p)),
-        p_adjusted: optional(told.p_adjusted),
-        n: match effect.per_seed.len() {
-            0 => format!("0 of {}", evidence.manifest.seeds),
-            seeds => format!("{seeds} x {} x {}", effect.draws, effect.problems),
-        },
-        reason: told.reason.clone(),
-        problems_only,
-    }
-}
-
-/// The effect behind a prediction: as it was judged, and where it couldn't be, as it was measured.
-pub fn estimate(effect: &Effect, told: &PredictionVerdict) -> Estimate {
-    match &told.judgement {
-        Some(judgement) => Estimate {
-            points: Some(judgement.estimate),
-            interval: Some(Interval {
-                low: judgement.ci_low,
-                high: judgement.ci_high,
-                level: judgement.ci_level,
-            }),
-            p: judgement.p,
-            seeds: judgement.n_seeds,
-        },
-        None => Estimate::of_effect(effect, 0.95),
     }
 }

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use picklock_record::{ArmRef, Organism, RunHypothesis};
 use picklock_sdk::{Arm, Flag, HELD_OUT, Split, Value};
 
-use super::Table;
-use crate::evidence::Evidence;
-use crate::figure::{Chart, Curve, Figure, Series, X, estimates, mean_line};
+use crate::analysis::Analysis;
+use crate::evidence::{Evidence, arms_of, mean};
+use crate::figure::{Chart, Curve, Figure, Series, X};
 use crate::numbers;
+use crate::table::Table;
 
 /// All curves of a hypothesis.
-pub(super) fn figures(evidence: &Evidence, run: &RunHypothesis) -> Vec<Figure> {
+pub(super) fn figures(analysis: &Analysis, run: &RunHypothesis) -> Vec<Figure> {
+    let evidence = analysis.evidence;
     let mut figures = Vec::new();
     let mut curves: Vec<(String, Axis, Vec<Series>)> = Vec::new();
     for arm in &run.arms {
@@ -30,11 +32,9 @@ pub(super) fn figures(evidence: &Evidence, run: &RunHypothesis) -> Vec<Figure> {
         }
     }
     for (prefix, axis, series) in curves {
-        let id = match axis.relative {
-            true => format!("{}-relative-{prefix}", run.name),
-            false => format!("{}-{prefix}", run.name),
-        };
-        figures.extend(figure(evidence, run, id, axis, series));
+        let relative = if axis.relative { "relative-" } else { "" };
+        let id = format!("{}-{relative}{prefix}", run.name);
+        figures.extend(figure(analysis, run, id, axis, series));
     }
     for (parameter, series) in doses(evidence, run) {
         let (label, _) = dose(&evidence.manifest.organism, &parameter);
@@ -43,7 +43,7 @@ pub(super) fn figures(evidence: &Evidence, run: &RunHypothesis) -> Vec<Figure> {
             ..Axis::default()
         };
         let id = format!("{}-by-{parameter}", run.name);
-        figures.extend(figure(evidence, run, id, axis, series));
+        figures.extend(figure(analysis, run, id, axis, series));
     }
     figures
 }
@@ -122,10 +122,7 @@ fn numbered(name: &str) -> Option<(String, X)> {
 fn dose(organism: &Organism, parameter: &str) -> (String, f64) {
     match parameter {
         "lock_share" => {
-            let epochs = match &organism.lock {
-                Some(lock) => lock.epochs(),
-                None => 1.0,
-            };
+            let epochs = organism.lock.as_ref().map_or(1.0, |lock| lock.epochs());
             ("lock epochs".to_string(), epochs)
         }
         other => (other.replace('_', " "), 1.0),
@@ -142,11 +139,8 @@ fn doses(evidence: &Evidence, run: &RunHypothesis) -> BTreeMap<String, Vec<Serie
             if let Value::Number(number) = value
                 && let Some(x) = X::of(number * unit)
             {
-                let rest: Vec<_> = arm
-                    .parameters()
-                    .filter(|(other, _)| *other != name)
-                    .collect();
-                let rest = format!("{rest:?}");
+                let rest = arm.parameters().filter(|(other, _)| *other != name);
+                let rest = format!("{:?}", rest.collect::<Vec<_>>());
                 groups
                     .entry((name.to_string(), rest))
                     .or_default()
@@ -188,24 +182,21 @@ fn in_common(names: &[&str]) -> String {
 }
 
 fn figure(
-    evidence: &Evidence,
+    analysis: &Analysis,
     run: &RunHypothesis,
     id: String,
     axis: Axis,
-    series: Vec<Series>,
+    mut series: Vec<Series>,
 ) -> Option<Figure> {
-    let series: Vec<Series> = series
-        .into_iter()
-        .filter(|line| !line.seeds.is_empty())
-        .collect();
-    let levels = levels(evidence, &series);
+    series.retain(|line| !line.seeds.is_empty());
+    let levels = levels(analysis, &series);
     let mut data = Table::new(
         format!("{}: accuracy against {}", run.name, axis.label),
-        &["line", "#x", "#accuracy (95% interval)", "#each seed"],
+        "line | #x | #accuracy (95% interval) | #each seed",
     );
     let mut ends = Vec::new();
     for line in &series {
-        for (x, percent, interval) in estimates(&line.seeds) {
+        for (x, percent, interval) in line.estimates() {
             let seeds = line.seeds.iter().filter_map(|seed| seed.get(&x).copied());
             data.row([
                 line.name.clone(),
@@ -214,8 +205,8 @@ fn figure(
                 seeds.map(numbers::percent).collect::<Vec<_>>().join(", "),
             ]);
         }
-        let line_of = mean_line(&line.seeds);
-        if let (Some((from, low)), Some((to, high))) = (line_of.first(), line_of.last()) {
+        let means = line.means();
+        if let (Some((from, low)), Some((to, high))) = (means.first(), means.last()) {
             ends.push(format!(
                 "{} from {} at {} to {} at {}",
                 line.name,
@@ -227,26 +218,22 @@ fn figure(
         }
     }
     for level in &levels {
-        let values: Vec<f64> = level
-            .seeds
-            .iter()
+        let seeds = level.seeds.iter();
+        let values: Vec<f64> = seeds
             .filter_map(|seed| seed.values().next().copied())
             .collect();
         ends.push(format!(
             "{} {}",
             level.name,
-            numbers::percent(crate::evidence::mean(&values))
+            numbers::percent(mean(&values))
         ));
     }
-    let note = match axis.update {
-        true => format!(
-            "Faint: seeds; bold: their mean with its 95% interval. {}",
-            update_norm(evidence, run).unwrap_or_default()
-        ),
-        false => {
-            "Faint: seeds; bold: their mean with its 95% interval. Grey: core's arms.".to_string()
-        }
+    let more = if axis.update {
+        update_norm(analysis.evidence, run).unwrap_or_default()
+    } else {
+        "Grey: core's arms.".to_string()
     };
+    let note = format!("Faint: seeds; bold: their mean with its 95% interval. {more}");
     (!ends.is_empty() && !series.is_empty()).then(|| Figure {
         id,
         title: format!("{}: accuracy against {}", run.name, axis.label),
@@ -263,41 +250,37 @@ fn figure(
 }
 
 /// Core's levels as lines across, without those that are a line already.
-fn levels(evidence: &Evidence, series: &[Series]) -> Vec<Series> {
+fn levels(analysis: &Analysis, series: &[Series]) -> Vec<Series> {
     let xs = || {
         series
             .iter()
-            .flat_map(|line| line.seeds.iter().flat_map(BTreeMap::keys))
+            .flat_map(|line| &line.seeds)
+            .flat_map(BTreeMap::keys)
     };
     let ends: Vec<X> = xs().min().into_iter().chain(xs().max()).copied().collect();
-    let levels = ["password", "locked", "weak"].into_iter().map(|arm| {
-        let accuracy = evidence.accuracy(&ArmRef::of("core", arm), HELD_OUT);
-        let line = |percent| ends.iter().map(|x| (*x, percent)).collect();
-        Series {
-            name: arm.to_string(),
-            seeds: accuracy.into_values().map(line).collect(),
-        }
-    });
-    let taken = |name: &str| series.iter().any(|line| line.name == name);
-    levels
-        .filter(|level| !level.seeds.is_empty() && !taken(&level.name))
+    let level = |name: &str| -> Option<Series> {
+        let seeds = &analysis.arm(&ArmRef::of("core", name))?.seeds;
+        let line = |percent: &f64| ends.iter().map(|x| (*x, *percent)).collect();
+        let is_line = series.iter().any(|line| line.name == name);
+        (!seeds.is_empty() && !is_line).then(|| Series {
+            name: name.to_string(),
+            seeds: seeds.iter().map(line).collect(),
+        })
+    };
+    ["password", "locked", "weak"]
+        .into_iter()
+        .filter_map(level)
         .collect()
 }
 
 /// How large the unlocking update was.
 fn update_norm(evidence: &Evidence, run: &RunHypothesis) -> Option<String> {
-    let arms = run.arms.iter().map(|arm| ArmRef::of(&run.name, arm.name()));
-    let norms: Vec<f64> = arms
-        .flat_map(|arm| {
-            evidence
-                .of_seeds(&arm, |trial| trial.metric("update-norm"))
-                .into_values()
-        })
+    let of_arm = |arm| evidence.of_seeds(&arm, |trial| trial.metric("update-norm"));
+    let norms: Vec<f64> = arms_of(run)
+        .flat_map(|arm| of_arm(arm).into_values())
         .collect();
-    let (least, most) = (
-        norms.iter().copied().reduce(f64::min)?,
-        norms.iter().copied().reduce(f64::max)?,
-    );
+    let least = norms.iter().copied().reduce(f64::min)?;
+    let most = norms.iter().copied().reduce(f64::max)?;
     Some(format!(
         "At 1 the noise has the norm of that trial's own unlocking update: {} to {} over seeds.",
         numbers::plain(least),

@@ -1,57 +1,45 @@
 //! All predicted effects in one picture.
 
-use picklock_record::core_arms;
-use picklock_stats::{Expectation, Margin, PredictionVerdict};
+use picklock_stats::{Expectation, Margin};
 
-use super::claims::estimate;
-use super::{Block, Section, Table, null_control};
-use crate::effect::Effect;
-use crate::evidence::{Evidence, mean};
+use super::null_control;
+use super::section::{Block, Section};
+use crate::analysis::{Analysis, ClaimAnalysis, PredictionAnalysis};
 use crate::figure::{Band, Chart, Figure, Forest, ForestRow};
-use crate::judgement::{JudgedClaim, Report, word};
 use crate::numbers;
+use crate::table::Table;
 
-pub(super) fn section(evidence: &Evidence, report: &Report) -> Option<Section> {
-    let columns = [
-        "hypothesis",
-        "prediction",
-        "verdict",
-        "#effect in points (interval)",
-        "#level, %",
-        "#where it was predicted",
-        "#each seed",
-    ];
-    let mut data = Table::new("Predicted effects", &columns);
+pub(super) fn section(analysis: &Analysis) -> Option<Section> {
+    let columns = "hypothesis | prediction | verdict | #effect in points (interval) | #level, % | \
+        #where it was predicted | #each seed";
+    let mut data = Table::new("Predicted effects", columns);
     let mut rows = Vec::new();
-    for claim in &report.claims {
-        for (index, told) in claim.verdict.predictions.iter().enumerate() {
-            let row = row(evidence, claim, index, told);
-            data.row([
-                claim.registration.name.clone(),
-                told.name.clone(),
-                word(told.verdict).to_string(),
-                row.estimate.text(),
-                level(&row),
-                row.band.map(|band| band.text()).unwrap_or_default(),
-                seeds(&row.seeds),
-            ]);
-            rows.push(row);
-        }
-    }
-    if let Some(row) = null_control::row(evidence) {
+    let mut add = |row: ForestRow, verdict: &str, band: String| {
         data.row([
             row.group.clone(),
             row.name.clone(),
-            String::new(),
+            verdict.to_string(),
             row.estimate.text(),
-            level(&row),
-            "0".to_string(),
+            row.estimate.level_text(),
+            band,
             seeds(&row.seeds),
         ]);
         rows.push(row);
+    };
+    for claim in &analysis.claims {
+        for prediction in &claim.predictions {
+            let row = row(claim, prediction);
+            let band = row.band.map(|band| band.text()).unwrap_or_default();
+            add(row, prediction.verdict.verdict.word(), band);
+        }
     }
-    let shown = rows.iter().filter(|row| row.estimate.points.is_some());
-    let count = shown.count();
+    if let Some(row) = null_control::row(analysis.evidence) {
+        add(row, "", "0".to_string());
+    }
+    let count = rows
+        .iter()
+        .filter(|row| row.estimate.points.is_some())
+        .count();
     if count == 0 {
         return None;
     }
@@ -74,15 +62,10 @@ pub(super) fn section(evidence: &Evidence, report: &Report) -> Option<Section> {
 
 fn in_words(row: &ForestRow) -> String {
     let text = row.estimate.text();
-    match text.is_empty() {
-        true => format!("{} without estimate", row.name),
-        false => format!("{} {text}", row.name),
+    if text.is_empty() {
+        return format!("{} without estimate", row.name);
     }
-}
-
-fn level(row: &ForestRow) -> String {
-    let interval = row.estimate.interval;
-    interval.map_or_else(String::new, |interval| numbers::level(interval.level))
+    format!("{} {text}", row.name)
 }
 
 fn seeds(values: &[f64]) -> String {
@@ -90,48 +73,31 @@ fn seeds(values: &[f64]) -> String {
     texts.join(", ")
 }
 
-fn row(
-    evidence: &Evidence,
-    claim: &JudgedClaim,
-    index: usize,
-    told: &PredictionVerdict,
-) -> ForestRow {
-    let effect = &claim.effects[index];
+fn row(claim: &ClaimAnalysis, prediction: &PredictionAnalysis) -> ForestRow {
     ForestRow {
         group: claim.registration.name.clone(),
-        name: told.name.clone(),
-        confirmatory: told.confirmatory,
-        estimate: estimate(effect, told),
-        seeds: effect.values(),
-        band: band(evidence, claim, index),
+        name: prediction.registered.name.clone(),
+        confirmatory: prediction.registered.confirmatory,
+        estimate: prediction.estimate(),
+        seeds: prediction.compared.effect.values(),
+        band: band(claim, prediction),
     }
 }
 
 /// Where the pre-registration puts an effect, in points.
-fn band(evidence: &Evidence, claim: &JudgedClaim, index: usize) -> Option<Band> {
-    let registration = &claim.registration;
-    let prediction = &registration.predictions[index];
-    let home = &registration.name;
-    let average = |effect: &Effect| {
-        let values = effect.values();
-        (!values.is_empty()).then(|| mean(&values))
-    };
+fn band(claim: &ClaimAnalysis, prediction: &PredictionAnalysis) -> Option<Band> {
     let points = |margin: Margin| match margin {
         Margin::Points(points) => Some(points),
-        Margin::CoreShare(share) => {
-            let core = registration.core.absolute(home);
-            let core = average(&evidence.effect(&core, &core_arms().1))?;
-            Some(share * core.max(0.0))
-        }
+        Margin::CoreShare(share) => Some(share * claim.core.mean()?.max(0.0)),
     };
-    let smallest = || points(registration.smallest_effect.into()).unwrap_or(0.0);
-    let (low, high) = match prediction.expectation() {
+    let smallest = || points(claim.registration.smallest_effect.into()).unwrap_or(0.0);
+    let (low, high) = match prediction.registered.expectation() {
         Expectation::Greater => (smallest(), f64::INFINITY),
         Expectation::Less => (f64::NEG_INFINITY, -smallest()),
         Expectation::Equivalent(margin) => (-points(margin)?, points(margin)?),
         Expectation::NonInferior(margin) => (-points(margin)?, f64::INFINITY),
         Expectation::RatioWithin { low, high } => {
-            let full = average(&evidence.reference(home, prediction)?)?;
+            let full = prediction.compared.reference.as_ref()?.mean()?;
             (low * full, high * full)
         }
     };

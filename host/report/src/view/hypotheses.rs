@@ -2,57 +2,46 @@
 
 use std::collections::BTreeSet;
 
-use picklock_record::{ArmRef, Registration, RunHypothesis};
-use picklock_sdk::HELD_OUT;
+use picklock_record::{ArmRef, Prediction, Registration, RunHypothesis};
 
 use super::claims::{ClaimView, PredictionView};
-use super::{Block, Section, Table, curves};
-use crate::evidence::{Evidence, mean};
+use super::curves;
+use super::section::{Block, Section};
+use crate::analysis::Analysis;
+use crate::evidence::arms_of;
 use crate::figure::{ArmRow, Arms, Chart, Figure};
 use crate::numbers::{self, Estimate};
+use crate::table::Table;
 
 /// One section for each hypothesis of the run, in the manifest's order.
-pub(super) fn sections(evidence: &Evidence, claims: &[ClaimView]) -> Vec<Option<Section>> {
-    let hypotheses = evidence.manifest.hypotheses.iter();
+pub(super) fn sections(analysis: &Analysis, claims: &[ClaimView]) -> Vec<Option<Section>> {
+    let hypotheses = analysis.evidence.manifest.hypotheses.iter();
     hypotheses
-        .map(|hypothesis| section(evidence, claims, hypothesis))
+        .map(|hypothesis| section(analysis, claims, hypothesis))
         .collect()
 }
 
-fn section(evidence: &Evidence, claims: &[ClaimView], run: &RunHypothesis) -> Option<Section> {
-    let claim = claims.iter().find(|claim| claim.name == run.name);
-    let mut blocks = Vec::new();
-    match claim {
-        Some(claim) => blocks.extend(told(claim)),
-        None => blocks.push(Block::Text(
+fn section(analysis: &Analysis, claims: &[ClaimView], run: &RunHypothesis) -> Option<Section> {
+    let mut blocks = match claims.iter().find(|claim| claim.name == run.name) {
+        Some(claim) => claim_blocks(claim),
+        None => vec![Block::Text(
             "Not judged here: these arms ran because others compare with them.".into(),
-        )),
-    }
-    blocks.extend(arms(evidence, run).map(Block::Figure));
-    blocks.extend(
-        curves::figures(evidence, run)
-            .into_iter()
-            .map(Block::Figure),
-    );
+        )],
+    };
+    let figures = arms(analysis, run)
+        .into_iter()
+        .chain(curves::figures(analysis, run));
+    blocks.extend(figures.map(Block::Figure));
     Section::of(format!("h-{}", run.name), run.name.clone(), blocks)
 }
 
 /// The claim, what came of it, and what was predicted.
-fn told(claim: &ClaimView) -> Vec<Block> {
+fn claim_blocks(claim: &ClaimView) -> Vec<Block> {
     let sentence = format!(
         "\u{201c}{}\u{201d} ({}; {})",
         claim.claim, claim.said_by, claim.source
     );
-    let exploratory = if claim.exploratory {
-        ", exploratory"
-    } else {
-        ""
-    };
-    let outcome = format!(
-        "{}{exploratory}: {}.",
-        claim.verdict.to_uppercase(),
-        claim.reason
-    );
+    let outcome = format!("{}: {}.", claim.outcome(), claim.reason);
     let predictions = claim.predictions.iter().map(PredictionView::sentence);
     vec![
         Block::Text(sentence),
@@ -62,43 +51,34 @@ fn told(claim: &ClaimView) -> Vec<Block> {
 }
 
 /// Each arm's accuracy beside what it is compared with, seed by seed.
-fn arms(evidence: &Evidence, run: &RunHypothesis) -> Option<Figure> {
-    let own = run.arms.iter().map(|arm| ArmRef::of(&run.name, arm.name()));
-    let others = evidence
-        .registration(&run.name)
-        .map(|known| others(evidence, known));
-    let columns = [
-        "arm",
-        "#accuracy (95% interval)",
-        "against",
-        "#its accuracy",
-        "#each seed",
-    ];
-    let mut data = Table::new(format!("Accuracy of {}'s arms", run.name), &columns);
+fn arms(analysis: &Analysis, run: &RunHypothesis) -> Option<Figure> {
+    let registration = analysis.evidence.registration(&run.name);
+    let wanted = registration.map(compared_arms).unwrap_or_default();
+    let is_own = |arm: &ArmRef| arm.hypothesis.as_deref() == Some(&run.name);
+    let others = analysis.arms.iter();
+    let others = others.filter(|known| !is_own(&known.arm) && wanted.contains(&known.arm));
+    let own = arms_of(run).filter_map(|arm| analysis.arm(&arm));
+    let columns = "arm | #accuracy (95% interval) | against | #its accuracy | #each seed";
+    let mut data = Table::new(format!("Accuracy of {}'s arms", run.name), columns);
     let mut rows = Vec::new();
-    for arm in others.into_iter().flatten().chain(own) {
-        let seeds: Vec<f64> = evidence.accuracy(&arm, HELD_OUT).into_values().collect();
-        if seeds.is_empty() {
+    for known in others.chain(own) {
+        let Some(accuracy) = known.accuracy else {
             continue;
-        }
-        let of = |arm: &ArmRef| -> Option<f64> {
-            let seeds: Vec<f64> = evidence.accuracy(arm, HELD_OUT).into_values().collect();
-            (!seeds.is_empty()).then(|| mean(&seeds))
         };
-        let control = evidence.control(&arm);
-        let from = control.as_ref().and_then(of);
-        let interval = Estimate::of(&seeds, 0.95).interval;
-        let texts: Vec<String> = seeds.iter().copied().map(numbers::percent).collect();
+        let (arm, foreign) = (&known.arm, !is_own(&known.arm));
+        let from = known
+            .control
+            .as_ref()
+            .and_then(|control| analysis.accuracy(control));
+        let interval = Estimate::of(&known.seeds, 0.95).interval;
+        let texts: Vec<String> = known.seeds.iter().copied().map(numbers::percent).collect();
         data.row([
             arm.to_string(),
-            numbers::accuracy(mean(&seeds), interval.as_ref()),
-            control
-                .map(|control| control.to_string())
-                .unwrap_or_default(),
+            numbers::accuracy(accuracy, interval.as_ref()),
+            known.control_text(),
             from.map(numbers::percent).unwrap_or_default(),
             texts.join(", "),
         ]);
-        let foreign = arm.hypothesis.as_deref() != Some(&run.name);
         rows.push(ArmRow {
             name: if foreign {
                 arm.to_string()
@@ -106,10 +86,10 @@ fn arms(evidence: &Evidence, run: &RunHypothesis) -> Option<Figure> {
                 arm.arm.clone()
             },
             foreign,
-            accuracy: mean(&seeds),
+            accuracy,
             interval,
             from,
-            seeds,
+            seeds: known.seeds.clone(),
         });
     }
     let described = rows
@@ -131,23 +111,13 @@ fn arms(evidence: &Evidence, run: &RunHypothesis) -> Option<Figure> {
     })
 }
 
-/// The arms of other hypotheses that this one compares with, each once, in the run's order.
-fn others(evidence: &Evidence, registration: &Registration) -> Vec<ArmRef> {
-    let home = &registration.name;
-    let named = registration
-        .predictions
-        .iter()
-        .flat_map(|prediction| prediction.arms());
+/// The arms that a hypothesis compares with.
+fn compared_arms(registration: &Registration) -> BTreeSet<ArmRef> {
+    let named = registration.predictions.iter().flat_map(Prediction::arms);
     let controls = registration
         .arms
         .iter()
         .filter_map(|arm| arm.control.as_ref());
-    let core = [&registration.core];
-    let named = named
-        .chain(controls)
-        .chain(core)
-        .map(|arm| arm.absolute(home));
-    let wanted: BTreeSet<ArmRef> = named.collect();
-    let foreign = |arm: &ArmRef| arm.hypothesis.as_deref() != Some(home) && wanted.contains(arm);
-    evidence.arms().into_iter().filter(foreign).collect()
+    let all = named.chain(controls).chain([&registration.core]);
+    all.map(|arm| arm.absolute(&registration.name)).collect()
 }

@@ -3,55 +3,38 @@
 use picklock_files::Key;
 use picklock_record::ArmRef;
 
-use super::{Block, Section, Table};
+use super::section::{Block, Section};
+use crate::analysis::Lock;
 use crate::evidence::Evidence;
-use crate::gate::{Lock, locks};
 use crate::numbers;
+use crate::table::Table;
 
 pub(super) fn section(evidence: &Evidence) -> Option<Section> {
     let arms = evidence.arms();
     let bounds = evidence.manifest.organism.gate;
-    let columns = [
-        "lock",
-        "gate",
-        "#base",
-        "#weak",
-        "#locked",
-        "#at most",
-        "#password",
-        "#at least",
-        "#seeds",
-        "used by",
-    ];
+    let columns = "lock | gate | #base | #weak | #locked | #at most | #password | #at least | \
+        #seeds | used by";
     let mut table = Table::new(
         "Accuracy on validation problems, means over seeds",
         &columns,
     );
-    let mut seeds = Table::new(
-        "Each seed's lock",
-        &[
-            "lock",
-            "seed",
-            "#base",
-            "#weak",
-            "#locked",
-            "#password",
-            "digest of the weights",
-        ],
-    );
-    let mut all: Vec<(Vec<String>, Lock)> = locks(evidence, &arms)
-        .into_iter()
-        .map(|lock| (users(evidence, &arms, &lock.spec), lock))
+    let columns = "lock | seed | #base | #weak | #locked | #password | digest of the weights";
+    let mut seeds = Table::new("Each seed's lock", columns);
+    let records = evidence.locks(&arms);
+    let mut all: Vec<(Vec<String>, Lock)> = records
+        .iter()
+        .map(|(spec, seeds)| {
+            let lock = Lock::new(spec.clone(), seeds, bounds);
+            (users(evidence, &arms, spec), lock)
+        })
         .collect();
     all.sort_by_key(|(users, _)| {
-        arms.iter()
-            .position(|arm| users.first() == Some(&arm.to_string()))
+        let first = users.first();
+        arms.iter().position(|arm| first == Some(&arm.to_string()))
     });
     // Nobody knows what a given model was trained with.
-    let no_password = match evidence.manifest.organism.locked {
-        None => "not trained",
-        Some(_) => "",
-    };
+    let is_given = evidence.manifest.organism.locked.is_some();
+    let no_password = if is_given { "" } else { "not trained" };
     for (users, lock) in &all {
         table.row([
             lock.spec.short().to_string(),
@@ -66,7 +49,7 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
             lock.seeds.to_string(),
             users.join(", "),
         ]);
-        for (seed, record) in &evidence.locks(&arms)[&lock.spec] {
+        for (seed, record) in &records[&lock.spec] {
             seeds.row([
                 lock.spec.short().to_string(),
                 seed.to_string(),
@@ -97,10 +80,11 @@ fn judged(lock: &Lock) -> String {
     if let Some(step) = lock.after {
         return format!("not judged: a copy after {step} steps");
     }
-    let untested = lock.untested();
-    let untested = untested.map(|reason| format!("not applicable: {reason}"));
-    let problem = lock.problem.clone().or(untested);
-    problem.unwrap_or_else(|| "passed".into())
+    let untested = || Some(format!("not applicable: {}", lock.untested()?));
+    lock.problem
+        .clone()
+        .or_else(untested)
+        .unwrap_or_else(|| "passed".into())
 }
 
 fn share(share: Option<f64>) -> String {

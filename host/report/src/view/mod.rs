@@ -6,24 +6,23 @@ mod arms;
 mod checks;
 mod claims;
 mod curves;
-mod departures;
+mod deviations;
 mod effects;
 mod hypotheses;
 mod locks;
 mod null_control;
 mod parsed;
 mod provenance;
+mod section;
 
 use picklock_record::Organism;
 
+use crate::analysis::Analysis;
 use crate::evidence::Evidence;
-use crate::figure::Figure;
-use crate::judgement::Report;
+use crate::table::Table;
 
-pub use claims::{ClaimView, PredictionView, estimate};
-
-/// What a report says of answers that it can't put into words, before the reason.
-pub const WORDLESS: &str = "can't be put into words here: ";
+pub use claims::{ClaimView, PredictionView};
+pub use section::{Block, Section};
 
 /// A report.
 pub struct View {
@@ -33,8 +32,6 @@ pub struct View {
     pub facts: Vec<String>,
     /// What is missing, damaged or has changed: a line each.
     pub notes: Vec<String>,
-    /// Whether answers could be put into words.
-    pub has_words: bool,
     /// The claims with their verdicts.
     pub claims: Vec<ClaimView>,
     /// Every arm's accuracy and effect.
@@ -43,133 +40,32 @@ pub struct View {
     pub sections: Vec<Section>,
 }
 
-/// A part of a report.
-pub struct Section {
-    /// Its name within the page.
-    pub id: String,
-    /// Its heading.
-    pub title: String,
-    /// What stands in it.
-    pub blocks: Vec<Block>,
-}
-
-/// What stands in a section.
-pub enum Block {
-    /// A paragraph.
-    Text(String),
-    /// A list.
-    List(Vec<String>),
-    /// A table.
-    Table(Table),
-    /// A table that is folded away where that can be done.
-    Folded(Table),
-    /// A picture.
-    Figure(Figure),
-    /// Text to be kept as it is: a command, a file.
-    Verbatim {
-        /// What it is.
-        caption: String,
-        /// The text.
-        text: String,
-    },
-}
-
-/// A table of texts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Table {
-    /// What it shows.
-    pub caption: String,
-    /// The columns.
-    pub columns: Vec<Column>,
-    /// The rows, each as long as the columns.
-    pub rows: Vec<Vec<String>>,
-}
-
-/// A column of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// Its heading.
-    pub name: &'static str,
-    /// What its cells are.
-    pub kind: Kind,
-}
-
-/// What a cell holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Words.
-    Word,
-    /// A number, set so that digits stand below each other.
-    Number,
-    /// What a model was asked or answered, token by token.
-    Tokens,
-}
-
-impl Table {
-    /// A table without rows; columns whose heading starts with `#` hold numbers, with `>` tokens.
-    pub fn new(caption: impl Into<String>, columns: &[&'static str]) -> Self {
-        let column = |name: &&'static str| match (name.strip_prefix('#'), name.strip_prefix('>')) {
-            (Some(name), _) => Column {
-                name,
-                kind: Kind::Number,
-            },
-            (_, Some(name)) => Column {
-                name,
-                kind: Kind::Tokens,
-            },
-            _ => Column {
-                name,
-                kind: Kind::Word,
-            },
-        };
-        Self {
-            caption: caption.into(),
-            columns: columns.iter().map(column).collect(),
-            rows: Vec::new(),
-        }
-    }
-
-    /// Adds a row.
-    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        debug_assert_eq!(N, self.columns.len(), "{}", self.caption);
-        self.rows.push(cells.into());
-    }
-}
-
-impl Section {
-    /// A section; none where nothing stands in it.
-    fn of(id: impl Into<String>, title: impl Into<String>, blocks: Vec<Block>) -> Option<Self> {
-        let section = Self {
-            id: id.into(),
-            title: title.into(),
-            blocks,
-        };
-        (!section.blocks.is_empty()).then_some(section)
-    }
-}
-
 impl View {
     /// Puts a run into words. `changed` are the hypotheses whose files are no longer what the run
     /// was registered by.
-    pub fn new(evidence: &Evidence, report: &Report, changed: &[String]) -> Self {
+    pub fn new(analysis: &Analysis, changed: &[String]) -> Self {
+        let evidence = analysis.evidence;
         let manifest = &evidence.manifest;
-        let claims = report.claims.iter();
-        let claims: Vec<ClaimView> = claims
-            .map(|claim| ClaimView::new(evidence, claim))
-            .collect();
+        let seeds = manifest.seeds;
+        let claims = analysis
+            .claims
+            .iter()
+            .map(|claim| ClaimView::new(claim, seeds));
+        let claims: Vec<ClaimView> = claims.collect();
         let task = manifest.organism.open_task();
-        let task = task.map_err(|error| format!("{WORDLESS}{error}"));
-        let mut sections = vec![effects::section(evidence, report)];
-        sections.extend(hypotheses::sections(evidence, &claims));
+        let task = task.map_err(|error| format!("can't be put into words here: {error}"));
+        let arms = arms::table(analysis);
+        let mut sections = vec![effects::section(analysis)];
+        sections.extend(hypotheses::sections(analysis, &claims));
         sections.extend([
-            arms::section(evidence),
-            parsed::section(evidence),
+            arms::section(&arms),
+            parsed::section(analysis),
             answers::section(evidence, task.as_deref()),
             locks::section(evidence),
             null_control::section(evidence),
-            checks::section(report),
-            departures::section(evidence, report, changed),
-            provenance::section(evidence),
+            checks::section(analysis),
+            deviations::section(analysis, changed),
+            provenance::section(manifest),
         ]);
         let changed = changed.iter().map(|name| {
             format!(
@@ -180,9 +76,8 @@ impl View {
             title: format!("What opens {}: a picklock report", manifest.organism.name),
             facts: vec![
                 format!(
-                    "{}: {} seeds x {} draws x {} problems, on {}",
+                    "{}: {seeds} seeds x {} draws x {} problems, on {}",
                     manifest.organism.name,
-                    manifest.seeds,
                     manifest.draws,
                     manifest.organism.problems.held_out,
                     manifest.environment.device
@@ -190,13 +85,12 @@ impl View {
                 imitated(&manifest.organism),
                 generalises_to(evidence),
             ],
-            has_words: task.is_ok(),
             notes: changed
                 .chain(evidence.notes.iter().cloned())
                 .chain(task.err().map(|reason| format!("answers {reason}")))
                 .collect(),
             claims,
-            arms: arms::table(evidence),
+            arms,
             sections: sections.into_iter().flatten().collect(),
         }
     }

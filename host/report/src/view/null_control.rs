@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use picklock_record::core_arms;
 use picklock_sdk::HELD_OUT;
 
-use super::{Block, Section, Table};
+use super::section::Section;
 use crate::evidence::{Evidence, mean};
 use crate::figure::ForestRow;
 use crate::numbers::{self, Estimate};
+use crate::table::Table;
 
 /// Each seed's accuracies under `core/unlock`, draw by draw, in percent.
 fn draws(evidence: &Evidence) -> BTreeMap<u32, Vec<f64>> {
@@ -26,14 +27,8 @@ fn draws(evidence: &Evidence) -> BTreeMap<u32, Vec<f64>> {
 /// Capabilities of the first, third, ... and of the second, fourth, ... draws.
 fn halves(draws: &[f64]) -> [f64; 2] {
     [0, 1].map(|first| {
-        mean(
-            &draws
-                .iter()
-                .copied()
-                .skip(first)
-                .step_by(2)
-                .collect::<Vec<_>>(),
-        )
+        let half = draws.iter().copied().skip(first).step_by(2);
+        mean(&half.collect::<Vec<f64>>())
     })
 }
 
@@ -66,7 +61,7 @@ pub(super) fn row(evidence: &Evidence) -> Option<ForestRow> {
 pub(super) fn section(evidence: &Evidence) -> Option<Section> {
     let mut table = Table::new(
         "Accuracy after unlocking, by half of the draws",
-        &["seed", "#even draws", "#odd draws", "#odd - even, points"],
+        "seed | #even draws | #odd draws | #odd - even, points",
     );
     for (seed, draws) in draws(evidence) {
         let [even, odd] = halves(&draws);
@@ -76,9 +71,6 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
             numbers::percent(odd),
             numbers::points(odd - even),
         ]);
-    }
-    if table.rows.is_empty() {
-        return None;
     }
     let estimate = estimate(evidence);
     let found = match estimate.interval {
@@ -92,14 +84,13 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
                 .to_string()
         }
     };
-    let p = match estimate.p {
-        Some(p) => format!(", p {}", numbers::p(p)),
-        None => String::new(),
-    };
+    let p = estimate
+        .p
+        .map(|p| format!(", p {}", numbers::p(p)))
+        .unwrap_or_default();
     let text = format!(
         "Odd and even draws of core/unlock differ in nothing but chance. Odd - even: {} points{p}. {found}.",
         estimate.text()
     );
-    let blocks = vec![Block::Text(text), Block::Table(table)];
-    Section::of("null-control", "Null control", blocks)
+    Section::of_table("null-control", "Null control", &text, table)
 }

@@ -1,15 +1,17 @@
 //! What the results depend on, and how to make them again.
 
-use picklock_record::RunPlugin;
+use picklock_record::{Manifest, RunPlugin};
 
-use super::{Block, Section, Table};
-use crate::evidence::Evidence;
-use crate::files::TABLES;
+use super::section::{Block, Section};
+use crate::table::Table;
 
-pub(super) fn section(evidence: &Evidence) -> Option<Section> {
-    let manifest = &evidence.manifest;
-    let mut table = Table::new("Manifest", &["what", "value"]);
-    let git = manifest.git.clone();
+/// The version of the CSV tables. It rises where a column changes its meaning or goes; columns that
+/// are added on the right don't change it.
+const CSV_FORMAT: u32 = 1;
+
+pub(super) fn section(manifest: &Manifest) -> Option<Section> {
+    let mut table = Table::new("Manifest", "what | value");
+    let (git, driver) = (manifest.git.clone(), manifest.environment.driver.clone());
     let rows = [
         ("picklock", manifest.picklock.clone()),
         (
@@ -34,33 +36,22 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
             ),
         ),
         ("numeric environment", manifest.environment.numeric()),
-        (
-            "driver",
-            manifest
-                .environment
-                .driver
-                .clone()
-                .unwrap_or_else(|| "none".into()),
-        ),
-        ("format of the tables", TABLES.to_string()),
+        ("driver", driver.unwrap_or_else(|| "none".into())),
+        ("format of the tables", CSV_FORMAT.to_string()),
     ];
     for (name, value) in rows {
         table.row([name.to_string(), value]);
     }
-    let columns = [
-        "hypothesis",
-        "judged",
-        "plugin",
-        "SDK",
-        "plugin file, SHA-256",
-        "pre-registration, SHA-256",
-    ];
-    let mut plugins = Table::new("Plugins and pre-registrations", &columns);
+    let columns = "hypothesis | judged | plugin | SDK | plugin file, SHA-256 | \
+        pre-registration, SHA-256";
+    let mut plugins = Table::new("Plugins and pre-registrations", columns);
     for hypothesis in &manifest.hypotheses {
         let judged = if hypothesis.judged { "yes" } else { "no" };
-        let plugin = |of: fn(&RunPlugin) -> String| match &hypothesis.plugin {
-            Some(plugin) => of(plugin),
-            None => "refused".into(),
+        let plugin = |of: fn(&RunPlugin) -> String| {
+            hypothesis
+                .plugin
+                .as_ref()
+                .map_or_else(|| "refused".into(), of)
         };
         plugins.row([
             hypothesis.name.clone(),
@@ -74,7 +65,7 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
     let mut blocks = vec![
         Block::Verbatim {
             caption: "To make it again".into(),
-            text: command(evidence),
+            text: command(manifest),
         },
         Block::Table(table),
         Block::Folded(plugins),
@@ -89,8 +80,7 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
 }
 
 /// The commands that give the same run.
-fn command(evidence: &Evidence) -> String {
-    let manifest = &evidence.manifest;
+fn command(manifest: &Manifest) -> String {
     let checkout = manifest.git.as_ref().map_or_else(String::new, |git| {
         let (commit, dirty) = match git.strip_suffix("-dirty") {
             Some(commit) => (commit, "    # and changes that were not committed"),

@@ -18,26 +18,13 @@ use crate::undefined::Undefined;
 /// # Errors
 /// Alpha outside (0, 0.5), or a p outside [0, 1] in a judgement that `judge` didn't make.
 pub fn decide(claims: Vec<Claim>, alpha: f64) -> Result<Vec<ClaimVerdict>, Undefined> {
-    let in_family: Vec<&Claim> = claims
-        .iter()
-        .filter(|claim| claim.is_confirmatory())
-        .collect();
-    let ps: Vec<f64> = in_family
-        .iter()
-        .map(|claim| claim.p().unwrap_or(1.0))
-        .collect();
+    let in_family = claims.iter().filter(|claim| claim.is_confirmatory());
+    let ps: Vec<f64> = in_family.map(|claim| claim.p().unwrap_or(1.0)).collect();
     let (family, mut adjusted) = (ps.len(), holm(&ps, alpha)?.into_iter());
     let decide_one = |claim: Claim| {
-        let own = if claim.is_confirmatory() {
-            adjusted.next()
-        } else {
-            None
-        };
-        let level = Level {
-            alpha,
-            own: own.unwrap_or(Adjusted { p: 1.0, factor: 1 }),
-        };
-        verdict_of(claim, level, family)
+        let own = claim.is_confirmatory().then(|| adjusted.next()).flatten();
+        let own = own.unwrap_or(Adjusted { p: 1.0, factor: 1 });
+        verdict_of(claim, Level { alpha, own }, family)
     };
     Ok(claims.into_iter().map(decide_one).collect())
 }
@@ -51,21 +38,19 @@ struct Level {
 
 impl Claim {
     fn is_confirmatory(&self) -> bool {
-        self.predictions
-            .iter()
-            .any(|prediction| prediction.confirmatory)
+        self.confirmatory().next().is_some()
+    }
+
+    fn confirmatory(&self) -> impl Iterator<Item = &Prediction> {
+        self.predictions.iter().filter(|one| one.confirmatory)
     }
 
     /// The largest p of the confirmatory predictions.
     fn p(&self) -> Option<f64> {
-        if !self.is_confirmatory() || matches!(self.gate, Gate::Failed(_)) {
+        if matches!(self.gate, Gate::Failed(_)) {
             return None;
         }
-        let ps = self
-            .predictions
-            .iter()
-            .filter(|one| one.confirmatory)
-            .map(Prediction::p_for_claim);
+        let ps = self.confirmatory().map(Prediction::p_for_claim);
         ps.reduce(|largest, p| Some(largest?.max(p?)))?
     }
 }
@@ -79,9 +64,8 @@ impl Prediction {
 fn verdict_of(claim: Claim, level: Level, family: usize) -> ClaimVerdict {
     let p = claim.p();
     let p_adjusted = p.map(|_| level.own.p);
-    let predictions: Vec<PredictionVerdict> = claim
-        .predictions
-        .into_iter()
+    let predictions = claim.predictions.into_iter();
+    let predictions: Vec<PredictionVerdict> = predictions
         .map(|prediction| prediction_verdict(prediction, &claim.gate, level))
         .collect();
     let (verdict, reason) = together(&predictions, &claim.gate, p_adjusted);
@@ -110,58 +94,36 @@ fn prediction_verdict(prediction: Prediction, gate: &Gate, level: Level) -> Pred
         .p_for_claim()
         .filter(|_| !gate_failed)
         .map(adjust);
-    let told = match (gate, &prediction.result) {
-        (_, Err(why @ Undefined::NoTrials(_))) => Told::new(Verdict::NotTestable, why.to_string()),
-        (Gate::Failed(why), _) => Told::new(Verdict::NotTestable, gate_sentence(why)),
-        (_, Err(why)) => Told::new(Verdict::NotTestable, why.to_string()),
-        (_, Ok(judgement)) => tell(judgement, p_adjusted, level.alpha, factor),
+    let mut seeds_needed = None;
+    let (verdict, reason) = match (gate, &prediction.result) {
+        (_, Err(why @ Undefined::NoTrials(_))) => (Verdict::NotTestable, why.to_string()),
+        (Gate::Failed(why), _) => (Verdict::NotTestable, gate_sentence(why)),
+        (_, Err(why)) => (Verdict::NotTestable, why.to_string()),
+        (_, Ok(judgement)) if judgement.contradicted => (Verdict::Fails, judgement.reason.clone()),
+        (_, Ok(judgement)) if p_adjusted.is_some_and(|p| p <= level.alpha) => {
+            (Verdict::Holds, judgement.reason.clone())
+        }
+        (_, Ok(judgement)) => {
+            seeds_needed = judgement.seeds_needed_at(level.alpha / factor as f64);
+            let outlook = outlook(judgement, seeds_needed, factor);
+            (
+                Verdict::Inconclusive,
+                format!("{}; {outlook}", judgement.reason),
+            )
+        }
     };
     PredictionVerdict {
         name: prediction.name,
         confirmatory: prediction.confirmatory,
-        verdict: told.verdict,
-        reason: told.reason,
+        verdict,
+        reason,
         p_adjusted,
-        seeds_needed: told.seeds_needed,
+        seeds_needed,
         judgement: prediction.result.ok(),
     }
 }
 
-/// A verdict on its way into a report.
-struct Told {
-    verdict: Verdict,
-    reason: String,
-    seeds_needed: Option<usize>,
-}
-
-impl Told {
-    fn new(verdict: Verdict, reason: String) -> Self {
-        Self {
-            verdict,
-            reason,
-            seeds_needed: None,
-        }
-    }
-}
-
-fn tell(judgement: &Judgement, p_adjusted: Option<f64>, alpha: f64, factor: usize) -> Told {
-    let reason = judgement.reason.clone();
-    if judgement.contradicted {
-        Told::new(Verdict::Fails, reason)
-    } else if p_adjusted.is_some_and(|p| p <= alpha) {
-        Told::new(Verdict::Holds, reason)
-    } else {
-        let seeds_needed = judgement.seeds_needed_at(alpha / factor as f64);
-        let outlook = outlook(judgement, seeds_needed, factor);
-        Told {
-            verdict: Verdict::Inconclusive,
-            reason: format!("{reason}; {outlook}"),
-            seeds_needed,
-        }
-    }
-}
-
-/// What it would take to settle an open prediction.
+/// What it would take to decide an open prediction.
 fn outlook(judgement: &Judgement, seeds_needed: Option<usize>, factor: usize) -> String {
     let corrected = match factor {
         1 => String::new(),
@@ -188,23 +150,20 @@ fn together(
             return (verdict, format!("{}: {}", one.name, one.reason));
         }
     }
-    match (p_adjusted, confirmatory.len()) {
-        (Some(p), 1) => (
-            Verdict::Holds,
-            format!("its prediction holds, adjusted {}", p_text(p)),
-        ),
-        (Some(p), n) => (
-            Verdict::Holds,
-            format!("all {n} predictions hold, adjusted {}", p_text(p)),
-        ),
-        (None, _) => (
+    let Some(p) = p_adjusted else {
+        return (
             Verdict::NotTestable,
             "no prediction is confirmatory".to_owned(),
-        ),
-    }
+        );
+    };
+    let all = match confirmatory.len() {
+        1 => "its prediction holds".to_owned(),
+        n => format!("all {n} predictions hold"),
+    };
+    (Verdict::Holds, format!("{all}, adjusted {}", p_text(p)))
 }
 
-/// The prediction with this verdict that would need most seeds: one that no number would settle first,
+/// The prediction with this verdict that would need most seeds: one that no number would decide first,
 /// and the first of equals.
 fn widest<'a>(
     predictions: &[&'a PredictionVerdict],

@@ -69,12 +69,8 @@ fn ratio(low: f64, high: f64) -> Result<Vec<(f64, f64)>, Undefined> {
         let half = (high - low) / 2.0;
         return Ok(vec![(half, spread(low)), (half, spread(high))]);
     }
-    in_range(
-        "lower ratio",
-        "below 1 without an upper ratio",
-        low,
-        sound && low < 1.0,
-    )?;
+    let range = "below 1 without an upper ratio";
+    in_range("lower ratio", range, low, sound && low < 1.0)?;
     Ok(vec![(1.0 - low, spread(low))])
 }
 

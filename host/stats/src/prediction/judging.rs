@@ -74,10 +74,8 @@ fn p_of(required: &[SeedMean], tails: Tails) -> Option<f64> {
         Tails::One => contrast.p_above().ok(),
         Tails::Two => contrast.p().ok(),
     };
-    required
-        .iter()
-        .map(one)
-        .try_fold(0.0, |largest: f64, p| Some(largest.max(p?)))
+    let mut ps = required.iter().map(one);
+    ps.try_fold(0.0, |largest: f64, p| Some(largest.max(p?)))
 }
 
 /// The claim's p: 1 where the direction is wrong, or fixed on the wrong side in every seed.
@@ -93,11 +91,8 @@ fn p_for_claim(required: &[SeedMean], p: Option<f64>, tails: Tails) -> Option<f6
 }
 
 fn any_below_zero(refuting: &[SeedMean], level: f64) -> Result<bool, Undefined> {
-    for contrast in refuting
-        .iter()
-        .filter(|contrast| contrast.standard_error > 0.0)
-    {
-        if contrast.interval(level)?.high < 0.0 {
+    for contrast in refuting {
+        if contrast.standard_error > 0.0 && contrast.interval(level)?.high < 0.0 {
             return Ok(true);
         }
     }

@@ -18,28 +18,23 @@ pub(super) struct Outcome<'a> {
 /// "12.3 points (95% interval 4.5 to 20.1, p = 0.004, 8 seeds): above 0".
 pub(super) fn sentence(outcome: &Outcome, supported: bool, contradicted: bool) -> String {
     let Interval { low, high, level } = outcome.interval;
+    let shared = outcome.effect.shared;
+    let shared = shared.map(|shared| format!(" on {} shared problems", shared.n));
+    let shared = shared.unwrap_or_default();
     format!(
         "{:.1} points ({}% interval {low:.1} to {high:.1}, {}, {} seeds{}): {}",
         outcome.effect.estimate,
         percent(level),
         p_or_reason(outcome.p),
         outcome.effect.n,
-        outcome
-            .effect
-            .shared
-            .map_or(String::new(), |shared| format!(
-                " on {} shared problems",
-                shared.n
-            )),
+        shared,
         finding(outcome, supported, contradicted),
     )
 }
 
 fn p_or_reason(p: Option<f64>) -> String {
-    match p {
-        None => "no p as there is no variance between seeds".to_owned(),
-        Some(p) => p_text(p),
-    }
+    let reason = || "no p as there is no variance between seeds".to_owned();
+    p.map_or_else(reason, p_text)
 }
 
 /// A share as a percentage without needless digits: 0.95 is "95", 0.125 is "12.5".
@@ -80,20 +75,15 @@ fn counter(outcome: &Outcome) -> String {
         Expectation::Equivalent(margin) => format!("wholly more than {} from 0", size(margin)),
         Expectation::NonInferior(margin) => format!("wholly more than {} below 0", size(margin)),
         Expectation::RatioWithin { low, high } => {
-            format!(
-                "wholly outside {}{}",
-                range(*low, *high),
-                ratio_now(outcome)
-            )
+            let (range, ratio) = (range(*low, *high), ratio_now(outcome));
+            format!("wholly outside {range}{ratio}")
         }
     }
 }
 
 fn smallest(outcome: &Outcome) -> String {
-    format!(
-        "{}, the smallest effect that counts",
-        size(outcome.smallest)
-    )
+    let size = size(outcome.smallest);
+    format!("{size}, the smallest effect that counts")
 }
 
 fn size(margin: &Margin) -> String {
@@ -117,10 +107,8 @@ fn ratio_now(outcome: &Outcome) -> String {
         return String::new();
     };
     let mean = full.iter().sum::<f64>() / full.len() as f64;
-    format!(
-        " (the ratio of means is {:.2})",
-        outcome.effect.estimate / mean
-    )
+    let ratio = outcome.effect.estimate / mean;
+    format!(" (the ratio of means is {ratio:.2})")
 }
 
 #[cfg(test)]

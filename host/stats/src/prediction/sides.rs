@@ -62,10 +62,10 @@ pub(super) fn contrasts(
             let sides = vec![combine(1.0, x, 1.0, &bound), combine(-1.0, x, 1.0, &bound)];
             (sides, Tails::One)
         }
-        Expectation::NonInferior(margin) => (
-            vec![combine(1.0, x, 1.0, &margin.values(evidence)?)],
-            Tails::One,
-        ),
+        Expectation::NonInferior(margin) => {
+            let bound = margin.values(evidence)?;
+            (vec![combine(1.0, x, 1.0, &bound)], Tails::One)
+        }
         Expectation::RatioWithin { low, high } => (ratio(evidence, *low, *high)?, Tails::One),
     };
     Ok(Contrasts { required, tails })
@@ -149,12 +149,8 @@ fn check_expectation(expectation: &Expectation) -> Result<(), Undefined> {
         }
         Expectation::RatioWithin { low, high } => {
             in_range("lower ratio", "a finite number", *low, low.is_finite())?;
-            in_range(
-                "upper ratio",
-                "more than the lower ratio",
-                *high,
-                high > low,
-            )
+            let range = "more than the lower ratio";
+            in_range("upper ratio", range, *high, high > low)
         }
     }
 }

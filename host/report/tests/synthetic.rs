@@ -69,7 +69,7 @@ fn record(member: Member, arm: usize, problems: u32) -> TrialRecord {
         }],
         metrics: vec![Metric {
             name: "update-norm".into(),
-            value: 1.0 + f64::from(member.draw),
+            value: Some(1.0 + f64::from(member.draw)),
         }],
         measures: vec![Measure {
             name: HELD_OUT.into(),
@@ -95,7 +95,7 @@ fn peak() -> u64 {
 /// Time and memory of a report.
 fn measured(run: &Path) -> (Duration, u64) {
     let (before, started) = (peak(), Instant::now());
-    crate::write(run, &Roots::discover(&[]).unwrap(), true).unwrap();
+    picklock_report::write(run, &Roots::discover(&[]).unwrap(), true).unwrap();
     (started.elapsed(), peak() - before)
 }
 

@@ -1,13 +1,13 @@
 //! Sensitivity checks: other procedures' answers to the question that a judgement answers. They stand
 //! beside it and decide nothing.
 
-use picklock_record::{Prediction, Registration};
+use picklock_record::Prediction;
 use picklock_stats::{
-    Bootstrap, Interval, PredictionVerdict, RatioInterval, Resampling, SignFlip, fieller, sign_flip,
+    Bootstrap, Interval, Judgement, RatioInterval, Resampling, SignFlip, fieller, sign_flip,
 };
 
-use crate::evidence::Evidence;
-use crate::series::Series;
+use super::effect::Compared;
+use crate::numbers;
 
 /// Resamples of the bootstrap: enough for a look at an interval's ends to a point or so.
 const RESAMPLES: std::ops::RangeInclusive<usize> = 199..=999;
@@ -27,31 +27,30 @@ pub struct Checks {
 }
 
 impl Checks {
+    /// The ratio's interval as text; empty where there is none.
+    pub fn ratio_text(&self) -> String {
+        self.ratio.as_ref().map(numbers::ratio).unwrap_or_default()
+    }
+
     /// Checks a prediction that was judged.
     pub fn new(
-        evidence: &Evidence,
-        registration: &Registration,
+        root_seed: u64,
         prediction: &Prediction,
-        told: &PredictionVerdict,
+        compared: &Compared,
+        judged: &Judgement,
     ) -> Self {
-        let Some(judgement) = &told.judgement else {
-            return Self::default();
-        };
         let resampling = Resampling {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            ..Resampling::keyed(evidence.manifest.root_seed)
+            ..Resampling::keyed(root_seed)
         };
-        let level = judgement.ci_level;
-        let home = &registration.name;
-        let effect = evidence.predicted(home, prediction);
+        let (level, effect) = (judged.ci_level, &compared.effect);
         let drawn_each = effect.per_seed.len() * effect.problems as usize;
         let few = Resampling {
             resamples: (DRAWN / drawn_each.max(1)).clamp(*RESAMPLES.start(), *RESAMPLES.end()),
             ..resampling
         };
-        let bootstrap = Bootstrap::of(&effect.table().measured(), few);
-        let series = Series::new(evidence, registration, prediction);
-        let ratio = evidence.reference(home, prediction).and_then(|full| {
+        let bootstrap = Bootstrap::of(&effect.measured(&effect.differences()), few);
+        let ratio = compared.reference.as_ref().and_then(|full| {
             let both = effect.per_seed.iter();
             let both = both.filter_map(|(seed, part)| Some((*part, *full.per_seed.get(seed)?)));
             let (part, full): (Vec<f64>, Vec<f64>) = both.unzip();
@@ -59,7 +58,7 @@ impl Checks {
         });
         Self {
             bootstrap: bootstrap.and_then(|drawn| drawn.interval(level)).ok(),
-            sign_flip: sign_flip(&prediction.expectation(), &series.evidence(), resampling).ok(),
+            sign_flip: sign_flip(&prediction.expectation(), &compared.evidence(), resampling).ok(),
             ratio,
         }
     }

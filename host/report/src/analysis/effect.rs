@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use picklock_record::{ArmRef, LockRecord, Member, Prediction};
+use picklock_record::{
+    ArmRef, GradedMeasure, GradedTrial, LockRecord, Member, Prediction, core_arms,
+};
 use picklock_sdk::HELD_OUT;
-use picklock_stats::{Pairs, Problems, SeedMean, Undefined, trend};
+use picklock_stats::{Measured, Pairs, Problems, SeedMean, trend};
 
 use crate::evidence::{Evidence, mean};
-use crate::trial::{Graded, Trial};
+use crate::numbers::Estimate;
+
+/// One arm's part in a contrast: its weight, its trial, and what that measured.
+type Term<'e> = (f64, &'e GradedTrial, &'e GradedMeasure);
 
 /// A weighted sum of arms: +1 treated and -1 control for a plain difference. The weights sum to 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,50 +88,35 @@ pub struct Effect {
     pub mismatched: usize,
 }
 
-/// Differences as a full table: seed by seed, in it draw by draw, in it problem by problem.
-pub struct Table {
-    values: Vec<f64>,
-    draws: usize,
-    problems: usize,
-    shared: bool,
-}
-
-impl Table {
-    /// As the statistics take it.
-    pub fn measured(&self) -> picklock_stats::Measured<'_> {
-        picklock_stats::Measured {
-            values: &self.values,
-            draws: self.draws,
-            problems: self.problems,
-            shared: self.shared,
-        }
-    }
-}
-
 impl Effect {
     /// The means in seed order.
     pub fn values(&self) -> Vec<f64> {
         self.per_seed.values().copied().collect()
     }
 
-    /// The mean over seeds: t over seeds, or two-way where they share their problems.
-    ///
-    /// # Errors
-    /// As of [`SeedMean::of`] and [`SeedMean::two_way`].
-    pub fn mean(&self) -> Result<SeedMean, Undefined> {
+    /// The mean over seeds; none where there is no seed.
+    pub fn mean(&self) -> Option<f64> {
+        (!self.per_seed.is_empty()).then(|| mean(&self.values()))
+    }
+
+    /// The mean over seeds with its interval: t over seeds, or two-way where they share their
+    /// problems.
+    pub fn estimate(&self, level: f64) -> Estimate {
         let seeds: Vec<u32> = self.per_seed.keys().copied().collect();
         let values = self.series(&seeds);
-        match self.problems() {
+        let mean = match self.problems() {
             Problems::Shared(problems) => SeedMean::two_way(&values, problems),
             Problems::Own | Problems::Fixed => SeedMean::of(&values),
-        }
+        };
+        Estimate::of_mean(mean.ok(), &self.values(), level)
     }
 
     /// What stands behind each value of a [`Effect::series`].
     pub fn problems(&self) -> Problems {
-        match self.shared {
-            true => Problems::Shared(self.problems as usize),
-            false => Problems::Own,
+        if self.shared {
+            Problems::Shared(self.problems as usize)
+        } else {
+            Problems::Own
         }
     }
 
@@ -147,14 +137,19 @@ impl Effect {
         seeds.iter().flat_map(cells).collect()
     }
 
-    /// Every single difference; of seeds with more draws than others as many as the fewest.
-    pub fn table(&self) -> Table {
-        let draws = self.draws as usize;
+    /// Every single difference, seed by seed, in it draw by draw, in it problem by problem; of seeds
+    /// with more draws than others as many as the fewest.
+    pub fn differences(&self) -> Vec<f64> {
         let seeds = self.differences.values();
-        let values = seeds.flat_map(|of_seed| of_seed.iter().take(draws).flatten());
-        Table {
-            values: values.copied().collect(),
-            draws,
+        let values = seeds.flat_map(|seed| seed.iter().take(self.draws as usize).flatten());
+        values.copied().collect()
+    }
+
+    /// These differences as the statistics take them.
+    pub fn measured<'v>(&self, differences: &'v [f64]) -> Measured<'v> {
+        Measured {
+            values: differences,
+            draws: self.draws as usize,
             problems: self.problems as usize,
             shared: self.shared,
         }
@@ -178,14 +173,6 @@ impl Evidence {
         self.contrast(&Contrast::predicted(home, prediction), Over::All)
     }
 
-    /// The whole effect that a prediction's ratio is a share of.
-    pub fn reference(&self, home: &str, prediction: &Prediction) -> Option<Effect> {
-        let arm = prediction.reference.as_ref()?;
-        let from = prediction.reference_baseline.as_ref();
-        let from = from.unwrap_or(&prediction.control);
-        Some(self.effect(&arm.absolute(home), &from.absolute(home)))
-    }
-
     /// A contrast on the held-out problems: of each problem within each draw that all arms have,
     /// averaged within each seed. Trials from different locked models are left out.
     pub fn contrast(&self, contrast: &Contrast, over: Over) -> Effect {
@@ -200,11 +187,10 @@ impl Evidence {
             let Some(side) = self.side_by_side(contrast, trial.member) else {
                 continue;
             };
-            let alike = |(_, trial, _): &(f64, &Trial, &Graded)| {
-                side.iter()
-                    .all(|(_, other, _)| same_locks(&trial.locks, &other.locks))
-            };
-            if !side.iter().all(alike) {
+            let mut others = side
+                .iter()
+                .flat_map(|one| side.iter().map(move |other| (one, other)));
+            if !others.all(|((_, a, _), (_, b, _))| same_locks(&a.locks, &b.locks)) {
                 effect.mismatched += 1;
                 continue;
             }
@@ -227,19 +213,15 @@ impl Evidence {
 
     /// What one member's trials of a contrast's arms answered, with their weights; none where one of
     /// them is missing, failed, or was asked something else.
-    fn side_by_side<'e>(
-        &'e self,
-        contrast: &Contrast,
-        member: Member,
-    ) -> Option<Vec<(f64, &'e Trial, &'e Graded)>> {
+    fn side_by_side(&self, contrast: &Contrast, member: Member) -> Option<Vec<Term<'_>>> {
         let one = |(weight, arm): &(f64, ArmRef)| {
             let trial = self.trial(arm, member).filter(|trial| trial.is_done())?;
             Some((*weight, trial, trial.measure(HELD_OUT)?))
         };
         let side: Vec<_> = contrast.0.iter().map(one).collect::<Option<_>>()?;
-        let asked = side[0].2.problems();
+        let problems = side[0].2.problems();
         side.iter()
-            .all(|(_, _, graded)| graded.problems() == asked)
+            .all(|(_, _, graded)| graded.problems() == problems)
             .then_some(side)
     }
 
@@ -248,22 +230,16 @@ impl Evidence {
         let contrast = Contrast::between(treated.clone(), control.clone());
         let side = self.side_by_side(&contrast, member)?;
         let differences = differences(&side, Over::All);
-        let count = |sign: f64| {
-            differences
-                .iter()
-                .filter(|value| **value * sign > 0.0)
-                .count()
-        };
         Some(Pairs {
-            gained: count(1.0) as u64,
-            lost: count(-1.0) as u64,
+            gained: differences.iter().filter(|value| **value > 0.0).count() as u64,
+            lost: differences.iter().filter(|value| **value < 0.0).count() as u64,
             problems: differences.len() as u64,
         })
     }
 }
 
 /// Of each problem that counts, the weighted sum over arms, in percentage points.
-fn differences(side: &[(f64, &Trial, &Graded)], over: Over) -> Vec<f64> {
+fn differences(side: &[Term], over: Over) -> Vec<f64> {
     let count = side[0].2.problems();
     let mut values = vec![0.0; count];
     let mut counts = vec![true; count];
@@ -277,9 +253,58 @@ fn differences(side: &[(f64, &Trial, &Graded)], over: Over) -> Vec<f64> {
             }
         }
     }
-    let kept = values.into_iter().zip(counts);
-    kept.filter_map(|(value, counts)| counts.then_some(value))
+    let values = values.into_iter().zip(counts);
+    values
+        .filter_map(|(value, counts)| counts.then_some(value))
         .collect()
+}
+
+/// What a prediction compares, and what it is judged by: over the seeds that all of it has.
+pub struct Compared {
+    /// The difference that it speaks of.
+    pub effect: Effect,
+    /// The whole effect that its ratio is a share of.
+    pub reference: Option<Effect>,
+    effects: Vec<f64>,
+    core: Vec<f64>,
+    references: Option<Vec<f64>>,
+}
+
+impl Compared {
+    /// What a prediction of the hypothesis `home` compares; `core` is its effect of core.
+    pub fn new(evidence: &Evidence, home: &str, prediction: &Prediction, core: &Effect) -> Self {
+        let effect = evidence.predicted(home, prediction);
+        let reference = prediction.reference.as_ref().map(|arm| {
+            let from = prediction.reference_baseline.as_ref();
+            let from = from.unwrap_or(&prediction.control);
+            evidence.effect(&arm.absolute(home), &from.absolute(home))
+        });
+        let others = || [core].into_iter().chain(&reference);
+        let in_all = |seed: &u32| others().all(|other| other.per_seed.contains_key(seed));
+        let seeds: Vec<u32> = effect.per_seed.keys().copied().filter(in_all).collect();
+        Self {
+            effects: effect.series(&seeds),
+            core: core.series(&seeds),
+            references: reference.as_ref().map(|reference| reference.series(&seeds)),
+            effect,
+            reference,
+        }
+    }
+
+    /// As the statistics take it.
+    pub fn evidence(&self) -> picklock_stats::Evidence<'_> {
+        picklock_stats::Evidence {
+            effects: &self.effects,
+            core: Some(&self.core),
+            reference: self.references.as_deref(),
+            problems: self.effect.problems(),
+        }
+    }
+}
+
+/// The effect of core that a hypothesis' margins are shares of.
+pub fn core_effect(evidence: &Evidence, core: &ArmRef) -> Effect {
+    evidence.effect(core, &core_arms().1)
 }
 
 /// Arms may be compared where the locks that both used are the same weights.
@@ -301,15 +326,17 @@ mod tests {
     use picklock_record::{GateRecord, Outcome};
 
     fn evidence(arms: &[(&str, &[&str])]) -> Evidence {
-        let trial = |seed: u32, grades: &str| Trial {
+        let trial = |seed: u32, grades: &str| GradedTrial {
             member: Member { seed, draw: 0 },
             outcome: Outcome::Done,
             locks: Vec::new(),
+            changes: Vec::new(),
             metrics: Vec::new(),
-            measures: vec![Graded {
+            measures: vec![GradedMeasure {
                 name: HELD_OUT.into(),
                 questions: Questions::held_out(),
                 grades: grades.into(),
+                answers: serde::de::IgnoredAny,
             }],
         };
         let trials = arms.iter().map(|(arm, seeds)| {

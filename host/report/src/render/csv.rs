@@ -6,39 +6,40 @@ use std::path::Path;
 use picklock_files::{write_atomically, write_through};
 use picklock_grade::Grade;
 use picklock_message::{Error, Result};
-use picklock_record::{ArmRef, Outcome};
+use picklock_record::{ArmRef, GradedMeasure, GradedTrial, Outcome};
+use picklock_sdk::Split;
+use picklock_stats::{Judgement, McNemar};
 use serde::Serialize;
 
+use crate::analysis::{Analysis, ClaimAnalysis, PredictionAnalysis};
 use crate::evidence::Evidence;
-use crate::judgement::{JudgedClaim, Report, word};
-use crate::numbers;
-use crate::trial::{Graded, Trial};
-
-/// The version of the tables. It rises where a column changes its meaning or goes; columns that are
-/// added on the right don't change it.
-pub const TABLES: u32 = 1;
 
 /// Writes `trials.csv`, `outcomes.csv` and `summary.csv`.
 ///
 /// # Errors
 /// Where the folder can't be written.
-pub fn write(run: &Path, evidence: &Evidence, report: &Report) -> Result<()> {
-    let rows = trials(evidence).flat_map(|(arm, trial)| rows_of_trial(&arm, trial));
-    table(&run.join("trials.csv"), rows.collect::<Vec<_>>())?;
+pub fn write(run: &Path, analysis: &Analysis) -> Result<()> {
+    let evidence = analysis.evidence;
+    let rows = evidence
+        .all_trials()
+        .flat_map(|(arm, trial)| rows_of_trial(&arm, trial));
+    table(&run.join("trials.csv"), rows)?;
     write_through(&run.join("outcomes.csv"), |file| outcomes(file, evidence))?;
-    let rows: Vec<SummaryRow> = report.claims.iter().flat_map(summary_rows).collect();
-    table(&run.join("summary.csv"), rows)
+    let predictions = analysis.claims.iter().flat_map(|claim| {
+        let predictions = claim.predictions.iter();
+        predictions.map(move |prediction| SummaryRow::new(claim, prediction))
+    });
+    table(&run.join("summary.csv"), predictions)
 }
 
-fn table<R: Serialize>(path: &Path, rows: Vec<R>) -> Result<()> {
-    let refused = |error: csv::Error| Error::file(path, error.to_string());
+fn table<R: Serialize>(path: &Path, rows: impl Iterator<Item = R>) -> Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
-        writer.serialize(row).map_err(refused)?;
+        let written = writer.serialize(row);
+        written.map_err(|error| Error::file(path, error.to_string()))?;
     }
-    let bytes = writer
-        .into_inner()
-        .map_err(|error| Error::file(path, error.to_string()))?;
+    let bytes = writer.into_inner();
+    let bytes = bytes.map_err(|error| Error::file(path, error.to_string()))?;
     write_atomically(path, &bytes)
 }
 
@@ -61,11 +62,12 @@ struct TrialRow {
     reason: String,
 }
 
-fn rows_of_trial(arm: &ArmRef, trial: &Trial) -> Vec<TrialRow> {
+fn rows_of_trial(arm: &ArmRef, trial: &GradedTrial) -> Vec<TrialRow> {
     let (status, reason) = match &trial.outcome {
         Outcome::Done => ("done", ""),
         Outcome::Failed { reason } => ("failed", reason.as_str()),
     };
+    let lock = trial.locks.first();
     let row = |name: &str| TrialRow {
         hypothesis: arm.hypothesis.clone().unwrap_or_default(),
         arm: arm.arm.clone(),
@@ -77,11 +79,7 @@ fn rows_of_trial(arm: &ArmRef, trial: &Trial) -> Vec<TrialRow> {
         correct: None,
         unparsed: None,
         problems: None,
-        locked_digest: trial
-            .locks
-            .first()
-            .map(|lock| lock.digest.clone())
-            .unwrap_or_default(),
+        locked_digest: lock.map(|lock| lock.digest.clone()).unwrap_or_default(),
         reason: reason.to_string(),
     };
     let measures = trial.measures.iter().map(|measure| {
@@ -102,8 +100,11 @@ fn rows_of_trial(arm: &ArmRef, trial: &Trial) -> Vec<TrialRow> {
         value: metric.value,
         ..row(&metric.name)
     });
-    let rows: Vec<TrialRow> = measures.chain(metrics).collect();
-    if rows.is_empty() { vec![row("")] } else { rows }
+    let mut rows: Vec<TrialRow> = measures.chain(metrics).collect();
+    if rows.is_empty() {
+        rows.push(row(""));
+    }
+    rows
 }
 
 /// One row for each graded problem. There are millions of them, so that each measure's first
@@ -111,7 +112,7 @@ fn rows_of_trial(arm: &ArmRef, trial: &Trial) -> Vec<TrialRow> {
 fn outcomes(file: &mut dyn Write, evidence: &Evidence) -> std::io::Result<()> {
     writeln!(file, "hypothesis,arm,seed,draw,measure,problem,outcome")?;
     let mut lines = Vec::new();
-    for (arm, trial) in trials(evidence) {
+    for (arm, trial) in evidence.all_trials() {
         for measure in &trial.measures {
             lines.clear();
             outcome_rows(&mut lines, &arm, trial, measure)?;
@@ -124,8 +125,8 @@ fn outcomes(file: &mut dyn Write, evidence: &Evidence) -> std::io::Result<()> {
 fn outcome_rows(
     lines: &mut Vec<u8>,
     arm: &ArmRef,
-    trial: &Trial,
-    measure: &Graded,
+    trial: &GradedTrial,
+    measure: &GradedMeasure,
 ) -> std::io::Result<()> {
     let mut first = csv::WriterBuilder::new()
         .terminator(csv::Terminator::Any(b','))
@@ -140,7 +141,7 @@ fn outcome_rows(
     let mut first = first
         .into_inner()
         .map_err(csv::IntoInnerError::into_error)?;
-    first.extend(crate::show::part_name(measure.questions.split).bytes());
+    first.extend(split_name(measure.questions.split).bytes());
     first.push(b'-');
     for (index, letter) in measure.grades.chars().enumerate() {
         lines.extend(&first);
@@ -150,9 +151,12 @@ fn outcome_rows(
     Ok(())
 }
 
-fn trials(evidence: &Evidence) -> impl Iterator<Item = (ArmRef, &Trial)> {
-    let of_arm = |arm: ArmRef| evidence.trials(&arm).map(move |trial| (arm.clone(), trial));
-    evidence.arms().into_iter().flat_map(of_arm)
+/// What problem ids of this split start with.
+fn split_name(split: Split) -> &'static str {
+    match split {
+        Split::HeldOut => "held-out",
+        Split::Validation => "validation",
+    }
 }
 
 /// One prediction. Columns are added to the right only.
@@ -187,66 +191,57 @@ struct SummaryRow<'a> {
     ratio: String,
 }
 
-fn summary_rows(claim: &JudgedClaim) -> Vec<SummaryRow<'_>> {
-    let verdict = &claim.verdict;
-    let deviations: Vec<String> = verdict.deviations.iter().map(ToString::to_string).collect();
-    let deviations = deviations.join("; ");
-    let predictions = verdict.predictions.iter().enumerate();
-    predictions
-        .map(|(index, prediction)| {
-            let effect = &claim.effects[index];
-            let registered = &claim.registration.predictions[index];
-            let judgement = prediction.judgement.as_ref();
-            // One seed: what is shown speaks of its problems only.
-            let problems = claim.problems_only[index].as_ref();
-            let interval = problems.and_then(|test| test.interval.as_ref());
-            let checks = &claim.checks[index];
-            let bootstrap = checks.bootstrap.as_ref();
-            let number = |seeds: Option<f64>, problems: Option<f64>| seeds.or(problems);
-            SummaryRow {
-                hypothesis: &claim.registration.name,
-                prediction: &prediction.name,
-                estimate_pp: number(judgement.map(|j| j.estimate), problems.map(|t| t.estimate)),
-                ci_low_pp: number(judgement.map(|j| j.ci_low), interval.map(|i| i.low)),
-                ci_high_pp: number(judgement.map(|j| j.ci_high), interval.map(|i| i.high)),
-                p: number(judgement.and_then(|j| j.p), problems.map(|t| t.p)),
-                p_adjusted: verdict.p_adjusted,
-                n_seeds: effect.per_seed.len(),
-                n_draws: effect.draws,
-                n_problems: effect.problems,
-                verdict: word(prediction.verdict),
-                reason: reason(&prediction.reason, problems),
-                ci_level: number(judgement.map(|j| j.ci_level), interval.map(|i| i.level)),
-                treated: registered.treated.to_string(),
-                control: registered.control.to_string(),
-                confirmatory: prediction.confirmatory,
-                seeds_needed: prediction.seeds_needed,
-                claim_verdict: word(verdict.verdict),
-                claim_reason: &verdict.reason,
-                exploratory: verdict.exploratory,
-                deviations: deviations.clone(),
-                generalises_to: &claim.generalises_to[index],
-                bootstrap_low_pp: bootstrap.map(|interval| interval.low),
-                bootstrap_high_pp: bootstrap.map(|interval| interval.high),
-                sign_flip_p: checks.sign_flip.map(|test| test.p),
-                sign_flip_smallest_p: checks.sign_flip.map(|test| test.smallest),
-                ratio: checks
-                    .ratio
-                    .as_ref()
-                    .map(numbers::ratio)
-                    .unwrap_or_default(),
-            }
-        })
-        .collect()
+impl<'a> SummaryRow<'a> {
+    fn new(claim: &'a ClaimAnalysis, prediction: &'a PredictionAnalysis) -> Self {
+        let (claimed, verdict) = (&claim.verdict, &prediction.verdict);
+        let (registered, checks) = (prediction.registered, &prediction.checks);
+        let effect = &prediction.compared.effect;
+        let deviations = claimed.deviations.iter().map(ToString::to_string);
+        let judgement = verdict.judgement.as_ref();
+        // One seed: what is shown speaks of its problems only.
+        let problems = prediction.problems_only.as_ref();
+        let judged = judgement.map(Judgement::interval);
+        let interval = judged.or(problems.and_then(|test| test.interval));
+        Self {
+            hypothesis: &claim.registration.name,
+            prediction: &registered.name,
+            estimate_pp: judgement
+                .map(|j| j.estimate)
+                .or(problems.map(|t| t.estimate)),
+            ci_low_pp: interval.map(|interval| interval.low),
+            ci_high_pp: interval.map(|interval| interval.high),
+            p: judgement.and_then(|j| j.p).or(problems.map(|t| t.p)),
+            p_adjusted: claimed.p_adjusted,
+            n_seeds: effect.per_seed.len(),
+            n_draws: effect.draws,
+            n_problems: effect.problems,
+            verdict: verdict.verdict.word(),
+            reason: reason(&verdict.reason, problems),
+            ci_level: interval.map(|interval| interval.level),
+            treated: registered.treated.to_string(),
+            control: registered.control.to_string(),
+            confirmatory: verdict.confirmatory,
+            seeds_needed: verdict.seeds_needed,
+            claim_verdict: claimed.verdict.word(),
+            claim_reason: &claimed.reason,
+            exploratory: claimed.exploratory,
+            deviations: deviations.collect::<Vec<_>>().join("; "),
+            generalises_to: &prediction.generalises_to,
+            bootstrap_low_pp: checks.bootstrap.map(|interval| interval.low),
+            bootstrap_high_pp: checks.bootstrap.map(|interval| interval.high),
+            sign_flip_p: checks.sign_flip.map(|test| test.p),
+            sign_flip_smallest_p: checks.sign_flip.map(|test| test.smallest),
+            ratio: checks.ratio_text(),
+        }
+    }
 }
 
-fn reason(reason: &str, problems: Option<&picklock_stats::McNemar>) -> String {
-    match problems {
-        None => reason.to_string(),
-        Some(test) => format!(
+fn reason(reason: &str, problems: Option<&McNemar>) -> String {
+    problems.map_or_else(|| reason.to_string(), |test| {
+        format!(
             "{reason}; of this one model's first draw, McNemar's exact test says {:+.1} points, p = {:.4}: \
              that generalises to new problems only",
             test.estimate, test.p
-        ),
-    }
+        )
+    })
 }

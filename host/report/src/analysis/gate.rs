@@ -56,8 +56,10 @@ pub fn gate(evidence: &Evidence, arms: &[ArmRef]) -> Gate {
 
 /// The gate of these locks, where there are any.
 fn of_locks(locks: &[Lock]) -> Option<Gate> {
-    let problems = locks.iter().filter_map(|lock| lock.problem.as_deref());
-    let problems: Vec<&str> = problems.collect();
+    let problems: Vec<&str> = locks
+        .iter()
+        .filter_map(|lock| lock.problem.as_deref())
+        .collect();
     let untested: Vec<String> = locks.iter().filter_map(Lock::untested).collect();
     Some(match untested.first() {
         _ if locks.is_empty() => return None,
@@ -72,8 +74,7 @@ impl Lock {
     pub fn new(spec: Key, seeds: &BTreeMap<u32, LockRecord>, bounds: organism::Gate) -> Self {
         let of = |value: fn(&GateRecord) -> Option<f64>| {
             let values = seeds.values().map(|lock| value(&lock.gate));
-            let values: Option<Vec<f64>> = values.collect();
-            values.map(|values| mean(&values))
+            Some(mean(&values.collect::<Option<Vec<f64>>>()?))
         };
         let locked: Vec<f64> = seeds.values().map(|lock| lock.gate.locked).collect();
         let mut lock = Self {
