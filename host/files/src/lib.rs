@@ -2,7 +2,6 @@
 //! digests.
 
 mod atomic;
-pub mod fault;
 mod key;
 pub mod toml_file;
 
