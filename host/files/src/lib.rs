@@ -1,5 +1,5 @@
-//! Files: TOML whose mistakes are named with their place, writes that are there whole or not at all,
-//! digests.
+//! Files: TOML whose mistakes are named with line and column, writes that are there whole or not at
+//! all, and digests.
 
 mod atomic;
 mod key;

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use picklock_lab::{Cache, Entry, Rule};
-use picklock_message::quantity::{GIB, size};
+use picklock_message::quantity::{GIB, bytes};
 use picklock_message::{Result, say, sayln};
 
 use crate::cli::number::real;
@@ -69,13 +69,13 @@ fn list(cache: &Cache) -> Result<()> {
     let rows = entries.iter().map(row);
     let rows: Vec<[String; 7]> = [header.map(String::from)].into_iter().chain(rows).collect();
     say!("{}", table(&rows));
-    let bytes = entries.iter().map(|entry| entry.bytes).sum();
+    let total = entries.iter().map(|entry| entry.bytes).sum();
     let limit = match Rule::of_user()?.bytes {
-        Some(limit) => format!("the limit is {}", size(limit)),
+        Some(limit) => format!("the limit is {}", bytes(limit)),
         None => "there is no limit".to_string(),
     };
     let (count, folder) = (entries.len(), cache.path().display());
-    sayln!("{count} models, {} in {folder}; {limit}", size(bytes));
+    sayln!("{count} models, {} in {folder}; {limit}", bytes(total));
     Ok(())
 }
 
@@ -90,7 +90,7 @@ fn row(entry: &Entry) -> [String; 7] {
         origin
             .and_then(|origin| origin.kind.lock())
             .unwrap_or_else(unknown),
-        size(entry.bytes),
+        bytes(entry.bytes),
         unused(entry.used),
         name.chars().take(12).collect(),
     ]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use picklock_message::{Error, Result};
+use picklock_message::{Error, Exit, Result};
 use picklock_record::{Roots, Shard};
 use picklock_run::{Event, Request};
 
@@ -55,7 +55,9 @@ impl Run {
         self.check_version()?;
         match self.dry_run {
             true => self.outlook(None, roots),
-            false => self.told(picklock_run::run(&self.request(), roots)),
+            false => self.told(
+                picklock_run::run(&self.request(), roots).map(|exit| exit == Exit::SomeFailed),
+            ),
         }
     }
 
@@ -68,7 +70,7 @@ impl Run {
             dry_run: true,
             ..self.request()
         };
-        self.told(picklock_run::outlook(&request, from, roots))
+        self.told(picklock_run::plan(&request, from, roots).map(|exit| exit == Exit::SomeFailed))
     }
 
     /// Refuses to run what another picklock has submitted.

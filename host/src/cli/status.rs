@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use picklock_message::{Error, Result, say, sayln};
-use picklock_record::{AtWork, Roots, now};
+use picklock_record::{BusyWorker, Roots, now};
 use picklock_run::{Counts, Failure, Process, Status};
 use picklock_slurm::{JobStatus, TaskState, Unreported};
 
@@ -158,8 +158,8 @@ fn process_lines(process: &Process) -> Vec<String> {
             "stale: {what}, process {pid} on {host}{job}, was killed"
         )];
     }
-    let worker = |worker: &AtWork| {
-        let AtWork {
+    let worker = |worker: &BusyWorker| {
+        let BusyWorker {
             worker: index,
             pid,
             device,

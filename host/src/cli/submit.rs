@@ -6,8 +6,8 @@ use clap::Args;
 use picklock_lab::Cache;
 use picklock_message::{Error, Result, say, sayln, shell};
 use picklock_record::Roots;
-use picklock_run::{Place, Request};
-use picklock_slurm::{Asked, Job, Profile, Submission, Submitted};
+use picklock_run::{Request, Site};
+use picklock_slurm::{Job, Profile, RunArguments, Submission, Submitted};
 
 use crate::cli::experiment::Experiment;
 use crate::cli::number::{COUNT, whole};
@@ -66,7 +66,7 @@ impl Submit {
             return Err(Error::Usage(problem.into()));
         }
         let run = self.run();
-        let asked = run.map(Asked::of).transpose()?;
+        let asked = run.map(RunArguments::of).transpose()?;
         let before = run.zip(asked.as_ref());
         let request = match before {
             Some((run, asked)) => self.again(run, asked)?,
@@ -75,14 +75,14 @@ impl Submit {
         let request = Request {
             workers: Some(request.workers.unwrap_or(1)),
             dry_run: self.dry_run,
-            place: self.nodes(&profile),
+            site: self.nodes(&profile),
             ..request
         };
         if !self.dry_run {
             picklock_slurm::check()?;
         }
         let prepared = request.prepare(roots)?;
-        prepared.goes_on()?;
+        prepared.check_resumable()?;
         let planned = prepared.plan(&request)?;
         let run = picklock_slurm::absolute(&prepared.path)?;
         let cache = Cache::of_user()?;
@@ -111,7 +111,7 @@ impl Submit {
     }
 
     /// The nodes that tasks run on.
-    fn nodes(&self, profile: &Profile) -> Place {
+    fn nodes(&self, profile: &Profile) -> Site {
         let gpus = if profile.has_gpu() {
             self.array_size.unwrap_or(1)
         } else {
@@ -120,7 +120,7 @@ impl Submit {
         let memory = profile
             .gpu_memory
             .map(|gibibytes| u64::from(gibibytes) << 30);
-        Place::Nodes { gpus, memory }
+        Site::Nodes { gpus, memory }
     }
 
     /// The run's folder, where that is given instead of hypotheses.
@@ -134,7 +134,7 @@ impl Submit {
     }
 
     /// What a run is of that has been submitted or begun before, perhaps with more seeds.
-    fn again<'a>(&'a self, run: &Path, asked: &'a Asked) -> Result<Request<'a>> {
+    fn again<'a>(&'a self, run: &Path, asked: &'a RunArguments) -> Result<Request<'a>> {
         let Experiment {
             organism,
             seeds,
