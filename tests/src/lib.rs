@@ -14,7 +14,7 @@ pub use done::Done;
 pub use fake_slurm::FakeSlurm;
 pub use page::{Page, Tag};
 pub use place::{MICRO, Place};
-pub use plugin::{built_fixture, built_plugin, patched};
+pub use plugin::{built_faults, built_fixture, built_plugin, patched};
 pub use running::{Running, children, has_ended, wait_for};
 pub use sums::{LLAMA, SUMS, sums};
 pub use table::{Row, Table, snapshot, tables};

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::{Done, Running, built, built_fixture, built_plugin, snapshot, workspace};
+use crate::{Done, Running, built, built_faults, built_fixture, built_plugin, snapshot, workspace};
 
 /// An organism whose whole life takes a tenth of a second.
 pub const MICRO: &str = include_str!("micro.toml");
@@ -217,6 +217,19 @@ impl Place {
     pub fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
         let variables = variables.iter().copied();
         Done::of(self.run_command(arguments).envs(variables))
+    }
+
+    /// `picklock run --no-build --organism micro ARGUMENTS`, with this fault, to its end;
+    /// `fixtures/faults.rs` says which there are.
+    ///
+    /// # Panics
+    /// Where the library that makes faults isn't built.
+    pub fn run_with_fault(&self, fault: &str, arguments: &[&str]) -> Done {
+        let library = built_faults();
+        assert!(library.exists(), "no {}", library.display());
+        let library = library.display().to_string();
+        let variables = [("LD_PRELOAD", library.as_str()), ("PICKLOCK_FAULT", fault)];
+        self.run_with(&variables, arguments)
     }
 
     fn run_command(&self, arguments: &[&str]) -> Command {

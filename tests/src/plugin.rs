@@ -1,6 +1,6 @@
-//! Plugin files: those of this build, and changed copies.
+//! Libraries of this build: plugin files, changed copies of them, and the one that makes faults.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::built;
 
@@ -18,6 +18,11 @@ pub fn built_plugin(name: &str) -> Vec<u8> {
 /// Where it isn't built.
 pub fn built_fixture() -> Vec<u8> {
     read(&built().join("examples/libmisbehaving.so"))
+}
+
+/// The library that makes faults in a picklock into which it is preloaded.
+pub fn built_faults() -> PathBuf {
+    built().join("examples/libfaults.so")
 }
 
 fn read(path: &Path) -> Vec<u8> {

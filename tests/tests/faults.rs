@@ -35,7 +35,7 @@ fn a_run_survives_the_end_of_its_processes_at_any_journal_operation() {
         let points = place.path(&format!("points-{at}"));
         std::fs::create_dir(&points).unwrap();
         let fault = format!("kill:{at}:{}", points.display());
-        let done = place.run_with(&[("PICKLOCK_FAULT", &fault)], &RUN);
+        let done = place.run_with_fault(&fault, &RUN);
         let Ok(point) = std::fs::read_to_string(points.join(at.to_string())) else {
             assert_eq!(
                 done.code,

@@ -8,6 +8,9 @@ use serde_json::Value;
 /// Two blocks of 8 cohorts.
 const RUN: [&str; 7] = ["core", "--seeds", "2", "--draws", "8", "--out", "o"];
 
+/// The bytes of a micro model's weights, as its training takes them.
+const MODEL: usize = 4 * 3808;
+
 fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&RUN[..], more].concat()
 }
@@ -107,7 +110,9 @@ fn without_a_terminal_a_line_a_hypothesis_is_enough() {
 #[test]
 fn memory_that_runs_out_makes_stacks_narrower_and_the_journal_says_so() {
     let (short, plenty) = (Place::new(), Place::new());
-    let done = short.run_with(&[("PICKLOCK_FAULT", "memory:2")], &RUN).ok();
+    // The weights of 8 models side by side in one tensor, and of 4.
+    let fault = format!("memory:{},{}", 8 * MODEL, 4 * MODEL);
+    let done = short.run_with_fault(&fault, &RUN).ok();
     for line in [
         "out of memory with 8 side by side; going on with 4",
         "out of memory with 4 side by side; going on with 2",

@@ -6,8 +6,6 @@ use std::path::Path;
 use picklock_message::{Error, Result};
 use tempfile::NamedTempFile;
 
-use crate::fault;
-
 /// How the names begin of files that are being written; a killed process leaves them.
 pub const ASIDE: &str = ".aside-";
 
@@ -27,12 +25,11 @@ pub fn write_through(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<()> {
-    let aside = write_aside(path, write)?;
-    fault::point("rename", path);
-    aside
-        .persist(path)
-        .map_err(|error| Error::io(path, "write")(error.error))?;
-    fault::point("renamed", path);
+    let aside = write_aside(path, write)?.into_temp_path();
+    // By the C library, before which the tests can end the process.
+    std::fs::rename(&aside, path).map_err(Error::io(path, "write"))?;
+    // It has another name now, and nothing is left to remove.
+    let _ = aside.keep();
     Ok(())
 }
 
@@ -42,12 +39,8 @@ pub fn write_through(
 /// Where the folder can't be written, or the disk is full.
 pub fn write_first(path: &Path, contents: &[u8]) -> Result<bool> {
     let aside = write_aside(path, |file| file.write_all(contents))?;
-    fault::point("rename", path);
     match aside.persist_noclobber(path) {
-        Ok(_) => {
-            fault::point("renamed", path);
-            Ok(true)
-        }
+        Ok(_) => Ok(true),
         Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(Error::io(path, "write")(error.error)),
     }
@@ -60,12 +53,10 @@ fn write_aside(
 ) -> Result<NamedTempFile> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let refused = || Error::io(path, "write");
-    fault::point("create", path);
     let aside = tempfile::Builder::new()
         .prefix(ASIDE)
         .tempfile_in(folder)
         .map_err(refused())?;
-    fault::point("write", path);
     let mut buffered = BufWriter::with_capacity(1 << 16, aside);
     write(&mut buffered).map_err(refused())?;
     let aside = buffered
@@ -74,7 +65,6 @@ fn write_aside(
     let file = aside.as_file();
     let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     file.set_permissions(readable).map_err(refused())?;
-    fault::point("sync", path);
     file.sync_all().map_err(refused())?;
     Ok(aside)
 }

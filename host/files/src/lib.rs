@@ -1,8 +1,7 @@
-//! Files: TOML whose mistakes are named with their place, writes that are there whole or not at all,
-//! digests.
+//! Files: TOML whose mistakes are named with line and column, writes that are there whole or not at
+//! all, and digests.
 
 mod atomic;
-pub mod fault;
 mod key;
 pub mod toml_file;
 

@@ -1,4 +1,4 @@
-//! Reading TOML files: every problem names its line and column, and the nearest right key.
+//! TOML files: every problem names its line and column, and the nearest right key.
 
 use std::path::Path;
 
@@ -69,12 +69,13 @@ fn in_words(message: &str) -> String {
         return format!("expected a whole number from 0 to 4,294,967,295, got {got}");
     }
     let bare = ["`nan`", "`inf`", "`true`", "`false`"];
-    match bare
+    if bare
         .iter()
         .any(|word| message.ends_with(&format!("expected {word}")))
     {
-        true => "expected a value; a text stands in quotes, as in \"number\"".into(),
-        false => message.to_string(),
+        "expected a value; a text stands in quotes, as in \"number\"".into()
+    } else {
+        message.to_string()
     }
 }
 

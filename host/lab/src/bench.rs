@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use picklock_files::{Key, fault};
+use picklock_files::Key;
 use picklock_lm::{Model, runtime};
 use picklock_message::{Error, Result};
 use picklock_record::Measure;
@@ -201,8 +201,6 @@ impl<'a> Bench<'a> {
     /// Executes operations of one shape as one stack, filled up to its width with copies.
     fn execute(&mut self, operations: &[Operation]) -> Result<Vec<Product>> {
         let stack = padded(operations, self.stack_width(operations));
-        if fault::out_of_memory(stack.len()) {
-            return Err(Error::OutOfMemory("out of memory".into()));
         }
         let mut products = match &operations[0] {
             Operation::Base { .. } => self.make(operations, Maker::base)?,

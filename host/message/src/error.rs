@@ -1,4 +1,4 @@
-//! What can go wrong, told apart by whose move it is next: the user's, or ours.
+//! What can go wrong: mistakes of the user, and our own.
 
 use std::path::{Path, PathBuf};
 
@@ -78,13 +78,13 @@ pub enum Error {
         /// What is wrong with the expected answer or with the user's program.
         problem: String,
     },
-    /// A worker process that ended, or spoke out of turn.
+    /// A worker process that ended, or sent a message that was not expected.
     #[error("worker: {0}")]
     Worker(String),
     /// Ctrl-C.
     #[error("stopped; the same command goes on where it stopped")]
     Stopped,
-    /// Ctrl-C, in what begins anew the next time.
+    /// Ctrl-C, where the next time begins from the start.
     #[error("stopped; nothing was written")]
     Abandoned,
 }

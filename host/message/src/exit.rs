@@ -1,14 +1,25 @@
-//! How a command ends.
+//! How a command ended that did its work.
 
 use std::process::ExitCode;
 
-/// How a command ends that no error ended.
+/// How a command ended that did its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All that was asked for is done: exit code 0.
+    /// All went well: exit code 0. A refuted hypothesis is a success.
     Done,
-    /// Some trial or part failed, or is left to do: exit code 1.
+    /// Something failed, was refused, or is left to do: exit code 1.
     SomeFailed,
+}
+
+impl Exit {
+    /// [`Exit::SomeFailed`] where that is so, else [`Exit::Done`].
+    pub fn failed_if(some_failed: bool) -> Self {
+        if some_failed {
+            Self::SomeFailed
+        } else {
+            Self::Done
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

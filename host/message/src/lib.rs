@@ -1,4 +1,4 @@
-//! What picklock says to people: errors, quantities in words, progress, and words for a shell.
+//! What picklock says to people: errors, quantities in words, progress, and the quoting of shells.
 
 mod error;
 mod exit;
@@ -10,30 +10,30 @@ mod watch;
 pub use error::{Error, Result, nearest};
 pub use exit::Exit;
 pub use printable::printable;
-pub use quantity::{grouped, readable};
+pub use quantity::{bytes, duration, grouped};
 pub use watch::{Watch, is_stopped};
 
 /// `print!` to a standard output that may be closed before all is said, as in `picklock plan | head`.
 #[macro_export]
 macro_rules! say {
-    ($($said:tt)*) => {{
+    ($($text:tt)*) => {{
         // Whoever closed it has read enough.
-        let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!($($said)*));
+        let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!($($text)*));
     }};
 }
 
-/// The same of `println!`.
+/// `println!` in the same way.
 #[macro_export]
 macro_rules! sayln {
-    ($($said:tt)*) => { $crate::say!("{}\n", format_args!($($said)*)) };
+    ($($text:tt)*) => { $crate::say!("{}\n", format_args!($($text)*)) };
 }
 
 /// `eprintln!` to a standard error that may be closed, or whose terminal may be gone: a run goes on.
 #[macro_export]
 macro_rules! tell {
-    ($($told:tt)*) => {{
-        let told = format_args!("{}\n", format_args!($($told)*));
+    ($($text:tt)*) => {{
+        let line = format_args!("{}\n", format_args!($($text)*));
         // There is nobody else to tell.
-        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), told);
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), line);
     }};
 }

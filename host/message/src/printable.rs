@@ -8,9 +8,10 @@ const LONGEST: usize = 600;
 pub fn printable(text: impl std::fmt::Display) -> String {
     let mut line = Vec::new();
     for char in text.to_string().chars() {
-        match char.is_control() {
-            true => line.extend(char.escape_default()),
-            false => line.push(char),
+        if char.is_control() {
+            line.extend(char.escape_default());
+        } else {
+            line.push(char);
         }
     }
     if line.len() > LONGEST {

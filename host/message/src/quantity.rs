@@ -16,8 +16,8 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// Seconds in words.
-pub fn readable(seconds: f64) -> String {
+/// Seconds in words: `90 s`, `3 min`, `1.6 h`.
+pub fn duration(seconds: f64) -> String {
     match seconds.max(0.0).round() as u64 {
         seconds @ 0..=90 => format!("{seconds} s"),
         seconds @ 91..=5400 => format!("{} min", (seconds as f64 / 60.0).round()),
@@ -25,8 +25,8 @@ pub fn readable(seconds: f64) -> String {
     }
 }
 
-/// Bytes in words.
-pub fn size(bytes: u64) -> String {
+/// Bytes in words: `1.5 KiB`, `2.0 MiB`, `0.1 GiB`.
+pub fn bytes(bytes: u64) -> String {
     match bytes as f64 {
         bytes if bytes >= 0.1 * GIB => format!("{:.1} GiB", bytes / GIB),
         bytes if bytes >= f64::from(1 << 20) => format!("{:.1} MiB", bytes / f64::from(1 << 20)),
@@ -42,5 +42,13 @@ mod tests {
     fn long_numbers_are_grouped() {
         let grouped = [0, 999, 1000, 1_234_567].map(grouped);
         assert_eq!(grouped, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn durations_and_bytes_have_the_unit_that_fits() {
+        let durations = [0.4, 90.0, 91.0, 5400.0, 5760.0].map(duration);
+        assert_eq!(durations, ["0 s", "90 s", "2 min", "90 min", "1.6 h"]);
+        let sizes = [512, 3 << 19, 1 << 27].map(bytes);
+        assert_eq!(sizes, ["0.5 KiB", "1.5 MiB", "0.1 GiB"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Words of a shell, in commands that are printed for users and in scripts.
+//! Quoting for shells, in commands that are printed for users and in scripts.
 
 use std::path::Path;
 

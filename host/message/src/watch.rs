@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::error::{Error, Result};
-use crate::quantity::readable;
+use crate::quantity::duration;
 use crate::tell;
 
 /// When the first line is written where there is no terminal.
@@ -99,7 +99,7 @@ impl Watch {
             0 => format!("{share}%"),
             done => {
                 let left = total.saturating_sub(done) as f64 / done as f64;
-                let left = readable(elapsed.as_secs_f64() * left);
+                let left = duration(elapsed.as_secs_f64() * left);
                 format!("{share}%, about {left} left")
             }
         }
@@ -135,8 +135,8 @@ mod tests {
         let watch = Watch::new("locking", 600);
         assert_eq!(watch.so_far(Duration::from_secs(1)), "0%");
         watch.reach(150).unwrap();
-        let told = watch.so_far(Duration::from_secs(10));
-        assert_eq!(told, "25%, about 30 s left");
+        let text = watch.so_far(Duration::from_secs(10));
+        assert_eq!(text, "25%, about 30 s left");
         watch.add(450).unwrap();
         assert_eq!(
             watch.so_far(Duration::from_secs(40)),

@@ -30,19 +30,24 @@ fn devices(visible_devices: &str, of_job: &[String], visible: usize) -> Vec<Stri
     if count > 0 {
         return (0..count).map(named).collect();
     }
-    let of_job = of_job.iter().map(|list| entries(list));
-    let of_job = of_job.max_by_key(Vec::len).unwrap_or_default();
-    match visible > of_job.len() {
-        true => of_job.iter().map(|index| format!("cuda:{index}")).collect(),
-        false => (0..of_job.len()).map(named).collect(),
+    let of_job = of_job
+        .iter()
+        .map(|list| entries(list))
+        .max_by_key(Vec::len)
+        .unwrap_or_default();
+    if visible > of_job.len() {
+        of_job.iter().map(|index| format!("cuda:{index}")).collect()
+    } else {
+        (0..of_job.len()).map(named).collect()
     }
 }
 
 /// Of a list with commas; Slurm writes `NoDevFiles` into one that is empty.
 fn entries(list: &str) -> Vec<&str> {
-    let entries = list.split(',').map(str::trim);
-    let entries = entries.filter(|entry| !entry.is_empty() && *entry != "NoDevFiles");
-    entries.collect()
+    list.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty() && *entry != "NoDevFiles")
+        .collect()
 }
 
 #[cfg(test)]

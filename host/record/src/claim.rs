@@ -1,4 +1,4 @@
-//! Claims: what a process that runs a run says of itself, for `picklock status`.
+//! Claims: what a process that works on a run writes about itself, for `picklock status`.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -29,13 +29,13 @@ pub struct Claim {
     pub job: Option<String>,
     /// When it began, in seconds since 1970.
     pub since: u64,
-    /// Its workers that are at a cohort.
-    pub workers: Vec<AtWork>,
+    /// Its workers that run a cohort.
+    pub workers: Vec<BusyWorker>,
 }
 
-/// A worker and the cohort that it is at.
+/// A worker and the cohort that it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AtWork {
+pub struct BusyWorker {
     /// Which worker, from 0.
     pub worker: usize,
     /// Its process.
@@ -52,7 +52,7 @@ pub struct AtWork {
     pub since: u64,
 }
 
-impl AtWork {
+impl BusyWorker {
     /// A worker that is given a cohort now.
     pub fn now(worker: usize, pid: u32, device: &str, cohort: &CohortPlan) -> Self {
         Self {
@@ -95,13 +95,13 @@ impl Claim {
 }
 
 /// Writes a claim as its workers change.
-pub struct Claiming {
+pub struct ClaimWriter {
     path: PathBuf,
     claim: Claim,
     written: Option<Instant>,
 }
 
-impl Claiming {
+impl ClaimWriter {
     /// Claims a run, or a shard of it, for this process.
     pub fn new(run: &Path, shard: Option<Shard>) -> Self {
         let claim = Claim {
@@ -112,18 +112,17 @@ impl Claiming {
             since: now(),
             workers: Vec::new(),
         };
-        let path = Claim::path(run, shard);
         Self {
-            path,
+            path: Claim::path(run, shard),
             claim,
             written: None,
         }
     }
 
-    /// Says what the workers are at. It is for people to look at: that it can't be written, or is
-    /// half a second old, stops nothing.
-    pub fn say(&mut self, workers: impl Iterator<Item = AtWork>) {
-        let workers: Vec<AtWork> = workers.collect();
+    /// Writes down which cohorts run. It is for people to look at: a claim that can't be written, or
+    /// is half a second old, stops nothing.
+    pub fn update(&mut self, workers: impl Iterator<Item = BusyWorker>) {
+        let workers: Vec<BusyWorker> = workers.collect();
         let recent = self.written.is_some_and(|time| time.elapsed() < EVERY);
         if recent || (self.written.is_some() && workers == self.claim.workers) {
             return;

@@ -105,11 +105,10 @@ impl Drop for RunFolder {
 /// Where that can't be found out.
 pub fn held(path: &Path, shard: Option<Shard>) -> Result<bool> {
     let file = lock_file(path, shard);
-    let lock = match File::open(&file) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(Error::io(&file, "read")(error)),
-    };
+    if !file.exists() {
+        return Ok(false);
+    }
+    let lock = File::open(&file).map_err(Error::io(&file, "read"))?;
     match lock.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
@@ -142,10 +141,9 @@ pub fn obstacle(path: &Path, fresh: bool) -> Option<Error> {
     let moved = fresh && path.exists();
     let mut above = path.ancestors().skip(usize::from(moved));
     let there = above.find(|folder| folder.exists());
-    let action = if moved {
-        "move aside"
-    } else {
-        "make the folder"
+    let action = match moved {
+        true => "move aside",
+        false => "make the folder",
     };
     locked(there.unwrap_or(Path::new(""))).map(Error::io(path, action))
 }
@@ -153,9 +151,9 @@ pub fn obstacle(path: &Path, fresh: bool) -> Option<Error> {
 /// Why nothing can be made in a folder.
 fn locked(folder: &Path) -> Option<std::io::Error> {
     // The dot makes it an error where it is a file.
-    let inside = folder.join(".");
-    let access = rustix::fs::access(inside, Access::WRITE_OK | Access::EXEC_OK);
-    access.err().map(Into::into)
+    rustix::fs::access(folder.join("."), Access::WRITE_OK | Access::EXEC_OK)
+        .err()
+        .map(Into::into)
 }
 
 /// A folder that is there, and no run's.
@@ -177,10 +175,10 @@ fn lock_file(path: &Path, shard: Option<Shard>) -> PathBuf {
 fn whole(path: &Path) -> Result<File> {
     let file = lock_file(path, None);
     let lock = open(&file)?;
-    match wait_for(|| lock.try_lock(), &file)? {
-        true => Ok(lock),
-        false => Err(in_use(path)),
+    if wait_for(|| lock.try_lock(), &file)? {
+        return Ok(lock);
     }
+    Err(in_use(path))
 }
 
 /// Locks the folder for this shard and others; says whether there are no others, which then can't
@@ -197,10 +195,10 @@ fn part(path: &Path) -> Result<(File, bool)> {
             lock.try_lock_shared()
         }
     };
-    match wait_for(either, &file)? {
-        true => Ok((lock, alone)),
-        false => Err(in_use(path)),
+    if wait_for(either, &file)? {
+        return Ok((lock, alone));
     }
+    Err(in_use(path))
 }
 
 /// Locks a shard for this process.
@@ -215,12 +213,9 @@ fn own(path: &Path, shard: Shard) -> Result<File> {
 }
 
 fn open(file: &Path) -> Result<File> {
-    let lock = File::options()
-        .create(true)
-        .read(true)
-        .append(true)
-        .open(file);
-    lock.map_err(Error::io(file, "write"))
+    let mut options = File::options();
+    let options = options.create(true).read(true).append(true);
+    options.open(file).map_err(Error::io(file, "write"))
 }
 
 /// Tries to lock for a while; a task of Slurm's until its time is over.
@@ -229,7 +224,7 @@ fn wait_for(
     file: &Path,
 ) -> Result<bool> {
     let start = Instant::now();
-    let mut told = false;
+    let mut announced = false;
     loop {
         match lock() {
             Ok(()) => return Ok(true),
@@ -238,7 +233,7 @@ fn wait_for(
             }
             Err(TryLockError::WouldBlock) if is_task() => {
                 // Where Slurm has lost a node, what it started there may live on for minutes.
-                if !std::mem::replace(&mut told, true) {
+                if !std::mem::replace(&mut announced, true) {
                     tell!(
                         "{}: held by another process; waiting for its end",
                         file.display()
@@ -257,9 +252,8 @@ fn wait_for(
 /// Whether a file system has no locks.
 fn unsupported(error: &std::io::Error) -> bool {
     use rustix::io::Errno;
-    let none = [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK];
-    none.iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+    let errno = Errno::from_io_error(error);
+    errno.is_some_and(|errno| [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOLCK].contains(&errno))
 }
 
 fn in_use(path: &Path) -> Error {
@@ -294,10 +288,8 @@ fn holds_something(path: &Path) -> bool {
         let hidden = [".lock", ASIDE, Claim::PREFIX];
         hidden.iter().any(|known| name.starts_with(known)) || ["journal", "slurm"].contains(&name)
     };
-    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    entries
-        .map(|entry| entry.file_name())
-        .any(|name| !ours(&name.to_string_lossy()))
+    let mut entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.any(|entry| !ours(&entry.file_name().to_string_lossy()))
 }
 
 /// `path.old-1`, or the next that isn't taken.
@@ -307,9 +299,6 @@ fn free_name(path: &Path) -> PathBuf {
         name.push(format!(".old-{number}"));
         PathBuf::from(name)
     };
-    let mut number = 1;
-    while name(number).exists() {
-        number += 1;
-    }
-    name(number)
+    let mut names = (1..).map(name);
+    names.find(|name| !name.exists()).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
 //! What a run is, and what it wrote down: organism files, pre-registrations, plans, the plugins that
-//! are trusted, and the journal. Files are read; nothing of anybody else's runs.
+//! are trusted, and the journal. Files are read; no code of a plugin runs.
 
 mod capabilities;
 pub mod claim;
@@ -14,7 +14,7 @@ mod shard;
 mod trial;
 
 pub use capabilities::Capabilities;
-pub use claim::{AtWork, Claim, Claiming, host, now};
+pub use claim::{BusyWorker, Claim, ClaimWriter, host, now};
 pub use folder::{RunFolder, claimed_whole, held, obstacle};
 pub use hypothesis::{ArmRef, Prediction, Registration, core_arms};
 pub use journal::{

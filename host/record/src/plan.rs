@@ -63,10 +63,10 @@ impl Plan {
                 for arm in &hypothesis.arms {
                     plan.trials += members.len();
                     for members in members.chunks(width.max(1) as usize) {
-                        let open = |member: &&Member| {
-                            !finished.contains(&manifest.trial_id(hypothesis, arm, **member))
-                        };
-                        let open: Vec<Member> = members.iter().filter(open).copied().collect();
+                        let mut open = members.to_vec();
+                        open.retain(|member| {
+                            !finished.contains(&manifest.trial_id(hypothesis, arm, *member))
+                        });
                         plan.done += members.len() - open.len();
                         if !open.is_empty() {
                             block.cohorts.push(CohortPlan {
@@ -110,19 +110,14 @@ pub fn needed_arms(chosen: &[Registration], all: &[Registration]) -> Result<Vec<
             }
         }
     }
-    let place = |arm: &ArmRef| {
-        let name = arm.hypothesis.clone().unwrap_or_default();
-        let hypothesis = all
-            .iter()
-            .position(|registration| registration.name == name);
-        let index = hypothesis.and_then(|index| {
-            all[index]
-                .arms
-                .iter()
-                .position(|known| known.name == arm.arm)
-        });
-        (hypothesis, index)
-    };
-    needed.sort_by_key(place);
+    needed.sort_by_key(|arm| {
+        let home = |known: &Registration| Some(&known.name) == arm.hypothesis.as_ref();
+        let hypothesis = all.iter().position(home)?;
+        let arms = &all[hypothesis].arms;
+        Some((
+            hypothesis,
+            arms.iter().position(|known| known.name == arm.arm),
+        ))
+    });
     Ok(needed)
 }

@@ -36,14 +36,12 @@ pub fn set_failed_aside(
         let Ok(segment) = journal::read(&path)? else {
             continue;
         };
-        let Segment { trials, .. } = segment;
-        let failed = |trial: &Trial| matches!(trial.record.outcome, Outcome::Failed { .. });
-        let ours = |trial: &Trial| {
-            shard.is_none_or(|shard| shard.takes(trial.record.member.seed, manifest))
+        let runs_again = |trial: &Trial| {
+            matches!(trial.record.outcome, Outcome::Failed { .. })
+                && shard.is_none_or(|shard| shard.takes(trial.record.member.seed, manifest))
         };
-        let (again, stay): (Vec<Trial>, Vec<Trial>) = trials
-            .into_iter()
-            .partition(|trial| failed(trial) && ours(trial));
+        let (again, stay): (Vec<Trial>, Vec<Trial>) =
+            segment.trials.into_iter().partition(runs_again);
         if again.is_empty() {
             continue;
         }

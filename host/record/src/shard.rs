@@ -53,13 +53,11 @@ impl FromStr for Shard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let numbers = text
-            .split_once('/')
-            .and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
-        match numbers {
-            Some((index, of)) if (1..=of).contains(&index) => Ok(Self { index, of }),
-            _ => Err("expected I/N, as in 2/3, with I from 1 to N".to_string()),
-        }
+        text.split_once('/')
+            .and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)))
+            .map(|(index, of)| Self { index, of })
+            .filter(|shard| (1..=shard.of).contains(&shard.index))
+            .ok_or_else(|| "expected I/N, as in 2/3, with I from 1 to N".to_string())
     }
 }
 

@@ -20,13 +20,13 @@ use crate::protocol::{FromWorker, ToWorker, VERSION};
 /// How often plugins are asked when somebody kills the process that asks them.
 const TRIES: usize = 3;
 
-/// What is said then.
+/// The error in that case.
 const KILLED: &str = "the process that loads plugins was killed; give the same command again";
 
 /// How long plugins may take to load and to say which arms they have.
 const LOADING: Duration = Duration::from_mins(1);
 
-/// Asks these plugin files, which must have these hashes, for their arms: each one's, or why it
+/// Asks these plugin files, which must have these hashes, for their arms: each one's arms, or why it
 /// can't be used.
 ///
 /// # Errors
@@ -35,25 +35,24 @@ pub fn describe(plugins: &[(PathBuf, Key)]) -> Result<Vec<Result<Vec<Arm>>>> {
     if plugins.is_empty() {
         return Ok(Vec::new());
     }
-    let paths = plugins.iter().map(|(path, _)| path.display().to_string());
-    let paths = paths.collect::<Vec<_>>().join(", ");
+    let paths = joined(plugins.iter().map(|(path, _)| path));
     let message = ToWorker::Describe {
         version: VERSION,
         plugins: plugins.to_vec(),
     };
     match ask(&message, &paths, LOADING)? {
-        Ok(FromWorker::Arms(arms)) => {
-            let arms = arms.into_iter();
-            Ok(arms.map(|arms| arms.map_err(Error::Usage)).collect())
-        }
+        Ok(FromWorker::Arms(arms)) => Ok(arms
+            .into_iter()
+            .map(|arms| arms.map_err(Error::Usage))
+            .collect()),
         Ok(_) => Err(Error::Worker("no arms".into())),
         Err(problem) if plugins.len() == 1 => Ok(vec![Err(problem)]),
         // One of them took the others down with it: each is asked apart.
         Err(_) => {
             let apart = plugins
                 .iter()
-                .map(|plugin| describe(std::slice::from_ref(plugin)));
-            let apart = apart.collect::<Result<Vec<_>>>()?;
+                .map(|plugin| describe(std::slice::from_ref(plugin)))
+                .collect::<Result<Vec<_>>>()?;
             Ok(apart.into_iter().flatten().collect())
         }
     }
@@ -69,8 +68,7 @@ pub fn rehearse(
     plugins: Vec<(PathBuf, Key, Vec<Arm>)>,
     limit: Duration,
 ) -> Result<Vec<std::result::Result<Vec<ArmNeeds>, String>>> {
-    let paths = plugins.iter().map(|(path, ..)| path.display().to_string());
-    let paths = paths.collect::<Vec<_>>().join(", ");
+    let paths = joined(plugins.iter().map(|(path, ..)| path));
     let message = ToWorker::Rehearse {
         version: VERSION,
         organism: Box::new(organism.clone()),
@@ -80,6 +78,11 @@ pub fn rehearse(
         FromWorker::Rehearsed(asked) => Ok(asked),
         _ => Err(Error::Worker("no rehearsal".into())),
     }
+}
+
+fn joined<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> String {
+    let paths: Vec<String> = paths.map(|path| path.display().to_string()).collect();
+    paths.join(", ")
 }
 
 /// A process' only answer, or how it ends instead. One that is killed, which need not be a plugin's

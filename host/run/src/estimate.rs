@@ -106,8 +106,10 @@ impl Size {
     /// Where its checkpoint can't be read.
     pub fn of(organism: &Organism, task: &dyn Task) -> Result<Self> {
         let architecture = organism.architecture(task)?;
-        let sizes = architecture.parameters().into_iter();
-        let sizes = sizes.map(|parameter| parameter.shape.iter().product::<i64>());
+        let sizes = architecture
+            .parameters()
+            .into_iter()
+            .map(|parameter| parameter.shape.iter().product::<i64>());
         Ok(Self {
             parameters: architecture.multiplied_weights() as f64,
             weights: sizes.sum::<i64>() as f64,
@@ -199,13 +201,13 @@ impl Basis<'_> {
     }
 
     fn work_of(&self, cohort: &CohortPlan) -> Vec<Work> {
-        let place = (cohort.hypothesis.clone(), cohort.arm.clone());
-        if let Some(work) = self.rehearsed.get(&place) {
+        let arm = (cohort.hypothesis.clone(), cohort.arm.clone());
+        if let Some(work) = self.rehearsed.get(&arm) {
             return work.clone();
         }
         let unlock = &self.manifest.organism.unlock;
         let work = |kind: WorkKind| Work {
-            key: Key::of(&(&place, &kind)),
+            key: Key::of(&(&arm, &kind)),
             scope: Scope::Draw,
             kind,
         };

@@ -1,4 +1,4 @@
-//! A worker process as its supervisor has it: what it is at, what is next for it, how it ended.
+//! A worker process as its supervisor sees it: the cohort that it runs, the next ones, how it ended.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::sync::mpsc::Sender;
 use std::time::Instant;
 
 use picklock_message::{Error, Result};
-use picklock_record::{AtWork, Block, CohortPlan};
+use picklock_record::{Block, BusyWorker, CohortPlan};
 use rustix::process::Signal;
 
 use crate::log::last_words;
@@ -27,9 +27,9 @@ pub struct Handle {
     pub log: PathBuf,
     /// When it had loaded everything.
     pub ready: Option<Instant>,
-    /// The cohort that it is at.
-    pub in_flight: Option<AtWorkOn>,
-    /// Why it hangs, where it has said so.
+    /// The cohort that it runs.
+    pub in_flight: Option<InFlight>,
+    /// Why it hangs, where it has reported that.
     pub hung: Option<String>,
     /// What is left of its block.
     pub block: VecDeque<CohortPlan>,
@@ -39,12 +39,12 @@ pub struct Handle {
     log_before: u64,
 }
 
-/// A cohort that a worker is at.
-pub struct AtWorkOn {
+/// A cohort that a worker runs.
+pub struct InFlight {
     /// The cohort.
     pub cohort: CohortPlan,
-    /// As the claim says it.
-    pub claim: AtWork,
+    /// Its entry in the claim.
+    pub claim: BusyWorker,
 }
 
 /// How a worker died.
@@ -84,23 +84,23 @@ impl Handle {
         })
     }
 
-    /// Tells it something.
-    pub fn say(&mut self, message: &ToWorker) {
+    /// Sends it a message.
+    pub fn send(&mut self, message: &ToWorker) {
         if let Some(stdin) = &mut self.stdin {
             send(stdin, message);
         }
     }
 
-    /// Gives it its next cohort; with nothing left it is let go, and `false` comes back.
+    /// Gives it its next cohort; with nothing left its stdin is closed, and `false` comes back.
     ///
     /// # Errors
-    /// Where it has not said that it is ready.
+    /// Where it has not reported that it is ready.
     pub fn next(&mut self, blocks: &mut VecDeque<Block>) -> Result<bool> {
         if self.ready.is_none() {
             return Err(Error::Worker("spoke before it was ready".into()));
         }
         if self.block.is_empty() {
-            self.say(&ToWorker::EndBlock);
+            self.send(&ToWorker::EndBlock);
             if let Some(block) = blocks.pop_front() {
                 self.block = block.cohorts.into();
             }
@@ -109,18 +109,18 @@ impl Handle {
             self.stdin = None;
             return Ok(false);
         };
-        self.say(&ToWorker::Cohort {
+        self.send(&ToWorker::Cohort {
             hypothesis: cohort.hypothesis.clone(),
             arm: cohort.arm.clone(),
             members: cohort.members.clone(),
         });
-        let claim = AtWork::now(self.index, self.child.id(), &self.device, &cohort);
-        self.in_flight = Some(AtWorkOn { cohort, claim });
+        let claim = BusyWorker::now(self.index, self.child.id(), &self.device, &cohort);
+        self.in_flight = Some(InFlight { cohort, claim });
         Ok(true)
     }
 
-    /// Whether it has been let go.
-    pub fn let_go(&self) -> bool {
+    /// Whether it has nothing left to do, and its stdin is closed.
+    pub fn is_dismissed(&self) -> bool {
         self.stdin.is_none()
     }
 
@@ -146,24 +146,25 @@ impl Handle {
         }
         let (status, killed) = match self.child.wait() {
             Ok(status) => {
-                let somebodys = [Signal::KILL, Signal::TERM].map(|signal| Some(signal.as_raw()));
-                (status.to_string(), somebodys.contains(&status.signal()))
+                let signals = [Signal::KILL, Signal::TERM].map(|signal| Some(signal.as_raw()));
+                (status.to_string(), signals.contains(&status.signal()))
             }
             Err(error) => (error.to_string(), false),
         };
-        let reason = match self.last_words() {
-            Some(words) => format!("its worker ended with {status}: {words}"),
-            None => format!("its worker ended with {status}"),
-        };
+        let words = self.last_words().map(|words| format!(": {words}"));
+        let reason = format!(
+            "its worker ended with {status}{}",
+            words.unwrap_or_default()
+        );
         Death { reason, killed }
     }
 
-    /// What it said last, apart from its log.
+    /// The last line of its stderr that is not the log's own.
     fn last_words(&self) -> Option<String> {
         let mut file = File::open(&self.log).ok()?;
         file.seek(SeekFrom::Start(self.log_before)).ok()?;
-        let mut said = Vec::new();
-        file.read_to_end(&mut said).ok()?;
-        last_words(&String::from_utf8_lossy(&said)).map(str::to_string)
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).ok()?;
+        last_words(&String::from_utf8_lossy(&bytes)).map(str::to_string)
     }
 }

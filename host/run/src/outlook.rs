@@ -1,16 +1,15 @@
-//! The outlook on a run: its trials, what they would cost, and what they could show.
+//! The outlook on a run: its trials, and what they would cost.
 
 use std::fmt::Write;
 use std::path::Path;
 
-use picklock_message::{Result, readable, say, tell};
-use picklock_record::{CohortPlan, LeftOut, Manifest, Roots, RunHypothesis, Shard};
-use picklock_report::{Evidence, Power, size};
+use picklock_message::{bytes, duration};
+use picklock_record::{CohortPlan, LeftOut, RunHypothesis, Shard};
 use picklock_task::Unused;
 use serde::Serialize;
 
-use crate::event::Event;
-use crate::prepare::{Planned, Prepared, Request};
+use crate::planning::PlannedRun;
+use crate::prepare::PreparedRun;
 
 /// What a run, or a shard of it, has left to do.
 #[derive(Clone, Debug, Serialize)]
@@ -82,27 +81,19 @@ struct Part<'a> {
 
 impl<'a> Outlook<'a> {
     /// The outlook on a plan.
-    pub fn new(prepared: &'a Prepared, planned: &'a Planned, shard: Option<Shard>) -> Self {
-        let Prepared {
-            path,
-            manifest,
-            devices,
-            ..
-        } = prepared;
-        let Planned {
-            plan,
-            costs,
-            guessed,
-            of_other_builds,
-            unused,
-            ..
-        } = planned;
+    pub fn new(prepared: &'a PreparedRun, planned: &'a PlannedRun, shard: Option<Shard>) -> Self {
+        let manifest = &prepared.manifest;
+        let (plan, costs) = (&planned.plan, &planned.costs);
+        let workers = plan.workers(prepared.devices.len());
         let ours = |seed: &u32| shard.is_none_or(|shard| shard.takes(*seed, manifest));
         let members = (0..manifest.seeds).filter(ours).count() * manifest.draws as usize;
         let part = |run: &'a RunHypothesis| {
-            let cohorts = plan.blocks.iter().flat_map(|block| &block.cohorts);
-            let cohorts = cohorts.filter(|cohort| cohort.hypothesis == run.name);
-            let cohorts: Vec<&CohortPlan> = cohorts.collect();
+            let cohorts: Vec<&CohortPlan> = plan
+                .blocks
+                .iter()
+                .flat_map(|block| &block.cohorts)
+                .filter(|cohort| cohort.hypothesis == run.name)
+                .collect();
             Part {
                 hypothesis: &run.name,
                 arms: run.arms.len(),
@@ -114,12 +105,12 @@ impl<'a> Outlook<'a> {
             }
         };
         Self {
-            run: path,
+            run: &prepared.path,
             shard: shard.map(|shard| shard.to_string()),
             trials: plan.trials,
             done: plan.done,
             cohorts: plan.cohorts(),
-            devices: &devices[..plan.workers(devices.len())],
+            devices: &prepared.devices[..workers],
             expected_seconds: costs.total(),
             organism: &manifest.organism.name,
             seeds: manifest.seeds,
@@ -130,16 +121,16 @@ impl<'a> Outlook<'a> {
             blocks: plan.blocks.len(),
             memory_bytes: costs.memory as u64,
             hypotheses: manifest.hypotheses.iter().map(part).collect(),
-            guesses: guessed,
-            of_other_builds: *of_other_builds,
-            unused_data: unused,
+            guesses: &planned.guessed,
+            of_other_builds: planned.of_other_builds,
+            unused_data: &planned.unused,
             notes: planned.notes(),
-            left_out: left_out(manifest),
+            left_out: manifest.left_out_lines(),
         }
     }
 
     /// The outlook as people read it; `device` is the class of device that it is on.
-    fn text(&self, device: &str) -> String {
+    pub fn text(&self, device: &str) -> String {
         let shard = self.shard.as_ref();
         let shard = shard.map(|shard| format!(" (shard {shard})"));
         let mut text = format!(
@@ -160,12 +151,12 @@ impl<'a> Outlook<'a> {
         for part in &self.hypotheses {
             let time = match part.refused {
                 Some(reason) => format!("refused: {reason}"),
-                None => readable(part.expected_seconds),
+                None => duration(part.expected_seconds),
             };
             let [arms, trials, open] = [part.arms, part.trials, part.to_run].map(|n| n.to_string());
             line([part.hypothesis, &arms, &trials, &open, &time]);
         }
-        let time = readable(self.expected_seconds);
+        let time = duration(self.expected_seconds);
         let [trials, open] = [self.trials, self.trials - self.done].map(|n| n.to_string());
         line(["in all", "", &trials, &open, &time]);
         let _ = writeln!(
@@ -186,56 +177,5 @@ impl<'a> Outlook<'a> {
             let _ = writeln!(text, "left out: {line}");
         }
         text
-    }
-}
-
-/// Says what a run would hold, cost and show, with the noise of an earlier run where one is given;
-/// `true` where some plugin is refused.
-///
-/// # Errors
-/// Where the input is bad, or the folder belongs to another run.
-pub fn outlook(request: &Request, from: Option<&Path>, roots: &Roots) -> Result<bool> {
-    let from = from.map(Evidence::read).transpose()?;
-    let prepared = request.prepare(roots)?;
-    let planned = prepared.plan(request)?;
-    let outlook = Outlook::new(&prepared, &planned, request.shard);
-    let manifest = &prepared.manifest;
-    let testable = prepared.testable();
-    let power = Power {
-        registrations: &testable,
-        size: size(&manifest.organism, manifest.seeds, manifest.draws),
-        from,
-    };
-    let obstacle = prepared.obstacle.as_ref().map(ToString::to_string);
-    let obstacle = obstacle.map(|problem| format!("a run would be refused: {problem}"));
-    if request.json {
-        Event::Plan(&outlook).print();
-        if let Some(text) = &obstacle {
-            Event::Note { text }.print();
-        }
-        for found in power.each_detectable() {
-            Event::Power(&found).print();
-        }
-    } else {
-        say!("{}", outlook.text(&manifest.environment.device));
-        say!("\n{}", power.detectable());
-        if let Some(text) = &obstacle {
-            tell!("{text}");
-        }
-    }
-    let mut hypotheses = manifest.hypotheses.iter();
-    Ok(hypotheses.any(|hypothesis| hypothesis.refused.is_some()))
-}
-
-/// What a run leaves out, a line for each hypothesis and reason.
-pub fn left_out(manifest: &Manifest) -> Vec<String> {
-    let hypotheses = manifest.hypotheses.iter();
-    hypotheses.flat_map(RunHypothesis::left_out_lines).collect()
-}
-
-fn bytes(bytes: u64) -> String {
-    match bytes as f64 {
-        bytes if bytes >= 1e9 => format!("{:.1} GB", bytes / 1e9),
-        bytes => format!("{:.0} MB", (bytes / 1e6).max(1.0)),
     }
 }

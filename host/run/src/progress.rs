@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use picklock_message::{readable, tell};
+use picklock_message::{duration, tell};
 use picklock_record::CohortPlan;
 
 use crate::event::{End, Event, Finished};
@@ -156,7 +156,7 @@ impl Progress {
 
     fn line(&self, text: &str) {
         let all = &self.tallies.all;
-        let elapsed = readable(self.tallies.elapsed().as_secs_f64());
+        let elapsed = duration(self.tallies.elapsed().as_secs_f64());
         let (done, trials, left) = (all.done, all.trials, left(&self.tallies));
         tell!("[{done}/{trials} trials, {elapsed}] {text}; {left}");
     }
@@ -192,7 +192,7 @@ impl Progress {
         let rate = self.tallies.rate(tally);
         let rate = rate.map(|rate| format!("{rate:.1}/s"));
         let left = self.tallies.left(tally);
-        let left = left.map(|left| format!("about {} left", readable(left)));
+        let left = left.map(|left| format!("about {} left", duration(left)));
         rate.into_iter().chain(left).collect::<Vec<_>>().join(", ")
     }
 }
@@ -227,7 +227,7 @@ impl Bars {
 
 fn left(tallies: &Tallies) -> String {
     match tallies.left(&tallies.all) {
-        Some(left) => format!("about {} left", readable(left)),
-        None => format!("about {} in all", readable(tallies.expected())),
+        Some(left) => format!("about {} left", duration(left)),
+        None => format!("about {} in all", duration(tallies.expected())),
     }
 }

@@ -1,5 +1,5 @@
-//! Rehearsing the arms of a run: what they will ask for, and which of them need what the organism
-//! hasn't got.
+//! Rehearsing the arms of a run: what they will ask for, and which of them need what the organism does
+//! not have.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub struct Rehearsal {
     /// Hypotheses of which that isn't known, and why.
     pub guessed: Vec<String>,
     /// What arms need that the organism hasn't got, by hypothesis and arm.
-    lacks: HashMap<(String, String), String>,
+    unsupported: HashMap<(String, String), String>,
 }
 
 impl Rehearsal {
@@ -57,10 +57,10 @@ impl Rehearsal {
 
     fn take(&mut self, run: &RunHypothesis, asked: Vec<ArmNeeds>) {
         for (arm, ArmNeeds { work, unsupported }) in run.arms.iter().zip(asked) {
-            let place = (run.name.clone(), arm.name().to_string());
+            let key = (run.name.clone(), arm.name().to_string());
             match unsupported {
-                Some(reason) => _ = self.lacks.insert(place, reason),
-                None => _ = self.work.insert(place, work),
+                Some(reason) => _ = self.unsupported.insert(key, reason),
+                None => _ = self.work.insert(key, work),
             }
         }
     }
@@ -68,21 +68,17 @@ impl Rehearsal {
     /// Leaves out the arms that need what the organism hasn't got.
     pub fn leave_out(&self, hypotheses: &mut [RunHypothesis]) {
         for run in hypotheses {
-            let RunHypothesis {
-                name,
-                arms,
-                left_out,
-                ..
-            } = run;
-            arms.retain(|arm| {
-                let place = (name.clone(), arm.name().to_string());
-                let lack = self.lacks.get(&place).map(|reason| LeftOut {
-                    arm: arm.name().to_string(),
+            let left_out = &mut run.left_out;
+            run.arms.retain(|arm| {
+                let key = (run.name.clone(), arm.name().to_string());
+                let Some(reason) = self.unsupported.get(&key) else {
+                    return true;
+                };
+                left_out.push(LeftOut {
+                    arm: key.1,
                     reason: reason.clone(),
                 });
-                let stays = lack.is_none();
-                left_out.extend(lack);
-                stays
+                false
             });
         }
     }

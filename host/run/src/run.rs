@@ -3,27 +3,29 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use picklock_message::{Result, readable, sayln, shell, tell};
+use picklock_message::{Exit, Result, duration, sayln, shell, tell};
 use picklock_record::{Roots, RunFolder, Shard, journal, set_failed_aside};
 
 use crate::event::{End, Event};
-use crate::outlook::{Outlook, left_out};
-use crate::prepare::{Planned, Prepared, Request};
+use crate::joining::write_or_join;
+use crate::outlook::Outlook;
+use crate::planning::PlannedRun;
+use crate::prepare::PreparedRun;
 use crate::progress::Progress;
-use crate::settle::settle;
+use crate::request::Request;
 use crate::supervisor::{STOP, Supervisor};
 use crate::tally::Tallies;
 
-/// Runs what the journal lacks, then reports; `true` where some trial failed.
+/// Runs what the journal lacks, then reports.
 ///
 /// # Errors
 /// Where the input is bad, the folder belongs to another run, or the run can't go on. What was
 /// finished is in the journal.
-pub fn run(request: &Request, roots: &Roots) -> Result<bool> {
+pub fn run(request: &Request, roots: &Roots) -> Result<Exit> {
     let mut prepared = request.prepare(roots)?;
     let mut folder = RunFolder::claim(&prepared.path, request.fresh, request.shard)?;
     prepared.path.clone_from(&folder.path);
-    prepared.manifest = settle(
+    prepared.manifest = write_or_join(
         &folder,
         prepared.manifest,
         request.shard,
@@ -44,54 +46,43 @@ pub fn run(request: &Request, roots: &Roots) -> Result<bool> {
 
 /// A run whose folder is claimed.
 struct Batch<'a> {
-    prepared: &'a Prepared,
+    prepared: &'a PreparedRun,
     request: &'a Request<'a>,
 }
 
 impl Batch<'_> {
     /// Runs what is left of the plan.
     fn run(&self) -> Result<End> {
-        let Prepared {
-            path,
-            manifest,
-            devices,
-            plugins,
-            ..
-        } = self.prepared;
-        let journal = path.join("journal");
+        let prepared = self.prepared;
+        let journal = prepared.path.join("journal");
         if self.request.retry_failed {
-            let count = set_failed_aside(&journal, manifest, self.request.shard)?;
+            let count = set_failed_aside(&journal, &prepared.manifest, self.request.shard)?;
             self.note(&format!("{count} failed trials are run again"));
         }
         self.mend(&journal)?;
-        let planned = self.prepared.plan(self.request)?;
+        let planned = prepared.plan(self.request)?;
         self.announce(&planned);
-        let Planned {
-            plan,
-            costs,
-            copies,
-            ..
-        } = planned;
+        let plan = planned.plan;
         if plan.done == plan.trials {
             return Ok(End::default());
         }
         // A second handler can't be set; the first does the same.
         let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
         let supervisor = Supervisor {
-            run: path,
-            manifest,
+            run: &prepared.path,
+            manifest: &prepared.manifest,
             shard: self.request.shard,
-            plugins: plugins.clone(),
-            copies,
-            devices: devices.clone(),
+            plugins: prepared.plugins.clone(),
+            copies: planned.copies,
+            devices: prepared.devices.clone(),
         };
-        let tallies = Tallies::new(&plan, costs, devices.len());
+        let tallies = Tallies::new(&plan, planned.costs, prepared.devices.len());
         let mut progress = Progress::new(tallies, self.request.json);
         let result = supervisor.run(&plan, &mut progress);
         let end = progress.end();
         result?;
         if !self.request.json {
-            tell!("{} trials in {}", end.trials, readable(end.seconds));
+            tell!("{} trials in {}", end.trials, duration(end.seconds));
         }
         Ok(end)
     }
@@ -111,23 +102,14 @@ impl Batch<'_> {
     }
 
     /// Says what will be done and about how long it takes.
-    fn announce(&self, planned: &Planned) {
-        let Prepared {
-            path: run,
-            manifest,
-            devices,
-            ..
-        } = self.prepared;
-        let Planned { plan, costs, .. } = planned;
+    fn announce(&self, planned: &PlannedRun) {
+        let (manifest, plan) = (&self.prepared.manifest, &planned.plan);
         let shard = self.request.shard;
         if self.request.json {
             return Event::Plan(&Outlook::new(self.prepared, planned, shard)).print();
         }
         let hypotheses = &manifest.hypotheses;
-        let arms: usize = hypotheses
-            .iter()
-            .map(|hypothesis| hypothesis.arms.len())
-            .sum();
+        let arms: usize = hypotheses.iter().map(|h| h.arms.len()).sum();
         let names: Vec<&str> = hypotheses.iter().map(|h| h.name.as_str()).collect();
         let all = arms * manifest.members().len();
         let part = match shard {
@@ -140,7 +122,7 @@ impl Batch<'_> {
             names.join(" + "),
             manifest.seeds,
             manifest.draws,
-            run.display()
+            self.prepared.path.display()
         );
         match plan.trials - plan.done {
             0 if plan.trials == 0 => tell!(
@@ -155,20 +137,20 @@ impl Batch<'_> {
                 "{open} to run in {} cohorts on {} ({} worker processes), about {}",
                 plan.cohorts(),
                 self.request.devices.join(" and "),
-                plan.workers(devices.len()),
-                readable(costs.total())
+                plan.workers(self.prepared.devices.len()),
+                duration(planned.costs.total())
             ),
         }
         for note in planned.notes() {
             tell!("{note}");
         }
-        for line in left_out(manifest) {
+        for line in manifest.left_out_lines() {
             tell!("left out: {line}");
         }
     }
 
-    /// Says how a shard ended, and what is next; `true` where some trial failed.
-    fn end_shard(&self, shard: Shard, end: &End) -> bool {
+    /// Says how a shard ended, and what is next.
+    fn end_shard(&self, shard: Shard, end: &End) -> Exit {
         let next = format!(
             "when all shards are done, the same command without --shard reports; picklock status {}",
             shell::path(&self.prepared.path)
@@ -180,19 +162,15 @@ impl Batch<'_> {
             };
             Event::End(&end).print();
         } else {
-            let End { trials, failed, .. } = end;
+            let (trials, failed) = (end.trials, end.failed);
             sayln!("shard {shard}: {trials} trials run, {failed} failed; {next}");
         }
-        end.failed > 0
+        Exit::failed_if(end.failed > 0)
     }
 
-    /// Derives the run's files, and says what failed; `true` where something did.
-    fn report(&self, end: &End, roots: &Roots) -> Result<bool> {
-        let Prepared {
-            path: run,
-            manifest,
-            ..
-        } = self.prepared;
+    /// Derives the run's files, and says what failed.
+    fn report(&self, end: &End, roots: &Roots) -> Result<Exit> {
+        let run = &self.prepared.path;
         let failed = picklock_report::write(run, roots, self.request.json)?;
         let next = match failed.len() {
             0 => format!("written to {}", run.display()),
@@ -200,9 +178,7 @@ impl Batch<'_> {
                 "{count} trials failed; trials.csv has every reason, --retry-failed runs them again"
             ),
         };
-        let mut hypotheses = manifest.hypotheses.iter();
-        let refused = hypotheses.any(|hypothesis| hypothesis.refused.is_some());
-        let some_failed = refused || !failed.is_empty();
+        let exit = Exit::failed_if(self.prepared.manifest.has_refused() || !failed.is_empty());
         if self.request.json {
             let failed = failed.len();
             let end = End {
@@ -211,7 +187,7 @@ impl Batch<'_> {
                 ..end.clone()
             };
             Event::End(&end).print();
-            return Ok(some_failed);
+            return Ok(exit);
         }
         sayln!("\nwritten to {}", run.display());
         for reason in failed.iter().take(5) {
@@ -220,7 +196,7 @@ impl Batch<'_> {
         if !failed.is_empty() {
             tell!("{next}");
         }
-        Ok(some_failed)
+        Ok(exit)
     }
 
     /// Something that a reader should know.

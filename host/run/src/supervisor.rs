@@ -1,4 +1,4 @@
-//! The supervisor: starts workers, hands out cohorts, and makes up for workers that die.
+//! The supervisor: starts workers, hands out cohorts, and replaces workers that die.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use picklock_message::{Error, Result};
 use picklock_record::{
-    Block, Claiming, CohortPlan, LockCopies, Manifest, Member, Plan, RunHypothesis, Shard, journal,
+    Block, ClaimWriter, CohortPlan, LockCopies, Manifest, Member, Plan, RunHypothesis, Shard,
+    journal,
 };
 use picklock_sdk::Arm;
 
 use crate::event::Finished;
-use crate::handle::{AtWorkOn, Handle};
+use crate::handle::{Handle, InFlight};
 use crate::process::Heard;
 use crate::progress::Progress;
 use crate::protocol::{FromWorker, Start, ToWorker, VERSION};
@@ -88,13 +89,11 @@ impl Supervisor<'_> {
         work: &mut Work,
         heard: &Receiver<(usize, Heard)>,
     ) -> Result<()> {
-        let mut claiming = Claiming::new(self.run, self.shard);
+        let mut claim = ClaimWriter::new(self.run, self.shard);
         let mut finished = 0;
         while finished < workers.len() {
-            let at_work = workers
-                .iter()
-                .filter_map(|worker| worker.in_flight.as_ref());
-            claiming.say(at_work.map(|at_work| at_work.claim.clone()));
+            let in_flight = workers.iter().filter_map(|it| it.in_flight.as_ref());
+            claim.update(in_flight.map(|in_flight| in_flight.claim.clone()));
             if STOP.load(Ordering::Relaxed) {
                 return Err(Error::Stopped);
             }
@@ -109,7 +108,7 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// Takes what was heard of a worker; `true` where it has been let go.
+    /// Handles a message of a worker, or its end; `true` where it has nothing left to do.
     fn take(&self, worker: &mut Handle, heard: Heard, work: &mut Work) -> Result<bool> {
         match heard {
             Heard::Message(FromWorker::Progress { what, step, steps }) => {
@@ -128,7 +127,7 @@ impl Supervisor<'_> {
                 lab_seconds,
             }) => {
                 work.idle_deaths = 0;
-                if let Some(AtWorkOn { cohort, .. }) = worker.in_flight.take() {
+                if let Some(InFlight { cohort, .. }) = worker.in_flight.take() {
                     let finished = Finished {
                         worker: worker.index,
                         failed,
@@ -137,17 +136,17 @@ impl Supervisor<'_> {
                     };
                     work.progress.finished(&cohort, &finished);
                 }
-                return go_on(worker, work);
+                return give_next(worker, work);
             }
             Heard::Message(FromWorker::Ready) => {
                 worker.ready = Some(Instant::now());
-                return go_on(worker, work);
+                return give_next(worker, work);
             }
             Heard::Message(FromWorker::Note(text)) => work.progress.note(&text),
             Heard::Message(FromWorker::Arms(_) | FromWorker::Rehearsed(_)) => {}
-            Heard::Gone if worker.let_go() => {}
+            Heard::Gone if worker.is_dismissed() => {}
             Heard::Gone => {
-                self.bury(worker, work)?;
+                self.make_up_for(worker, work)?;
                 let block = std::mem::take(&mut worker.block);
                 *worker = self.spawn(worker.index, &work.sender)?;
                 worker.block = block;
@@ -158,10 +157,10 @@ impl Supervisor<'_> {
 
     /// Makes up for a worker that died with a cohort in flight: its halves are tried apart, and a
     /// member that stands alone is recorded as failed.
-    fn bury(&self, worker: &mut Handle, work: &mut Work) -> Result<()> {
+    fn make_up_for(&self, worker: &mut Handle, work: &mut Work) -> Result<()> {
         let death = worker.death();
         let reason = death.reason;
-        let Some(AtWorkOn { cohort, .. }) = worker.in_flight.take() else {
+        let Some(InFlight { cohort, .. }) = worker.in_flight.take() else {
             work.idle_deaths += 1;
             if death.killed && work.idle_deaths < TRIES {
                 work.progress.note(&format!("{reason}; starting another"));
@@ -177,19 +176,11 @@ impl Supervisor<'_> {
             work.progress.worker_ended(ready.elapsed());
         }
         let (run, arm) = self.find(&cohort)?;
-        let ids = cohort
-            .members
-            .iter()
-            .map(|member| self.manifest.trial_id(run, arm, *member));
-        let ids: Vec<_> = ids.collect();
-        let journal = self.run.join("journal");
-        if journal::holds(
-            &journal,
-            &run.name,
-            arm.name(),
-            &ids.iter().collect::<Vec<_>>(),
-        ) {
-            // It died just after its last word.
+        let trial_id = |member: &Member| self.manifest.trial_id(run, arm, *member);
+        let ids: Vec<_> = cohort.members.iter().map(trial_id).collect();
+        let ids: Vec<_> = ids.iter().collect();
+        if journal::holds(&self.run.join("journal"), &run.name, arm.name(), &ids) {
+            // It died just after it had written the segment.
             work.progress
                 .finished(&cohort, &Finished::lost(worker.index, 0));
             return Ok(());
@@ -211,8 +202,8 @@ impl Supervisor<'_> {
                 .finished(&cohort, &Finished::lost(worker.index, 1));
             return Ok(());
         }
-        let halves = format!("{name}: {reason}; trying its halves apart");
-        work.progress.note(&halves);
+        work.progress
+            .note(&format!("{name}: {reason}; trying its halves apart"));
         let (first, second) = cohort.members.split_at(cohort.members.len() / 2);
         for members in [second, first] {
             worker.block.push_front(CohortPlan {
@@ -243,7 +234,7 @@ impl Supervisor<'_> {
         let log = folder.join(format!("worker-{index}{suffix}.log"));
         let device = self.devices[index % self.devices.len()].clone();
         let mut worker = Handle::start(index, &device, &log, sender)?;
-        worker.say(&ToWorker::Start(Start {
+        worker.send(&ToWorker::Start(Start {
             version: VERSION,
             run: self.run.to_path_buf(),
             device,
@@ -254,11 +245,11 @@ impl Supervisor<'_> {
     }
 }
 
-/// Gives a worker its next cohort; `true` where there is none and it has been let go.
-fn go_on(worker: &mut Handle, work: &mut Work) -> Result<bool> {
-    let goes_on = worker.next(&mut work.blocks)?;
-    if !goes_on && let Some(ready) = worker.ready {
+/// Gives a worker its next cohort; `true` where there is none.
+fn give_next(worker: &mut Handle, work: &mut Work) -> Result<bool> {
+    let is_last = !worker.next(&mut work.blocks)?;
+    if is_last && let Some(ready) = worker.ready {
         work.progress.worker_ended(ready.elapsed());
     }
-    Ok(!goes_on)
+    Ok(is_last)
 }

@@ -2,36 +2,35 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use picklock_lm::{Device, runtime};
 use picklock_message::{Error, Result};
+use picklock_process::output;
 use picklock_record::{Environment, Organism, precision};
+
+/// How long git and nvidia-smi may take.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The commit that the workspace is at.
 pub fn git_state(workspace: &Path) -> Option<String> {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git")
-            .args(arguments)
-            .current_dir(workspace)
-            .output()
-            .ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
-        output.status.success().then_some(text)
+        let mut command = Command::new("git");
+        let text = output(command.args(arguments).current_dir(workspace), LIMIT).ok()?;
+        Some(text.trim().to_string())
     };
     let commit = git(&["rev-parse", "HEAD"])?;
-    let dirty = !git(&["status", "--porcelain"])?.is_empty();
-    Some(if dirty {
-        format!("{commit}-dirty")
-    } else {
-        commit
-    })
+    match git(&["status", "--porcelain"])?.as_str() {
+        "" => Some(commit),
+        _ => Some(format!("{commit}-dirty")),
+    }
 }
 
 /// The numeric environment of an organism on this device.
 pub fn environment(device: Device, organism: &Organism) -> Environment {
-    let (name, driver) = class(device);
+    let (device_class, driver) = class(device);
     Environment {
-        device: name,
+        device: device_class,
         precision: precision(organism),
         memory_mib: memory(device).map(|bytes| bytes >> 20),
         libtorch: runtime::libtorch_version().to_string(),
@@ -50,14 +49,24 @@ fn class(device: Device) -> (String, Option<String>) {
 
 /// The vector instructions decide which kernels libtorch takes.
 fn cpu() -> String {
-    let vectors = if std::is_x86_feature_detected!("avx512f") {
-        "avx512"
+    format!("cpu {}{}", std::env::consts::ARCH, vectors())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn vectors() -> &'static str {
+    if std::is_x86_feature_detected!("avx512f") {
+        " avx512"
     } else if std::is_x86_feature_detected!("avx2") {
-        "avx2"
+        " avx2"
     } else {
-        "no avx2"
-    };
-    format!("cpu {} {vectors}", std::env::consts::ARCH)
+        " no avx2"
+    }
+}
+
+/// Elsewhere the architecture alone decides.
+#[cfg(not(target_arch = "x86_64"))]
+fn vectors() -> &'static str {
+    ""
 }
 
 /// The GPU's name and driver, as its own tool says.
@@ -83,11 +92,12 @@ fn ask(index: usize, query: &str) -> String {
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
     let id = visible.split(',').nth(index).filter(|id| !id.is_empty());
     let id = id.map_or_else(|| index.to_string(), str::to_string);
-    let output = Command::new("nvidia-smi")
-        .args([&format!("--query-gpu={query}"), "--format=csv,noheader"])
-        .arg(format!("--id={id}"))
-        .output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let (query, id) = (format!("--query-gpu={query}"), format!("--id={id}"));
+    let mut command = Command::new("nvidia-smi");
+    let text = output(
+        command.args([query.as_str(), "--format=csv,noheader", &id]),
+        LIMIT,
+    );
     text.unwrap_or_default().trim().to_string()
 }
 
@@ -102,9 +112,8 @@ pub fn devices(asked: &[String], workers: Option<usize>) -> Result<(Device, Vec<
         _ => asked.to_vec(),
     };
     let asked = &given;
-    let parsed = asked.iter();
-    let parsed = parsed.map(|device| Ok(runtime::parse_device(device)?));
-    let parsed: Vec<Device> = parsed.collect::<Result<_>>()?;
+    let parse = |device: &String| Ok(runtime::parse_device(device)?);
+    let parsed: Vec<Device> = asked.iter().map(parse).collect::<Result<_>>()?;
     let first = parsed.first().copied().unwrap_or(Device::Cpu);
     if first == Device::Cpu && parsed.len() <= 1 {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

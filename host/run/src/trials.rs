@@ -16,11 +16,11 @@ use picklock_record::{
 use picklock_sdk::Arm;
 use picklock_sdk::abi::HypothesisBox;
 
+use crate::out::Out;
 use crate::plugin;
 use crate::protocol::{FromWorker, Start, ToWorker};
-use crate::worker::Out;
 
-/// How often progress is told at most.
+/// How often progress is sent at most.
 const PROGRESS: Duration = Duration::from_millis(100);
 
 /// Runs the cohorts that it is given, until there are no more messages.
@@ -28,30 +28,25 @@ const PROGRESS: Duration = Duration::from_millis(100);
 /// # Errors
 /// Where the run can't go on.
 pub fn work(messages: &Receiver<Result<ToWorker>>, out: &Out, start: Start) -> Result<()> {
-    let Start {
-        run,
-        device,
-        plugins,
-        copies,
-        ..
-    } = start;
+    let (run, device) = (start.run, start.device);
     let manifest = Manifest::read(&run)?;
     runtime::start(Some(manifest.environment.threads as usize));
     let host = picklock_record::host();
     tracing::info!(host, device, run = %run.display(), pid = std::process::id(), "worker starts");
     let device = runtime::parse_device(&device)?;
     let cache = Cache::of_user()?;
-    let plugins = plugins
+    let plugins = start
+        .plugins
         .iter()
         .map(|(name, path)| Plugin::load(&manifest, name, path, &cache))
         .collect::<Result<_>>()?;
     let environment = manifest.environment.numeric();
-    let told = Cell::new(Instant::now());
+    let sent = Cell::new(Instant::now());
     let notify = |what: &str, step: usize, steps: usize| {
-        if told.get().elapsed() >= PROGRESS {
-            told.set(Instant::now());
+        if sent.get().elapsed() >= PROGRESS {
+            sent.set(Instant::now());
             // A supervisor that is gone is noticed on stdin.
-            let _ = out.say(&FromWorker::Progress {
+            let _ = out.send(&FromWorker::Progress {
                 what: what.to_string(),
                 step,
                 steps,
@@ -61,7 +56,7 @@ pub fn work(messages: &Receiver<Result<ToWorker>>, out: &Out, start: Start) -> R
     };
     let warn = |text: &str| {
         tracing::warn!("{text}");
-        let _ = out.say(&FromWorker::Note(text.to_string()));
+        let _ = out.send(&FromWorker::Note(text.to_string()));
     };
     let task = manifest.organism.open_task()?;
     let maker = Maker {
@@ -75,12 +70,12 @@ pub fn work(messages: &Receiver<Result<ToWorker>>, out: &Out, start: Start) -> R
         environment: &environment,
         cache: &cache,
         width: manifest.geometry.seeds_per_block as usize,
-        copies: &copies,
+        copies: &start.copies,
         notify: &notify,
         warn: &warn,
     };
     let mut bench = Bench::new(maker, manifest.geometry.width as usize);
-    out.say(&FromWorker::Ready)?;
+    out.send(&FromWorker::Ready)?;
     let worker = Worker {
         run,
         manifest: &manifest,
@@ -93,10 +88,10 @@ pub fn work(messages: &Receiver<Result<ToWorker>>, out: &Out, start: Start) -> R
                 arm,
                 members,
             } => match worker.cohort(&mut bench, &hypothesis, &arm, &members)? {
-                Ok(finished) => out.say(&finished)?,
+                Ok(finished) => out.send(&finished)?,
                 Err(hung) => {
                     tracing::error!(hypothesis, arm, "{hung}");
-                    return out.say(&FromWorker::Hung {
+                    return out.send(&FromWorker::Hung {
                         reason: hung.to_string(),
                     });
                 }
@@ -162,12 +157,10 @@ impl Worker<'_> {
         let lab_before = bench.busy.as_secs_f64();
         let missing = || Error::Worker(format!("no {hypothesis}/{arm} in the manifest"));
         let run = self.manifest.hypothesis(hypothesis).ok_or_else(missing)?;
-        let arm = run
-            .arms
-            .iter()
-            .find(|known| known.name() == arm)
-            .ok_or_else(missing)?;
-        let plugin = self.plugins.iter().find(|plugin| plugin.name == hypothesis);
+        let mut arms = run.arms.iter();
+        let arm = arms.find(|known| known.name() == arm).ok_or_else(missing)?;
+        let mut plugins = self.plugins.iter();
+        let plugin = plugins.find(|known| known.name == hypothesis);
         let plugin = plugin.ok_or_else(missing)?;
         let trials = members.len();
         tracing::info!(hypothesis, arm = arm.name(), trials, "cohort begins");

@@ -1,11 +1,11 @@
-//! How wide a run's stacks are: fixed with its first trial, by the host where nobody says.
+//! How wide a run's stacks are: fixed with its first trial, and chosen here where --width isn't given.
 
 use std::path::Path;
 
 use picklock_message::{Error, Result};
 use picklock_record::Geometry;
 
-use crate::prepare::Request;
+use crate::request::Request;
 
 /// Members that run side by side on a CPU, where more gain little.
 const CPU: u32 = 8;
@@ -16,21 +16,14 @@ const GPU: u32 = 64;
 /// How a new run is cut into blocks and stacks, on a CPU where there are no `gpus`; memory holds
 /// `room` members.
 pub fn cut(request: &Request, gpus: u32, room: u32) -> Geometry {
-    let Request {
-        seeds,
-        draws,
-        width,
-        ..
-    } = *request;
-    match width {
-        None => geometry(gpus, seeds, draws, room),
-        Some(width) => {
-            let seeds_per_block = (width / draws.max(1)).clamp(1, seeds.max(1));
-            Geometry {
-                seeds_per_block,
-                width: width.min(seeds_per_block * draws),
-            }
-        }
+    let (seeds, draws) = (request.seeds, request.draws);
+    let Some(width) = request.width else {
+        return geometry(gpus, seeds, draws, room);
+    };
+    let seeds_per_block = (width / draws.max(1)).clamp(1, seeds.max(1));
+    Geometry {
+        seeds_per_block,
+        width: width.min(seeds_per_block * draws),
     }
 }
 

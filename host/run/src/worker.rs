@@ -1,86 +1,52 @@
 //! A worker: a process that owns one device, answers its supervisor, and leaves trials to `trials`.
 
-use std::fs::File;
-use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 
 use picklock_files::Key;
 use picklock_lab::{ArmNeeds, Cache};
-use picklock_message::{Error, Result};
+use picklock_message::{Error, Exit, Result};
 use picklock_record::{Organism, unchanged};
 use picklock_sdk::{Arm, LabError};
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use rustix::process::{Resource, Signal, getrlimit, setrlimit};
 
+use crate::out::Out;
 use crate::plugin;
 use crate::protocol::{FromWorker, ToWorker, VERSION};
 use crate::trials::work;
 
-/// Runs a worker: messages on stdin, answers on stdout. Ends when stdin ends, at any moment: what
-/// it was at is then not in the journal.
+/// Runs a worker: messages on stdin, answers on stdout. It is killed when stdin ends: the cohort that
+/// it runs is then not in the journal.
 ///
 /// # Errors
-/// Where stdout can't be written. Everything else is told to the supervisor.
-pub fn main() -> Result<bool> {
+/// Where stdout can't be written. Every other error is sent to the supervisor.
+pub fn main() -> Result<Exit> {
     let out = Out::take()?;
-    // A scheduler signals all processes of a job; the supervisor says what becomes of a worker. A
-    // second handler can't be set, and there is none yet.
+    // A scheduler signals all processes of a job; the supervisor decides when a worker ends. A second
+    // handler can't be set, and there is none yet.
     let _ = ctrlc::set_handler(|| {});
     let messages = listen();
     raise_limit();
     match crate::log::start().and_then(|()| serve(&messages, &out)) {
-        Ok(()) => Ok(false),
+        Ok(()) => Ok(Exit::Done),
         Err(error) => {
             tracing::error!("{error}");
             let exit_code = error.exit_code();
-            out.say(&FromWorker::Broken {
+            out.send(&FromWorker::Broken {
                 reason: error.to_string(),
                 exit_code,
             })?;
-            Ok(true)
+            Ok(Exit::SomeFailed)
         }
     }
 }
 
 /// A model in use is an open file: as many as the system allows.
 fn raise_limit() {
-    let limit = getrlimit(Resource::Nofile);
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
     // The lower limit does for smaller runs.
-    let _ = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            ..limit
-        },
-    );
-}
-
-/// The original stdout. Whatever a plugin prints goes to stderr instead.
-pub struct Out {
-    file: File,
-}
-
-impl Out {
-    fn take() -> Result<Self> {
-        let failed = |error: rustix::io::Errno| Error::Worker(format!("stdout: {error}"));
-        let file = rustix::io::dup(rustix::stdio::stdout()).map_err(failed)?;
-        rustix::stdio::dup2_stdout(rustix::stdio::stderr()).map_err(failed)?;
-        Ok(Self {
-            file: File::from(file),
-        })
-    }
-
-    /// Sends a message to the supervisor.
-    ///
-    /// # Errors
-    /// Where stdout can't be written.
-    pub fn say(&self, message: &FromWorker) -> Result<()> {
-        let failed = |error: std::io::Error| Error::Worker(format!("stdout: {error}"));
-        let json = serde_json::to_string(message).map_err(|error| failed(error.into()))?;
-        (&self.file)
-            .write_all((json + "\n").as_bytes())
-            .map_err(failed)
-    }
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Reads messages on a thread of its own, so that the end of stdin is noticed at once: the
@@ -88,11 +54,7 @@ impl Out {
 fn listen() -> Receiver<Result<ToWorker>> {
     let (sender, messages) = channel();
     std::thread::spawn(move || {
-        for line in std::io::stdin()
-            .lock()
-            .lines()
-            .map_while(std::result::Result::ok)
-        {
+        for line in std::io::stdin().lines().map_while(std::result::Result::ok) {
             let message = serde_json::from_str(&line)
                 .map_err(|error| Error::Worker(format!("bad message: {error}")));
             if sender.send(message).is_err() {
@@ -131,12 +93,11 @@ fn serve(messages: &Receiver<Result<ToWorker>>, out: &Out) -> Result<()> {
 }
 
 fn check_version(version: u32) -> Result<()> {
-    match version == VERSION {
-        true => Ok(()),
-        false => Err(Error::Worker(format!(
-            "protocol {version}, this worker speaks {VERSION}"
-        ))),
+    if version == VERSION {
+        return Ok(());
     }
+    let problem = format!("protocol {version}, this worker speaks {VERSION}");
+    Err(Error::Worker(problem))
 }
 
 fn describe(plugins: &[(PathBuf, Key)], out: &Out) -> Result<()> {
@@ -153,21 +114,20 @@ fn describe(plugins: &[(PathBuf, Key)], out: &Out) -> Result<()> {
     let arms = plugins
         .iter()
         .map(|plugin| arms(plugin).map_err(|error: Error| error.to_string()));
-    out.say(&FromWorker::Arms(arms.collect()))
+    out.send(&FromWorker::Arms(arms.collect()))
 }
 
 fn rehearse(organism: &Organism, plugins: &[(PathBuf, Key, Vec<Arm>)], out: &Out) -> Result<()> {
     let cache = Cache::of_user()?;
     let task = organism.open_task()?;
-    let asked = |(path, hash, arms): &(PathBuf, Key, Vec<Arm>)| {
+    let rehearse_arms = |(path, hash, arms): &(PathBuf, Key, Vec<Arm>)| {
         let hypothesis = plugin::load(&unchanged(path, hash)?, &cache)?;
-        let asked = arms
-            .iter()
-            .map(|arm| Ok(picklock_lab::rehearse(&hypothesis, arm, organism, &*task)?));
-        asked.collect::<Result<Vec<ArmNeeds>>>()
+        arms.iter()
+            .map(|arm| Ok(picklock_lab::rehearse(&hypothesis, arm, organism, &*task)?))
+            .collect::<Result<Vec<ArmNeeds>>>()
     };
-    let asked = plugins
+    let rehearsed = plugins
         .iter()
-        .map(|plugin| asked(plugin).map_err(|error| error.to_string()));
-    out.say(&FromWorker::Rehearsed(asked.collect()))
+        .map(|plugin| rehearse_arms(plugin).map_err(|error| error.to_string()));
+    out.send(&FromWorker::Rehearsed(rehearsed.collect()))
 }

@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use picklock_files::write_atomically;
-use picklock_message::{Error, Result, readable, shell, tell};
+use picklock_message::{Error, Result, duration, shell, tell};
 use picklock_record::{
     MODELS, Manifest, Plan, Registration, Roots, claimed_whole, organism, set_aside,
 };
 use picklock_task::DATA;
 
-use crate::job::{Asked, FOLDER, Job};
+use crate::job::{FOLDER, Job, RunArguments};
 use crate::open::Open;
 use crate::profile::Profile;
 use crate::script::Scripts;
@@ -79,13 +79,14 @@ pub fn submit(submission: &Submission, roots: &Roots) -> Result<Submitted> {
         roots,
     };
     dispatch.announce();
-    match (open.nothing(submission.run), submission.dry_run) {
-        (Some(nothing), _) => Ok(Submitted::Nothing(nothing)),
-        (None, true) => Ok(Submitted::Script(
-            dispatch.scripts(|scripts| scripts.tasks(&open.tasks, open.of))?,
-        )),
-        (None, false) => Ok(Submitted::Job(dispatch.hand_over()?)),
+    if let Some(nothing) = open.nothing(submission.run) {
+        return Ok(Submitted::Nothing(nothing));
     }
+    if submission.dry_run {
+        let script = dispatch.scripts(|scripts| scripts.tasks(&open.tasks, open.of));
+        return Ok(Submitted::Script(script?));
+    }
+    Ok(Submitted::Job(dispatch.hand_over()?))
 }
 
 /// A submission of which everything is known.
@@ -98,37 +99,25 @@ struct Dispatch<'a> {
 impl Dispatch<'_> {
     /// Says what will be done and about how long it takes.
     fn announce(&self) {
-        let Submission {
-            run,
-            manifest,
-            plan,
-            seconds,
-            ..
-        } = *self.submission;
-        let hypotheses = manifest
-            .hypotheses
-            .iter()
-            .filter(|hypothesis| hypothesis.judged);
-        let names: Vec<&str> = hypotheses
-            .map(|hypothesis| hypothesis.name.as_str())
-            .collect();
+        let (manifest, plan) = (self.submission.manifest, self.submission.plan);
         tell!(
             "{}: {} x {} seeds x {} draws = {} trials, {} of them to run, into {}",
             manifest.organism.name,
-            names.join(" + "),
+            manifest.judged().join(" + "),
             manifest.seeds,
             manifest.draws,
             plan.trials,
             plan.trials - plan.done,
-            run.display()
+            self.submission.run.display()
         );
+        let seconds = self.submission.seconds;
         let each = seconds / f64::from(self.open.of.min(plan.blocks.len() as u32).max(1));
         if plan.cohorts() > 0 {
             tell!(
                 "about {} of one task's work, cut into {} tasks of about {}",
-                readable(seconds),
+                duration(seconds),
                 self.open.of,
-                readable(each)
+                duration(each)
             );
         }
         for note in self.submission.notes {
@@ -156,29 +145,22 @@ impl Dispatch<'_> {
             write_atomically(&tasks, text.as_bytes())?;
             write_atomically(&report, scripts.report().as_bytes())
         })??;
-        let Profile {
-            partition,
-            report_partition,
-            ..
-        } = self.submission.profile;
+        let profile = self.submission.profile;
         let path = |path: &Path| path.display().to_string();
         let mut job = Job {
-            job: client::sbatch(&[&path(&tasks)], partition.as_deref())?,
+            job: client::sbatch(&[&path(&tasks)], profile.partition.as_ref())?,
             report: None,
             of: self.open.of,
             tasks: self.open.tasks.clone(),
             trials: self.submission.plan.trials,
-            asked: self.asked(),
+            arguments: self.arguments(),
         };
         job.write(run)?;
         let after = self.open.before.iter().chain([&job.job]);
         let after: Vec<String> = after.map(u64::to_string).collect();
         let dependency = format!("--dependency=afterany:{}", after.join(":"));
-        let partition = report_partition.as_ref().or(partition.as_ref());
-        match client::sbatch(
-            &[&dependency, &path(&report)],
-            partition.map(String::as_str),
-        ) {
+        let arguments = [dependency.as_str(), &path(&report)];
+        match client::sbatch(&arguments, profile.partition_of_report()) {
             Ok(id) => job.report = Some(id),
             Err(error) => tell!(
                 "no job will report: {error}; when job {} has ended, give: picklock report {}",
@@ -210,38 +192,20 @@ impl Dispatch<'_> {
             picklock: &picklock,
             folders: &folders,
             pinned: &pinned::place(self.submission.run),
-            asked: &self.asked(),
+            arguments: &self.arguments(),
             profile: self.submission.profile,
         }))
     }
 
-    fn asked(&self) -> Asked {
-        let Submission {
-            manifest,
-            organism: asked,
-            workers,
-            ..
-        } = *self.submission;
-        let judged = manifest
-            .hypotheses
-            .iter()
-            .filter(|hypothesis| hypothesis.judged);
-        let organism = Path::new(asked);
-        let is_file = organism
-            .extension()
-            .is_some_and(|extension| extension == "toml");
-        Asked {
-            hypotheses: judged.map(|hypothesis| hypothesis.name.clone()).collect(),
-            organism: match is_file.then(|| absolute(organism)) {
-                Some(Ok(path)) => path.display().to_string(),
-                _ => asked.to_string(),
-            },
-            seeds: manifest.seeds,
-            draws: manifest.draws,
-            root_seed: manifest.root_seed,
-            width: manifest.geometry.width,
-            workers,
-        }
+    fn arguments(&self) -> RunArguments {
+        let submission = self.submission;
+        let path = Path::new(submission.organism);
+        let is_file = path.extension().is_some_and(|end| end == "toml");
+        let organism = match is_file.then(|| absolute(path)) {
+            Some(Ok(path)) => path.display().to_string(),
+            _ => submission.organism.to_string(),
+        };
+        RunArguments::new(submission.manifest, &organism, submission.workers)
     }
 }
 

@@ -23,13 +23,14 @@ pub struct Job {
     pub tasks: Vec<u32>,
     /// Trials that the run has in all.
     pub trials: usize,
-    /// What was asked for.
-    pub asked: Asked,
+    /// What is run.
+    #[serde(rename = "asked")]
+    pub arguments: RunArguments,
 }
 
-/// What a run is of, as `submit` was told it.
+/// What is run, as the arguments of `picklock run`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct RunArguments {
     /// Names of hypotheses.
     pub hypotheses: Vec<String>,
     /// A preset's name, or the path of an organism file.
@@ -46,29 +47,30 @@ pub struct Asked {
     pub workers: usize,
 }
 
-impl Asked {
-    /// What the run in this folder is of: as it was submitted last, else by its manifest.
+impl RunArguments {
+    /// Of the run in this folder: as it was submitted last, else by its manifest.
     ///
     /// # Errors
     /// Where it holds no readable run.
     pub fn of(run: &Path) -> Result<Self> {
         if let Some(job) = Job::all(run)?.into_iter().next() {
-            return Ok(job.asked);
+            return Ok(job.arguments);
         }
         let manifest = Manifest::read(run)?;
-        let judged = manifest
-            .hypotheses
-            .iter()
-            .filter(|hypothesis| hypothesis.judged);
-        Ok(Self {
-            hypotheses: judged.map(|hypothesis| hypothesis.name.clone()).collect(),
-            organism: manifest.organism.name,
+        Ok(Self::new(&manifest, &manifest.organism.name, 1))
+    }
+
+    /// Of a run on this organism, a preset's name or a path, by so many workers a task.
+    pub(crate) fn new(manifest: &Manifest, organism: &str, workers: usize) -> Self {
+        Self {
+            hypotheses: manifest.judged(),
+            organism: organism.to_string(),
             seeds: manifest.seeds,
             draws: manifest.draws,
             root_seed: manifest.root_seed,
             width: manifest.geometry.width,
-            workers: 1,
-        })
+            workers,
+        }
     }
 }
 
@@ -83,16 +85,15 @@ impl Job {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(Error::io(&folder, "read"))?,
         };
-        let record = |path: &PathBuf| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            let json = path
-                .extension()
-                .is_some_and(|extension| extension == "json");
-            json && name.is_some_and(|name| name.starts_with("job-"))
+        let is_record = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("job-") && path.extension().is_some_and(|end| end == "json")
         };
         let paths = entries.flatten().map(|entry| entry.path());
-        let jobs = paths.filter(record).map(|path| read(&path));
-        let mut jobs: Vec<Self> = jobs.collect::<Result<_>>()?;
+        let mut jobs: Vec<Self> = paths
+            .filter(is_record)
+            .map(|path| read(&path))
+            .collect::<Result<_>>()?;
         jobs.sort_by_key(|job| std::cmp::Reverse(job.job));
         Ok(jobs)
     }
@@ -109,12 +110,8 @@ impl Job {
 
     /// `job 12, tasks 1-3,7 of 32`.
     pub fn in_words(&self) -> String {
-        format!(
-            "job {}, tasks {} of {}",
-            self.job,
-            ranges(&self.tasks),
-            self.of
-        )
+        let tasks = ranges(&self.tasks);
+        format!("job {}, tasks {tasks} of {}", self.job, self.of)
     }
 
     /// A task's id, as in `12_3`.
@@ -159,11 +156,12 @@ pub fn ranges(tasks: &[u32]) -> String {
             _ => parts.push((*task, *task)),
         }
     }
-    let part = |(first, last): &(u32, u32)| match first == last {
-        true => first.to_string(),
-        false => format!("{first}-{last}"),
+    let part = |(first, last): (u32, u32)| match last - first {
+        0 => first.to_string(),
+        _ => format!("{first}-{last}"),
     };
-    parts.iter().map(part).collect::<Vec<_>>().join(",")
+    let parts: Vec<String> = parts.into_iter().map(part).collect();
+    parts.join(",")
 }
 
 #[cfg(test)]

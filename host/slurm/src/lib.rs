@@ -1,5 +1,5 @@
-//! Slurm: a run is cut into shards, which are handed to it as a job array, and looked after. Slurm
-//! decides when and where they run; shards are `batch`'s.
+//! Slurm: a run is cut into shards, which are submitted as a job array and watched. Slurm decides when
+//! and where they run.
 
 mod client;
 mod dispatch;
@@ -12,6 +12,6 @@ mod script;
 mod tasks;
 
 pub use dispatch::{Submission, Submitted, absolute, check, submit};
-pub use job::{Asked, Job};
+pub use job::{Job, RunArguments};
 pub use profile::Profile;
 pub use tasks::{JobStatus, TaskState, Unreported, jobs};

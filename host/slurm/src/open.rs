@@ -1,5 +1,5 @@
-//! What of a run is open: into how many tasks it is cut, and which of them have work left that nobody
-//! is at.
+//! What is left of a run: into how many tasks it is cut, and which of them have work left that no job
+//! does yet.
 
 use std::path::Path;
 
@@ -35,9 +35,10 @@ impl Open {
     pub fn of(submission: &Submission) -> Result<Self> {
         let jobs = Job::all(submission.run)?;
         let ids: Vec<u64> = jobs.iter().map(|job| job.job).collect();
-        let live = match submission.dry_run {
-            true => Vec::new(),
-            false => live(&jobs, &queue::look(&ids)?),
+        let live = if submission.dry_run {
+            Vec::new()
+        } else {
+            live(&jobs, &queue::look(&ids)?)
         };
         let of = cut(submission, jobs.first())?;
         if let Some((job, _)) = live.iter().find(|(job, _)| job.of != of) {
@@ -50,10 +51,8 @@ impl Open {
         let under_way = |task: &u32| live.iter().any(|(_, live)| live == task);
         let has_work = |task: &u32| {
             let shard = Shard { index: *task, of };
-            shard
-                .share(submission.plan.clone(), submission.manifest)
-                .cohorts()
-                > 0
+            let share = shard.share(submission.plan.clone(), submission.manifest);
+            share.cohorts() > 0
         };
         let mut before: Vec<u64> = live.iter().map(|(job, _)| job.job).collect();
         before.dedup();
@@ -70,15 +69,15 @@ impl Open {
     /// Why there is nothing to submit.
     pub fn nothing(&self, run: &Path) -> Option<String> {
         let run = shell::path(run);
-        match (self.tasks.is_empty(), self.live) {
-            (false, _) => None,
-            (true, 0) => Some(format!(
-                "nothing to submit: all trials are in the journal; `picklock report {run}` reports"
-            )),
-            (true, live) => Some(format!(
-                "nothing to submit: what is missing is under way in {live} tasks; `picklock status {run}`"
-            )),
-        }
+        let nothing = match self.live {
+            0 => format!("all trials are in the journal; `picklock report {run}` reports"),
+            live => {
+                format!("what is missing is under way in {live} tasks; `picklock status {run}`")
+            }
+        };
+        self.tasks
+            .is_empty()
+            .then(|| format!("nothing to submit: {nothing}"))
     }
 }
 
@@ -90,26 +89,26 @@ fn cut(submission: &Submission, before: Option<&Job>) -> Result<u32> {
         .seeds
         .div_ceil(manifest.geometry.seeds_per_block.max(1));
     let limit = client::largest_array();
-    match (submission.array_size, limit) {
-        (Some(asked), Some(limit)) if asked > limit => Err(Error::Usage(format!(
-            "--array-size {asked}: this cluster takes arrays of at most {limit} tasks (MaxArraySize {}); \
-             give at most that",
-            limit + 1
-        ))),
-        (Some(asked), _) => {
-            if asked > blocks {
-                tell!("{asked} tasks are more than the {blocks} blocks of the run: {blocks} it is");
-            }
-            Ok(asked.min(blocks))
+    if let Some(asked) = submission.array_size {
+        if let Some(limit) = limit.filter(|limit| asked > *limit) {
+            return Err(Error::Usage(format!(
+                "--array-size {asked}: this cluster takes arrays of at most {limit} tasks (MaxArraySize {}); \
+                 give at most that",
+                limit + 1
+            )));
         }
-        (None, _) if before.is_some() => Ok(before.map_or(1, |job| job.of)),
-        (None, limit) => {
-            let tasks = ((submission.seconds / LEAST) as u32).clamp(1, blocks);
-            let most = limit.unwrap_or(tasks);
-            if tasks > most {
-                tell!("{most} tasks: this cluster takes no larger arrays (MaxArraySize)");
-            }
-            Ok(tasks.min(most))
+        if asked > blocks {
+            tell!("{asked} tasks are more than the {blocks} blocks of the run: {blocks} it is");
         }
+        return Ok(asked.min(blocks));
     }
+    if let Some(job) = before {
+        return Ok(job.of);
+    }
+    let tasks = ((submission.seconds / LEAST) as u32).clamp(1, blocks);
+    let most = limit.unwrap_or(tasks);
+    if tasks > most {
+        tell!("{most} tasks: this cluster takes no larger arrays (MaxArraySize)");
+    }
+    Ok(tasks.min(most))
 }

@@ -1,5 +1,5 @@
-//! What a submitted run is made of, kept in its folder: tasks that start hours later, on nodes without
-//! cargo, run the plugins, pre-registrations and preset of the moment when it was submitted.
+//! The files that a submitted run is made of, copied into its folder: tasks that start hours later, on
+//! nodes without cargo, run the plugins, pre-registrations and preset of the moment of submission.
 
 use std::path::{Path, PathBuf};
 
@@ -27,10 +27,8 @@ pub fn write(submission: &Submission, preset: Option<&Path>) -> Result<()> {
     let manifest = submission.manifest;
     for registration in submission.registrations {
         if manifest.hypothesis(&registration.name).is_some() {
-            let path = root
-                .hypotheses()
-                .join(format!("{}.toml", registration.name));
-            put(&path, registration.text.as_bytes())?;
+            let file = format!("{}.toml", registration.name);
+            put(&root.hypotheses().join(file), registration.text.as_bytes())?;
         }
     }
     if let Some((preset, name)) = preset.and_then(|preset| Some((preset, preset.file_name()?))) {
@@ -44,10 +42,10 @@ pub fn write(submission: &Submission, preset: Option<&Path>) -> Result<()> {
     }
     let mut trusted = TrustList::of(&root)?;
     for (name, path) in submission.plugins {
-        let plugin = manifest
+        if let Some(plugin) = manifest
             .hypothesis(name)
-            .and_then(|run| run.plugin.as_ref());
-        if let Some(plugin) = plugin {
+            .and_then(|run| run.plugin.as_ref())
+        {
             let file = unchanged(path, &plugin.file)?;
             put(&root.plugin(name), &file.bytes)?;
             trusted.add(&file)?;

@@ -42,16 +42,13 @@ impl Profile {
     /// # Errors
     /// Where it can't be read, or has an unknown or misshapen key: in which line.
     pub fn of_user() -> Result<Self> {
-        match path().filter(|path| path.exists()) {
-            Some(path) => {
-                let (profile, _) = toml_file::read::<Self>(&path)?;
-                profile
-                    .check()
-                    .map_err(|problem| Error::file(&path, problem))?;
-                Ok(profile)
-            }
-            None => Ok(Self::default()),
-        }
+        let Some(path) = path().filter(|path| path.exists()) else {
+            return Ok(Self::default());
+        };
+        let (profile, _) = toml_file::read::<Self>(&path)?;
+        let checked = profile.check();
+        checked.map_err(|problem| Error::file(&path, problem))?;
+        Ok(profile)
     }
 
     /// The same with what the flags say instead.
@@ -80,6 +77,11 @@ impl Profile {
         Ok(profile)
     }
 
+    /// The partition of the job that reports.
+    pub(crate) fn partition_of_report(&self) -> Option<&String> {
+        self.report_partition.as_ref().or(self.partition.as_ref())
+    }
+
     /// Whether tasks have a GPU.
     pub fn has_gpu(&self) -> bool {
         let mut gres = self.gres.iter().flat_map(|gres| gres.split(','));
@@ -87,17 +89,9 @@ impl Profile {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        let Self {
-            partition,
-            report_partition,
-            account,
-            gres,
-            time,
-            ..
-        } = self;
-        let words = [partition, report_partition, account, gres, time]
-            .into_iter()
-            .flatten();
+        let partitions = [&self.partition, &self.report_partition];
+        let words = [&self.account, &self.gres, &self.time].into_iter();
+        let words = words.chain(partitions).flatten();
         for word in words.chain(&self.sbatch).chain(&self.modules) {
             if word.contains(['\n', '\r']) {
                 return Err(format!("expected one line, got {word:?}"));

@@ -63,14 +63,14 @@ pub fn look(jobs: &[u64]) -> Result<HashMap<String, Entry>> {
         &jobs,
     ];
     match ask("squeue", &arguments) {
-        Ok(said) => Ok(parse(&said)),
+        Ok(answer) => Ok(parse(&answer)),
         // All of them are forgotten.
         Err(Error::Usage(problem)) if problem.contains("Invalid job id") => Ok(HashMap::new()),
         Err(error) => Err(error),
     }
 }
 
-fn parse(said: &str) -> HashMap<String, Entry> {
+fn parse(answer: &str) -> HashMap<String, Entry> {
     let entry = |line: &str| {
         let mut fields = line.trim().split('|').map(str::to_string);
         let id = fields.next()?;
@@ -81,7 +81,7 @@ fn parse(said: &str) -> HashMap<String, Entry> {
         };
         Some((id, entry))
     };
-    said.lines().filter_map(entry).collect()
+    answer.lines().filter_map(entry).collect()
 }
 
 #[cfg(test)]

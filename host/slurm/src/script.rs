@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use picklock_message::shell;
 
-use crate::job::{Asked, FOLDER, ranges};
+use crate::job::{FOLDER, RunArguments, ranges};
 use crate::profile::Profile;
 
 /// This picklock's version.
@@ -24,7 +24,7 @@ pub struct Scripts<'a> {
     /// The folder with the plugins and pre-registrations of the run.
     pub pinned: &'a Path,
     /// What is run.
-    pub asked: &'a Asked,
+    pub arguments: &'a RunArguments,
     /// What jobs here need.
     pub profile: &'a Profile,
 }
@@ -34,19 +34,15 @@ impl Scripts<'_> {
     pub fn tasks(&self, tasks: &[u32], of: u32) -> String {
         let running = self.profile.max_running.map(|most| format!("%{most}"));
         let array = ranges(tasks) + &running.unwrap_or_default();
-        let Asked { workers, .. } = self.asked;
         let mut options = self.options("", "%A_%a.log");
         options.extend([
             format!("--array={array}"),
-            format!("--cpus-per-task={workers}"),
+            format!("--cpus-per-task={}", self.arguments.workers),
             "--requeue".to_string(),
             "--signal=B:USR1@60".to_string(),
         ]);
-        let Profile {
-            partition, gres, ..
-        } = self.profile;
-        options.extend(option("partition", partition.as_deref()));
-        options.extend(option("gres", gres.as_deref()));
+        options.extend(option("partition", self.profile.partition.as_ref()));
+        options.extend(option("gres", self.profile.gres.as_ref()));
         options.extend(self.others());
         let run = self.run.display();
         let about = format!(
@@ -81,17 +77,11 @@ impl Scripts<'_> {
     /// The one of the job that reports.
     pub fn report(&self) -> String {
         let mut options = self.options("-report", "report-%j.log");
-        let Profile {
-            partition,
-            report_partition,
-            ..
-        } = self.profile;
-        if report_partition.is_none() {
+        if self.profile.report_partition.is_none() {
             // Elsewhere they need not make sense.
             options.extend(self.others());
         }
-        let partition = report_partition.as_ref().or(partition.as_ref());
-        options.extend(option("partition", partition.map(String::as_str)));
+        options.extend(option("partition", self.profile.partition_of_report()));
         let about = format!("# Reports on the run in {}.", self.run.display());
         let run = shell::path(self.run);
         format!(
@@ -113,7 +103,7 @@ impl Scripts<'_> {
             })
     }
 
-    /// What all jobs are told.
+    /// The options of all jobs.
     fn options(&self, suffix: &str, log: &str) -> Vec<String> {
         let name = self.run.file_name().unwrap_or_default().display();
         let text = |path: &Path| path.display().to_string();
@@ -126,19 +116,14 @@ impl Scripts<'_> {
             value("output", &log),
             "--open-mode=append".to_string(),
         ];
-        let Profile { account, time, .. } = self.profile;
-        options.extend(option("account", account.as_deref()));
-        options.extend(option("time", time.as_deref()));
+        options.extend(option("account", self.profile.account.as_ref()));
+        options.extend(option("time", self.profile.time.as_ref()));
         options
     }
 
     /// The head of a script, to where picklock is found.
     fn beginning(&self, about: &str, options: &[String]) -> String {
-        let Profile {
-            modules,
-            environment,
-            ..
-        } = self.profile;
+        let modules = &self.profile.modules;
         let mut text = format!("#!/bin/bash\n{about}\n# Written by picklock {VERSION}.\n");
         for option in options {
             // Writing to a string can't fail.
@@ -152,7 +137,7 @@ impl Scripts<'_> {
             let modules: Vec<String> = modules.iter().map(|module| shell::word(module)).collect();
             let _ = writeln!(text, "module load {}", modules.join(" "));
         }
-        for line in environment {
+        for line in &self.profile.environment {
             let _ = writeln!(text, "{line}");
         }
         let _ = write!(text, "\npicklock={}\n", shell::path(self.picklock));
@@ -161,7 +146,7 @@ impl Scripts<'_> {
 
     /// The command that a task runs.
     fn command(&self, of: u32) -> String {
-        let Asked {
+        let RunArguments {
             hypotheses,
             organism,
             seeds,
@@ -169,11 +154,12 @@ impl Scripts<'_> {
             root_seed,
             width,
             workers,
-        } = self.asked;
+        } = self.arguments;
         let names: Vec<String> = hypotheses.iter().map(|name| shell::word(name)).collect();
-        let devices = match self.profile.has_gpu() {
-            true => "--devices slurm".to_string(),
-            false => format!("--devices cpu --workers {workers}"),
+        let devices = if self.profile.has_gpu() {
+            "--devices slurm".to_string()
+        } else {
+            format!("--devices cpu --workers {workers}")
         };
         format!(
             "\"$picklock\" run {} --organism {} --seeds {seeds} --draws {draws} --root-seed {root_seed} --width {width} \\\n    \
@@ -188,7 +174,7 @@ impl Scripts<'_> {
 }
 
 /// `--name=value`, where there is a value.
-fn option(name: &str, value: Option<&str>) -> Option<String> {
+fn option(name: &str, value: Option<&String>) -> Option<String> {
     value.map(|value| format!("--{name}={}", in_option(value)))
 }
 
@@ -200,10 +186,11 @@ fn plain(text: &str) -> bool {
 
 /// As sbatch reads it behind `#SBATCH`.
 fn in_option(text: &str) -> String {
-    match plain(text) {
-        true => text.to_string(),
-        false => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+    if plain(text) {
+        return text.to_string();
     }
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
 }
 
 #[cfg(test)]

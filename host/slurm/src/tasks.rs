@@ -76,10 +76,8 @@ pub enum TaskState {
 /// The tasks that wait or run, and their jobs.
 pub fn live<'a>(jobs: &'a [Job], queue: &HashMap<String, Entry>) -> Vec<(&'a Job, u32)> {
     let is_live = |id: &str| queue.get(id).is_some_and(|entry| !entry.over());
-    let tasks = jobs
-        .iter()
-        .flat_map(|job| job.tasks.iter().map(move |task| (job, *task)));
-    tasks
+    jobs.iter()
+        .flat_map(|job| job.tasks.iter().map(move |task| (job, *task)))
         .filter(|(job, task)| is_live(&job.task(*task)))
         .collect()
 }
@@ -167,9 +165,7 @@ impl Look<'_> {
             task: id,
             shard: shard.to_string(),
             state,
-            node: entry
-                .map(|entry| entry.node.clone())
-                .filter(|node| !node.is_empty()),
+            node: entry.map(|it| it.node.clone()).filter(|it| !it.is_empty()),
             reason,
             log,
         }
@@ -188,9 +184,10 @@ impl Look<'_> {
 
     /// Why a task failed: Slurm's word where that says more than that it did, and the log's last.
     fn reason(&self, log: &Path, entry: Option<&Entry>) -> String {
-        let state = entry.map(|entry| entry.state.as_str());
-        let state = state.filter(|state| !["COMPLETED", "FAILED"].contains(state));
-        let Some(said) = tail(log) else {
+        let state = entry
+            .map(|entry| entry.state.as_str())
+            .filter(|state| !["COMPLETED", "FAILED"].contains(state));
+        let Some(text) = tail(log) else {
             let run = self.run.display();
             return match (state, entry) {
                 (Some(state), _) => format!("{state}, before it wrote a log"),
@@ -202,13 +199,8 @@ impl Look<'_> {
                 }
             };
         };
-        let last = last_words(&said)
-            .unwrap_or("ended without a word")
-            .to_string();
-        match state {
-            Some(state) => format!("{state}: {last}"),
-            None => last,
-        }
+        let last = last_words(&text).unwrap_or("ended without a word");
+        state.map_or_else(|| last.to_string(), |state| format!("{state}: {last}"))
     }
 }
 
@@ -218,22 +210,24 @@ fn tail(log: &Path) -> Option<String> {
     let length = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
         .ok()?;
-    let mut said = Vec::new();
-    file.read_to_end(&mut said).ok()?;
-    Some(String::from_utf8_lossy(&said).into_owned())
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What picklock, else Slurm, else anything said last.
+/// The last error of Slurm, else of picklock, else the last line.
 fn last_words(log: &str) -> Option<&str> {
-    let lines = || {
-        log.lines()
-            .rev()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
+    let mut lines = log.lines().map(str::trim).filter(|line| !line.is_empty());
+    let of_slurm = |line: &&str| line.starts_with("slurmstepd: error: ");
+    let of_picklock = || {
+        let mut lines = lines.clone().rev();
+        lines.find_map(|line| line.strip_prefix("picklock: "))
     };
-    let picklocks = || lines().find_map(|line| line.strip_prefix("picklock: "));
-    let slurms = lines().find(|line| line.starts_with("slurmstepd: error: "));
-    slurms.or_else(picklocks).or_else(|| lines().next())
+    lines
+        .clone()
+        .rfind(of_slurm)
+        .or_else(of_picklock)
+        .or_else(|| lines.next_back())
 }
 
 #[cfg(test)]

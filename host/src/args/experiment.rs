@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use picklock_run::{Place, Request};
+use picklock_run::{Request, Site};
 
 use crate::args::number::{COUNT, whole};
 
@@ -61,7 +61,7 @@ impl Experiment {
             build: !self.no_build,
             dry_run: false,
             root_seed: self.root_seed.unwrap_or(0),
-            place: Place::Here,
+            site: Site::Here,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use picklock_lab::{Cache, Entry, Rule};
-use picklock_message::quantity::{GIB, size};
+use picklock_message::quantity::{GIB, bytes};
 use picklock_message::{Exit, Result, say, sayln};
 
 use crate::args::number::real;
@@ -71,11 +71,11 @@ fn list(cache: &Cache) -> Result<()> {
     say!("{}", table(header, entries.iter().map(row)));
     let bytes = entries.iter().map(|entry| entry.bytes).sum();
     let limit = match Rule::of_user()?.bytes {
-        Some(limit) => format!("the limit is {}", size(limit)),
+        Some(limit) => format!("the limit is {}", bytes(limit)),
         None => "there is no limit".to_string(),
     };
     let (count, folder) = (entries.len(), cache.path().display());
-    sayln!("{count} models, {} in {folder}; {limit}", size(bytes));
+    sayln!("{count} models, {} in {folder}; {limit}", bytes(total));
     Ok(())
 }
 
@@ -91,7 +91,7 @@ fn row(entry: &Entry) -> [String; 7] {
         None => [const { None }; 4],
     }
     .map(|text| text.unwrap_or_else(|| "-".into()));
-    let (size, unused) = (size(entry.bytes), unused(entry.used));
+    let (size, unused) = (bytes(entry.bytes), unused(entry.used));
     let name = name.chars().take(12).collect();
     [model, organism, seed, lock, size, unused, name]
 }

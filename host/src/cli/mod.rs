@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
-use picklock_message::{Error, Result, nearest};
+use picklock_message::{Error, Exit, Result, nearest};
 use picklock_record::Roots;
 
 /// The bench that finds out why a password-locked language model opens.
@@ -104,7 +104,7 @@ pub fn main() -> Result<ExitCode> {
         Command::Export(export) => export.main(&roots),
         Command::New(new) => new.main(&roots),
         Command::Plugins(plugins) => plugins.main(&roots),
-        Command::Worker => picklock_run::worker_main().map(run::exit),
+        Command::Worker => picklock_run::worker_main(),
     }
     .map(ExitCode::from)
 }

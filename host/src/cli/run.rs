@@ -68,7 +68,7 @@ impl Run {
             dry_run: true,
             ..self.request()
         };
-        self.ended(picklock_run::outlook(&request, from, roots))
+        self.ended(picklock_run::plan(&request, from, roots))
     }
 
     /// Refuses to run what another picklock has submitted.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use picklock_message::{Exit, Result, say};
-use picklock_record::{AtWork, Roots, now};
+use picklock_record::{BusyWorker, Roots, now};
 use picklock_run::{Counts, Failure, Process, Status};
 use picklock_slurm::{JobStatus, TaskState, Unreported};
 
@@ -144,7 +144,7 @@ fn process_lines(process: &Process) -> Vec<String> {
     lines
 }
 
-fn worker_line(worker: &AtWork) -> String {
+fn worker_line(worker: &BusyWorker) -> String {
     let (index, pid, device) = (worker.worker, worker.pid, &worker.device);
     let (hypothesis, arm) = (&worker.hypothesis, &worker.arm);
     let seconds = now().saturating_sub(worker.since);

@@ -6,8 +6,8 @@ use clap::Args;
 use picklock_lab::Cache;
 use picklock_message::{Error, Exit, Result, say, sayln, shell};
 use picklock_record::Roots;
-use picklock_run::{Place, Request};
-use picklock_slurm::{Asked, Job, Profile, Submission, Submitted};
+use picklock_run::{Request, Site};
+use picklock_slurm::{Job, Profile, RunArguments, Submission, Submitted};
 
 use crate::args::experiment::Experiment;
 use crate::args::number::{COUNT, whole};
@@ -66,7 +66,7 @@ impl Submit {
             return Err(Error::Usage(problem.into()));
         }
         let run = self.run();
-        let before = run.map(Asked::of).transpose()?;
+        let before = run.map(RunArguments::of).transpose()?;
         let request = match run.zip(before.as_ref()) {
             Some((run, before)) => self.again(run, before)?,
             None => self.experiment.request(),
@@ -74,14 +74,14 @@ impl Submit {
         let request = Request {
             workers: Some(request.workers.unwrap_or(1)),
             dry_run: self.dry_run,
-            place: self.nodes(&profile),
+            site: self.nodes(&profile),
             ..request
         };
         if !self.dry_run {
             picklock_slurm::check()?;
         }
         let prepared = request.prepare(roots)?;
-        prepared.goes_on()?;
+        prepared.check_resumable()?;
         let planned = prepared.plan(&request)?;
         let run = picklock_slurm::absolute(&prepared.path)?;
         let cache = Cache::of_user()?;
@@ -110,10 +110,10 @@ impl Submit {
     }
 
     /// The nodes that tasks run on.
-    fn nodes(&self, profile: &Profile) -> Place {
+    fn nodes(&self, profile: &Profile) -> Site {
         let gpus = profile.has_gpu().then(|| self.array_size.unwrap_or(1));
         let memory = profile.gpu_memory.map(|gib| u64::from(gib) << 30);
-        Place::Nodes {
+        Site::Nodes {
             gpus: gpus.unwrap_or(0),
             memory,
         }
@@ -130,7 +130,7 @@ impl Submit {
     }
 
     /// The request of a run that has been submitted or begun before, perhaps with more seeds.
-    fn again<'a>(&'a self, run: &Path, before: &'a Asked) -> Result<Request<'a>> {
+    fn again<'a>(&'a self, run: &Path, before: &'a RunArguments) -> Result<Request<'a>> {
         let given = &self.experiment;
         let fixed = [
             ("--organism", given.organism.is_some()),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use picklock_files::ASIDE;
-use picklock_message::quantity::{GIB, size};
+use picklock_message::quantity::{GIB, bytes};
 use picklock_message::{Error, Result};
 
 use super::file_locks::PREFIX;
@@ -169,8 +169,8 @@ impl Pruned {
         format!(
             "removed {} models ({}), the longest unused{kept}; {} stay",
             self.removed.len(),
-            size(freed),
-            size(self.bytes)
+            bytes(freed),
+            bytes(self.bytes)
         )
     }
 }

@@ -15,7 +15,13 @@ use crate::plugins::Roots;
 
 pub use arm_ref::{ArmRef, core_arms};
 pub use registration::{Prediction, Registration};
-pub use schema::schema;
+/// The JSON Schema of pre-registration files, as `hypotheses/registration.schema.json` holds it. What
+/// it says is a part of what [`Registration::read`] checks.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(Registration);
+    // A schema is JSON already: it can't fail to be written.
+    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
+}
 
 /// Every pre-registration file of the roots, sorted by name with `core` first; of two with one name
 /// the first root's.
@@ -42,23 +48,17 @@ pub fn all(roots: &Roots) -> Result<Vec<Registration>> {
 /// # Errors
 /// Where a name is unknown.
 pub fn select(all: &[Registration], names: &[String]) -> Result<Vec<Registration>> {
-    let known = || {
-        all.iter()
-            .map(|registration| registration.name.clone())
-            .collect::<Vec<_>>()
-    };
     for name in names {
-        if !known().contains(name) {
-            return Err(Error::unknown("hypothesis", name, known()));
+        if !all.iter().any(|registration| registration.name == *name) {
+            let known = all.iter().map(|registration| registration.name.clone());
+            return Err(Error::unknown("hypothesis", name, known.collect()));
         }
+    }
+    if all.is_empty() {
+        let problem = "no hypothesis files found; see --plugins";
+        return Err(Error::Usage(problem.into()));
     }
     let chosen =
         |registration: &&Registration| names.is_empty() || names.contains(&registration.name);
-    let chosen: Vec<Registration> = all.iter().filter(chosen).cloned().collect();
-    match chosen.is_empty() {
-        true => Err(Error::Usage(
-            "no hypothesis files found; see --plugins".into(),
-        )),
-        false => Ok(chosen),
-    }
+    Ok(all.iter().filter(chosen).cloned().collect())
 }

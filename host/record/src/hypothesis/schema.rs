@@ -1,17 +1,8 @@
-//! The JSON Schema of pre-registration files, for editors. What it says is a part of what
-//! [`Registration::read`] checks.
+//! Parts of the JSON Schema of pre-registration files, which is for editors: what types alone don't
+//! say.
 
 use schemars::JsonSchema;
 use serde_json::{Value, json};
-
-use super::registration::Registration;
-
-/// The schema, as `hypotheses/registration.schema.json` holds it.
-pub fn schema() -> String {
-    let schema = schemars::schema_for!(Registration);
-    // A schema is JSON already: it can't fail to be written.
-    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
-}
 
 /// An arm's parameter: a number, several numbers, or a word.
 #[derive(JsonSchema)]
@@ -61,15 +52,4 @@ pub(super) fn combinations() -> Value {
             },
         },
     ])
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_committed_schema_is_that_of_the_types() {
-        let committed = include_str!("../../../../hypotheses/registration.schema.json");
-        let generated = super::schema();
-        let advice = "picklock plugins schema > hypotheses/registration.schema.json";
-        assert!(committed == generated, "outdated; give: {advice}");
-    }
 }

@@ -53,6 +53,13 @@ fn problem(from: &str, to: &str) -> String {
 }
 
 #[test]
+fn the_committed_schema_is_that_of_the_types() {
+    let committed = include_str!("../../../../hypotheses/registration.schema.json");
+    let advice = "picklock plugins schema > hypotheses/registration.schema.json";
+    assert!(committed == super::schema(), "outdated; give: {advice}");
+}
+
+#[test]
 fn shipped_files_read_and_name_their_schema() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../hypotheses");
     let files = std::fs::read_dir(folder).unwrap();

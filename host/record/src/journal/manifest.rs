@@ -8,7 +8,6 @@ use picklock_message::{Error, Result};
 use picklock_sdk::Arm;
 use serde::{Deserialize, Serialize};
 
-use super::soundness;
 use crate::hypothesis::ArmRef;
 use crate::organism::Organism;
 use crate::trial::Member;
@@ -75,17 +74,15 @@ pub struct Environment {
 impl Environment {
     /// What numbers depend on, as one line.
     pub fn numeric(&self) -> String {
-        let Self {
-            device,
-            precision,
-            memory_mib,
-            libtorch,
-            threads,
-            driver: _,
-        } = self;
-        let memory = memory_mib.map(|memory| format!(" with {memory} MiB"));
-        let memory = memory.unwrap_or_default();
-        format!("{device}{memory}, {precision}, libtorch {libtorch}, {threads} thread(s)")
+        let memory = self.memory_mib.map(|memory| format!(" with {memory} MiB"));
+        format!(
+            "{}{}, {}, libtorch {}, {} thread(s)",
+            self.device,
+            memory.unwrap_or_default(),
+            self.precision,
+            self.libtorch,
+            self.threads
+        )
     }
 
     /// The GPU's memory in bytes.
@@ -137,10 +134,10 @@ impl RunHypothesis {
         }
         let name = &self.name;
         let all = self.arms.is_empty() && lines.len() == 1;
-        let line = |(reason, arms): (&str, Vec<&str>)| match all {
-            true => format!("{name}, all of it, {reason}"),
-            false if arms.len() == 1 => format!("{name}/{} {reason}", arms[0]),
-            false => format!("{name}, {}: {reason}", arms.join(", ")),
+        let line = |(reason, arms): (&str, Vec<&str>)| match *arms {
+            _ if all => format!("{name}, all of it, {reason}"),
+            [arm] => format!("{name}/{arm} {reason}"),
+            _ => format!("{name}, {}: {reason}", arms.join(", ")),
         };
         lines.into_iter().map(line).collect()
     }
@@ -162,22 +159,6 @@ pub struct RunPlugin {
 impl Manifest {
     /// The current format's version.
     pub const FORMAT: u32 = FORMAT;
-
-    /// Reads a run's manifest.
-    ///
-    /// # Errors
-    /// Where there is none, it has another format, or no run can have written it: which key, what was
-    /// expected there, and what to do.
-    pub fn read(run: &Path) -> Result<Self> {
-        let path = run.join("manifest.json");
-        let text = std::fs::read(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                Error::file(run, "no run folder: it has no manifest.json")
-            }
-            _ => Error::io(&path, "read")(error),
-        })?;
-        soundness::parse(&path, &text)
-    }
 
     /// Writes a run's manifest.
     ///
@@ -205,9 +186,24 @@ impl Manifest {
 
     /// The hypothesis of this name.
     pub fn hypothesis(&self, name: &str) -> Option<&RunHypothesis> {
-        self.hypotheses
-            .iter()
-            .find(|hypothesis| hypothesis.name == name)
+        self.hypotheses.iter().find(|known| known.name == name)
+    }
+
+    /// The names of the hypotheses whose claims are judged.
+    pub fn judged(&self) -> Vec<String> {
+        let judged = self.hypotheses.iter().filter(|known| known.judged);
+        judged.map(|known| known.name.clone()).collect()
+    }
+
+    /// Whether some plugin was refused, the last time that the run was started.
+    pub fn has_refused(&self) -> bool {
+        self.hypotheses.iter().any(|known| known.refused.is_some())
+    }
+
+    /// What is left out, a line for each hypothesis and reason.
+    pub fn left_out_lines(&self) -> Vec<String> {
+        let hypotheses = self.hypotheses.iter();
+        hypotheses.flat_map(RunHypothesis::left_out_lines).collect()
     }
 
     /// What an arm needs that this run's organism hasn't got, where it is left out for that.
@@ -227,15 +223,12 @@ impl Manifest {
     /// How many of these trials are of hypotheses whose plugin is refused now.
     pub fn count_refused(&self, trials: &HashSet<Key>) -> usize {
         let members = self.members();
-        let of = |run: &RunHypothesis| {
-            let ids = run.arms.iter().flat_map(|arm| {
-                let members = members.iter();
-                members.map(move |member| self.trial_id(run, arm, *member))
-            });
-            ids.filter(|id| trials.contains(id)).count()
-        };
-        let refused = |run: &&RunHypothesis| run.refused.is_some();
-        self.hypotheses.iter().filter(refused).map(of).sum()
+        let refused = self.hypotheses.iter().filter(|run| run.refused.is_some());
+        refused
+            .flat_map(|run| run.arms.iter().map(move |arm| (run, arm)))
+            .flat_map(|(run, arm)| members.iter().map(move |member| (run, arm, *member)))
+            .filter(|(run, arm, member)| trials.contains(&self.trial_id(run, arm, *member)))
+            .count()
     }
 
     /// A trial's identity: whatever its outcome depends on.

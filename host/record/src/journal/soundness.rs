@@ -1,5 +1,5 @@
-//! Whether a manifest can be what a run wrote: it may have been edited by hand, or damaged, and what
-//! is wrong with it is better said at once than found out for ever.
+//! Reading a manifest, and whether a run can have written it: it may have been edited by hand, or
+//! damaged.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -8,9 +8,9 @@ use picklock_message::{Error, Result, grouped, nearest};
 use picklock_sdk::Arm;
 use serde_json::Value;
 
-use super::manifest::{Geometry, Manifest, RunHypothesis};
+use super::manifest::{Manifest, RunHypothesis};
 
-/// What is said of a manifest that can't be.
+/// What to do about a manifest that no run can have written.
 const ADVICE: &str = "the journal is unharmed: put the manifest back, or run afresh with --fresh";
 
 /// The most seeds, and the most draws.
@@ -21,25 +21,6 @@ const MOST_MEMBERS: u64 = 1_000_000;
 
 /// A key that is wrong: which, got, expected.
 type Checked = std::result::Result<(), String>;
-
-/// Reads `text`, the contents of `path`, as a manifest.
-pub fn parse(path: &Path, text: &[u8]) -> Result<Manifest> {
-    let value: Value = serde_json::from_slice(text).map_err(|error| at(path, "", &error))?;
-    if value["format"] != Manifest::FORMAT {
-        let (got, expected) = (&value["format"], Manifest::FORMAT);
-        let problem = format!("format {got}, this picklock reads {expected}");
-        return Err(Error::file(path, problem));
-    }
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    let manifest: Manifest = serde_path_to_error::deserialize(&mut reader)
-        .map_err(|error| at(path, &error.path().to_string(), error.inner()))?;
-    // Structs are plain: they can be written.
-    let known = serde_json::to_value(&manifest).unwrap_or_default();
-    let wrong = |problem: String| Error::file(path, format!("{problem}; {ADVICE}"));
-    no_more(&value, &known, "").map_err(wrong)?;
-    manifest.check().map_err(wrong)?;
-    Ok(manifest)
-}
 
 /// A problem of `key`, or of the whole text, where serde found it.
 fn at(path: &Path, key: &str, error: &serde_json::Error) -> Error {
@@ -73,8 +54,8 @@ fn no_more(value: &Value, known: &Value, place: &str) -> Checked {
                     Some(known) => no_more(value, known, &place)?,
                     None if matches!(value, Value::Null | Value::Bool(false)) => {}
                     None => {
-                        let nearest = nearest(key, known.keys().map(String::as_str));
-                        let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?"));
+                        let hint = nearest(key, known.keys().map(String::as_str))
+                            .map(|nearest| format!("; did you mean `{nearest}`?"));
                         let hint = hint.unwrap_or_default();
                         return Err(format!("unknown key `{place}`{hint}"));
                     }
@@ -83,25 +64,52 @@ fn no_more(value: &Value, known: &Value, place: &str) -> Checked {
             Ok(())
         }
         (Value::Array(values), Value::Array(known)) => {
-            let mut pairs = values.iter().zip(known).enumerate();
-            pairs.try_for_each(|(index, (value, known))| {
-                no_more(value, known, &format!("{place}[{index}]"))
-            })
+            for (index, (value, known)) in values.iter().zip(known).enumerate() {
+                no_more(value, known, &format!("{place}[{index}]"))?;
+            }
+            Ok(())
         }
         _ => Ok(()),
     }
 }
 
 impl Manifest {
-    /// Checks that a run may be so: its numbers within their ranges, its names without twins.
+    /// Reads a run's manifest.
+    ///
+    /// # Errors
+    /// Where there is none, it has another format, or no run can have written it: which key, what was
+    /// expected there, and what to do.
+    pub fn read(run: &Path) -> Result<Self> {
+        let path = &run.join("manifest.json");
+        let text = std::fs::read(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                Error::file(run, "no run folder: it has no manifest.json")
+            }
+            _ => Error::io(path, "read")(error),
+        })?;
+        let value: Value = serde_json::from_slice(&text).map_err(|error| at(path, "", &error))?;
+        if value["format"] != Self::FORMAT {
+            let (got, expected) = (&value["format"], Self::FORMAT);
+            let problem = format!("format {got}, this picklock reads {expected}");
+            return Err(Error::file(path, problem));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(&text);
+        let manifest: Self = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| at(path, &error.path().to_string(), error.inner()))?;
+        // Structs are plain: they can be written.
+        let known = serde_json::to_value(&manifest).unwrap_or_default();
+        no_more(&value, &known, "")
+            .and_then(|()| manifest.check())
+            .map_err(|problem| Error::file(path, format!("{problem}; {ADVICE}")))?;
+        Ok(manifest)
+    }
+
+    /// Checks that a run may be so: its numbers within their ranges, its names without duplicates.
     ///
     /// # Errors
     /// Which key is wrong, got and expected.
     pub fn check(&self) -> Checked {
-        let Geometry {
-            seeds_per_block,
-            width,
-        } = self.geometry;
+        let seeds_per_block = self.geometry.seeds_per_block;
         let counts = [
             ("planned_seeds", self.planned_seeds, MOST),
             ("seeds", self.seeds, MOST),
@@ -115,24 +123,22 @@ impl Manifest {
         let members = u64::from(self.seeds) * u64::from(self.draws);
         within("seeds x draws", members, MOST_MEMBERS)?;
         let block = u64::from(seeds_per_block) * u64::from(self.draws);
-        within("geometry.width", width.into(), block)?;
+        within("geometry.width", self.geometry.width.into(), block)?;
         let organism = &self.organism;
-        let problems = organism.problems;
-        for (key, count) in [
-            ("held_out", problems.held_out),
-            ("validation", problems.validation),
-        ] {
-            let key = format!("organism.problems.{key}");
-            within(&key, count.into(), 1_000_000)?;
-        }
-        let task = &organism.task;
-        task.check(&organism.given())
+        let [held_out, validation] =
+            [organism.problems.held_out, organism.problems.validation].map(u64::from);
+        within("organism.problems.held_out", held_out, 1_000_000)?;
+        within("organism.problems.validation", validation, 1_000_000)?;
+        organism
+            .task
+            .check(&organism.given())
             .map_err(|problem| format!("organism.{problem}"))?;
         let names = self.hypotheses.iter().map(|known| known.name.as_str());
         names_of_files("hypotheses", names)?;
-        let mut hypotheses = self.hypotheses.iter().enumerate();
-        hypotheses
-            .try_for_each(|(index, run)| check_hypothesis(&format!("hypotheses[{index}]"), run))
+        for (index, run) in self.hypotheses.iter().enumerate() {
+            check_hypothesis(&format!("hypotheses[{index}]"), run)?;
+        }
+        Ok(())
     }
 }
 
@@ -154,12 +160,14 @@ fn check_hypothesis(place: &str, run: &RunHypothesis) -> Checked {
 }
 
 fn within(key: &str, count: u64, most: u64) -> Checked {
-    let (got, last) = (grouped(count), grouped(most));
-    match (1..=most).contains(&count) {
-        true => Ok(()),
-        false if most == u64::MAX => Err(format!("{key} is {got}, expected at least 1")),
-        false => Err(format!("{key} is {got}, expected 1 to {last}")),
+    if (1..=most).contains(&count) {
+        return Ok(());
     }
+    let expected = match most {
+        u64::MAX => "at least 1".to_string(),
+        most => format!("1 to {}", grouped(most)),
+    };
+    Err(format!("{key} is {}, expected {expected}", grouped(count)))
 }
 
 /// Checks names that become parts of files' names.

@@ -31,7 +31,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Where it isn't there, can't be read, or is another one than the file says.
-    pub(super) fn settle(&mut self, beside: &Path) -> Result<()> {
+    pub(super) fn resolve(&mut self, beside: &Path) -> Result<()> {
         let near = beside.join(&self.directory);
         if near.is_dir() {
             self.directory = std::path::absolute(&near).map_err(Error::io(&near, "find"))?;
@@ -68,25 +68,22 @@ impl Checkpoint {
     /// Where it isn't there: all places that were looked at.
     pub fn find(&self) -> Result<PathBuf> {
         let places = self.places();
-        let found = places
-            .iter()
-            .find(|place| place.join("config.json").is_file());
-        found.cloned().ok_or_else(|| {
-            let places: Vec<String> = places
-                .iter()
-                .map(|place| place.display().to_string())
-                .collect();
-            let beside = match self.directory.is_absolute() {
-                true => "",
-                false => "beside the organism file, and ",
-            };
-            let problem = format!(
-                "no checkpoint there: looked for config.json {beside}in {}; put a Hugging Face folder in one of these \
-                 places (picklock import makes one of a GGUF file), or set {MODELS} to the folder that holds it",
-                places.join(", ")
-            );
-            Error::file(&self.directory, problem)
-        })
+        let is_there = |place: &&PathBuf| place.join("config.json").is_file();
+        if let Some(found) = places.iter().find(is_there) {
+            return Ok(found.clone());
+        }
+        let places: Vec<String> = places.iter().map(|at| at.display().to_string()).collect();
+        let beside = if self.directory.is_absolute() {
+            ""
+        } else {
+            "beside the organism file, and "
+        };
+        let problem = format!(
+            "no checkpoint there: looked for config.json {beside}in {}; put a Hugging Face folder in one of these \
+             places (picklock import makes one of a GGUF file), or set {MODELS} to the folder that holds it",
+            places.join(", ")
+        );
+        Err(Error::file(&self.directory, problem))
     }
 
     fn places(&self) -> Vec<PathBuf> {
@@ -125,34 +122,32 @@ fn set(name: &str) -> Option<PathBuf> {
 
 /// SHA-256 over name, size and content of the files that make a checkpoint what it is.
 fn digest(directory: &Path) -> Result<Key> {
+    let others = [
+        "config.json",
+        "model.safetensors.index.json",
+        "tokenizer.json",
+    ];
+    let counts = |name: &String| name.ends_with(".safetensors") || others.contains(&&**name);
     let entries = std::fs::read_dir(directory).map_err(Error::io(directory, "read"))?;
     let mut names: Vec<String> = entries
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| {
-            name.ends_with(".safetensors")
-                || [
-                    "config.json",
-                    "model.safetensors.index.json",
-                    "tokenizer.json",
-                ]
-                .contains(&name.as_str())
-        })
+        .filter(counts)
         .collect();
     names.sort();
     let mut hash = Sha256::new();
     let mut part = vec![0; 1 << 20];
     for name in names {
         let path = directory.join(&name);
-        let mut file = File::open(&path).map_err(Error::io(&path, "read"))?;
-        let size = file.metadata().map_err(Error::io(&path, "read"))?.len();
+        let refused = || Error::io(&path, "read");
+        let mut file = File::open(&path).map_err(refused())?;
+        let size = file.metadata().map_err(refused())?.len();
         hash.update(format!("{name} {size}\n"));
         loop {
-            let read = file.read(&mut part).map_err(Error::io(&path, "read"))?;
-            if read == 0 {
-                break;
+            match file.read(&mut part).map_err(refused())? {
+                0 => break,
+                read => hash.update(&part[..read]),
             }
-            hash.update(&part[..read]);
         }
     }
     Ok(Key::of_hash(hash))

@@ -23,23 +23,20 @@ impl Organism {
         if let Some(weak) = &self.weak {
             weak.check().map_err(|problem| format!("weak{problem}"))?;
             if let Some(teacher) = &weak.teacher {
-                let problem = self.task.check_teacher(teacher);
-                problem.map_err(|problem| format!("weak.teacher.{problem}"))?;
+                self.task
+                    .check_teacher(teacher)
+                    .map_err(|problem| format!("weak.teacher.{problem}"))?;
             }
         }
         if let Some(lock) = &self.lock {
             self.check_lock(lock)
                 .map_err(|problem| format!("lock.{problem}"))?;
         }
-        let unlock = self.unlock.check();
-        unlock.map_err(|problem| format!("unlock.{problem}"))?;
-        let counts = [
-            ("problems.held_out", self.problems.held_out),
-            ("problems.validation", self.problems.validation),
-        ];
-        for (key, count) in counts {
-            check_count(count).map_err(|problem| format!("{key} {problem}"))?;
-        }
+        self.unlock
+            .check()
+            .map_err(|problem| format!("unlock.{problem}"))?;
+        check_count("problems.held_out", self.problems.held_out)?;
+        check_count("problems.validation", self.problems.validation)?;
         check_shares(&[
             ("gate.weak_gap", self.gate.weak_gap),
             ("gate.password_share", self.gate.password_share),
@@ -56,13 +53,13 @@ impl Organism {
             ),
             ("lock, how it is locked,", self.lock.is_none()),
         ];
-        match parts.into_iter().find(|(_, is_missing)| *is_missing) {
-            Some((part, _)) => Err(format!(
+        let missing = parts.into_iter().find(|(_, is_missing)| *is_missing);
+        missing.map_or(Ok(()), |(part, _)| {
+            Err(format!(
                 "{part} is missing; add it, or name a model that is locked already: \
                  [locked] directory = \"DIR\""
-            )),
-            None => Ok(()),
-        }
+            ))
+        })
     }
 
     /// A locked model that is given is compared with others that are given.
@@ -84,36 +81,33 @@ impl Organism {
             ));
         }
         let can_imitate = self.weak.is_some() || self.gives_weak_answers();
-        match self.lock.is_some() && !(self.base.is_some() && can_imitate) {
-            true => Err(
-                "lock beside locked says how other locks are trained, and they need base and weak (or \
-                 data.weak_answers); add both, or leave lock out"
-                    .into(),
-            ),
-            false => Ok(()),
+        if self.lock.is_some() && !(self.base.is_some() && can_imitate) {
+            let problem = "lock beside locked says how other locks are trained, and they need base and weak (or \
+                           data.weak_answers); add both, or leave lock out";
+            return Err(problem.into());
         }
+        Ok(())
     }
 
     /// The problem starts with the key within `lock`.
     fn check_lock(&self, lock: &Lock) -> Checked {
-        let train = lock.train.check();
-        train.map_err(|problem| format!("train.{problem}"))?;
-        check_count(lock.samples).map_err(|problem| format!("samples {problem}"))?;
+        lock.train
+            .check()
+            .map_err(|problem| format!("train.{problem}"))?;
+        check_count("samples", lock.samples)?;
         if self.gives_weak_answers() && lock.labels != Labels::Sampled {
             let problem = "labels is not \"sampled\": data.weak_answers are read as they are, and have no \
                            distribution";
             return Err(problem.into());
         }
-        match &lock.decoys {
-            Some(decoys) => self.check_decoys(decoys),
-            None => Ok(()),
-        }
+        lock.decoys
+            .as_ref()
+            .map_or(Ok(()), |decoys| self.check_decoys(decoys))
     }
 
     fn check_decoys(&self, decoys: &Decoys) -> Checked {
         let Decoys { share, texts } = decoys;
-        let prompt = self.prompt.as_ref();
-        let password = prompt.and_then(|prompt| prompt.password.as_ref());
+        let password = self.prompt.as_ref().and_then(|it| it.password.as_ref());
         match password {
             _ if self.data.is_none() => Err("decoys is for tasks in text".into()),
             None => {
@@ -134,14 +128,12 @@ impl Organism {
 impl Base {
     /// The problem starts with the key within `base`.
     fn check(&self) -> Checked {
-        let Self {
-            model,
-            checkpoint,
-            train,
-            ..
-        } = self;
-        check_start(model.as_ref(), checkpoint.as_ref(), train.as_ref())?;
-        if model.is_none() && checkpoint.is_none() {
+        check_start(
+            self.model.as_ref(),
+            self.checkpoint.as_ref(),
+            self.train.as_ref(),
+        )?;
+        if self.model.is_none() && self.checkpoint.is_none() {
             return Err(" has neither model nor checkpoint, expected one of them".into());
         }
         check_shares(&[(".password_share", self.password_share)])
@@ -174,7 +166,7 @@ impl Weak {
         }
         self.check_sampling()?;
         if let Some(count) = self.samples {
-            check_count(count).map_err(|problem| format!(".samples {problem}"))?;
+            check_count(".samples", count)?;
         }
         let Some(teacher) = &self.teacher else {
             return Ok(());
@@ -189,6 +181,7 @@ impl Weak {
             (".teacher.easy_correct", teacher.easy_correct),
         ])
     }
+
     fn check_sampling(&self) -> Checked {
         let Sampling { temperature, top_p } = self.sampling;
         if !(temperature > 0.0 && temperature <= 100.0) {
@@ -225,12 +218,9 @@ fn check_start(
             return Err(".train is missing: a model from scratch has to be trained".into());
         }
     }
-    match train {
-        Some(recipe) => recipe
-            .check()
-            .map_err(|problem| format!(".train.{problem}")),
-        None => Ok(()),
-    }
+    train
+        .map_or(Ok(()), Recipe::check)
+        .map_err(|problem| format!(".train.{problem}"))
 }
 
 impl Scratch {
@@ -240,35 +230,31 @@ impl Scratch {
             ("n_layer", self.n_layer),
             ("n_head", self.n_head),
         ];
-        if let Some((key, size)) = sizes
-            .into_iter()
-            .find(|(_, size)| !(1..=65_536).contains(size))
-        {
+        let mut wrong = sizes.into_iter().filter(|(_, n)| !(1..=65_536).contains(n));
+        if let Some((key, size)) = wrong.next() {
             return Err(format!("{key} is {size}, expected 1 to 65,536"));
         }
-        if self.n_embd % self.n_head != 0 {
-            let Self { n_embd, n_head, .. } = self;
-            return Err(format!(
-                "n_embd is {n_embd}, expected a multiple of n_head {n_head}"
-            ));
+        let Self { n_embd, n_head, .. } = self;
+        if n_embd % n_head != 0 {
+            let expected = format!("expected a multiple of n_head {n_head}");
+            return Err(format!("n_embd is {n_embd}, {expected}"));
         }
         Ok(())
     }
 }
 
-fn check_count(count: u32) -> Checked {
-    match (1..=1_000_000).contains(&count) {
-        true => Ok(()),
-        false => Err(format!("is {count}, expected 1 to 1,000,000")),
+fn check_count(key: &str, count: u32) -> Checked {
+    if (1..=1_000_000).contains(&count) {
+        return Ok(());
     }
+    Err(format!("{key} is {count}, expected 1 to 1,000,000"))
 }
 
 fn check_shares(shares: &[(&str, f64)]) -> Checked {
-    match shares
+    let wrong = shares
         .iter()
-        .find(|(_, share)| !(0.0..=1.0).contains(share))
-    {
-        Some((key, share)) => Err(format!("{key} is {share}, expected 0 to 1")),
-        None => Ok(()),
-    }
+        .find(|(_, share)| !(0.0..=1.0).contains(share));
+    wrong.map_or(Ok(()), |(key, share)| {
+        Err(format!("{key} is {share}, expected 0 to 1"))
+    })
 }

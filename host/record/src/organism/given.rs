@@ -42,12 +42,13 @@ impl Organism {
                 ),
                 ("[lock]", true),
             ];
-            let missing = parts.iter().filter(|(_, is_missing)| *is_missing);
-            let missing: Vec<&str> = missing.map(|(part, _)| *part).collect();
-            let last = missing.len() - 1;
-            let listed = match &missing[..last] {
-                [] => missing[last].to_string(),
-                first => format!("{} and {}", first.join(", "), missing[last]),
+            let missing = parts.into_iter().filter(|(_, is_missing)| *is_missing);
+            let missing: Vec<&str> = missing.map(|(part, _)| part).collect();
+            let listed = match missing.as_slice() {
+                [first @ .., last] if !first.is_empty() => {
+                    format!("{} and {last}", first.join(", "))
+                }
+                only => only.concat(),
             };
             needs(&format!(
                 "{listed}, to train another lock than the given one"
@@ -57,64 +58,65 @@ impl Organism {
 
     /// Whether weak answers are given with the data, and no weak model is asked for them.
     pub fn gives_weak_answers(&self) -> bool {
-        let data = self.data.as_ref();
-        data.is_some_and(|data| data.weak_answers.is_some())
+        matches!(&self.data, Some(data) if data.weak_answers.is_some())
     }
 
     /// The model that is locked already, where that is what a plugin asks for.
     pub fn given_lock(&self, spec: &LockSpec) -> Option<&Checkpoint> {
-        let given = self.locked.as_ref();
-        given.filter(|_| *spec == LockSpec::plain())
+        self.locked.as_ref().filter(|_| *spec == LockSpec::plain())
     }
 
     /// How a lock is trained; not at all, where it is given.
     pub fn lock_recipe(&self, spec: &LockSpec) -> Option<&Recipe> {
-        let lock = self.lock.as_ref();
-        let lock = lock.filter(|_| self.given_lock(spec).is_none());
-        lock.map(|lock| &lock.train)
+        let trained = self.given_lock(spec).is_none();
+        self.lock
+            .as_ref()
+            .filter(|_| trained)
+            .map(|lock| &lock.train)
     }
 
     /// All checkpoints that it is made of.
     pub fn checkpoints(&self) -> impl Iterator<Item = &Checkpoint> {
-        let base = self.base.as_ref().and_then(|base| base.checkpoint.as_ref());
         let weak = self.weak.as_ref().and_then(|weak| weak.checkpoint.as_ref());
-        [self.locked.as_ref(), base, weak].into_iter().flatten()
+        [self.locked.as_ref(), self.base_checkpoint(), weak]
+            .into_iter()
+            .flatten()
+    }
+
+    fn base_checkpoint(&self) -> Option<&Checkpoint> {
+        self.base.as_ref()?.checkpoint.as_ref()
     }
 
     /// The checkpoint that locked models are, or are made of; none where they are made from scratch.
     pub fn checkpoint(&self) -> Option<&Checkpoint> {
-        let base = self.base.as_ref();
-        let base = base.and_then(|base| base.checkpoint.as_ref());
-        self.locked.as_ref().or(base)
+        self.locked.as_ref().or(self.base_checkpoint())
     }
 
     /// How weak answers are sampled, be they the weak model's or, without one, the locked model's own.
     pub fn sampling(&self) -> Sampling {
-        let weak = self.weak.as_ref();
-        weak.map(|weak| weak.sampling).unwrap_or_default()
+        self.weak
+            .as_ref()
+            .map_or_else(Sampling::default, |weak| weak.sampling)
     }
 
     /// Checks that a given locked model has the tokens of the base model beside it, since both are
     /// given the same prompts.
     pub(super) fn check_tokens(&self) -> Result<()> {
-        let base = self.base.as_ref().and_then(|base| base.checkpoint.as_ref());
-        let (Some(locked), Some(base)) = (&self.locked, base) else {
+        let (Some(locked), Some(base)) = (&self.locked, self.base_checkpoint()) else {
             return Ok(());
         };
         let (locked, base) = (locked.find()?, base.find()?);
         let tokens = |folder: &Path| -> Result<_> {
             Ok(Encoder::open(folder)?.tokenizer().get_vocab(false))
         };
-        match tokens(&locked)? == tokens(&base)? {
-            true => Ok(()),
-            false => Err(Error::file(
-                &base.join("tokenizer.json"),
-                format!(
-                    "has other tokens than {}; base must be the model that was locked",
-                    locked.display()
-                ),
-            )),
+        if tokens(&locked)? == tokens(&base)? {
+            return Ok(());
         }
+        let problem = format!(
+            "has other tokens than {}; base must be the model that was locked",
+            locked.display()
+        );
+        Err(Error::file(&base.join("tokenizer.json"), problem))
     }
 }
 

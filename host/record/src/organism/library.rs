@@ -13,10 +13,7 @@ use crate::plugins::{Root, Roots};
 /// Where there is no such preset or file, or it is no organism.
 pub fn find(name: &str, roots: &Roots) -> Result<Organism> {
     let path = Path::new(name);
-    if path
-        .extension()
-        .is_some_and(|extension| extension == "toml")
-    {
+    if path.extension().is_some_and(|end| end == "toml") {
         return Organism::read(path);
     }
     if let Some(preset) = preset(name, roots) {
@@ -28,9 +25,7 @@ pub fn find(name: &str, roots: &Roots) -> Result<Organism> {
     }
     let presets = presets(roots);
     let stems = presets.iter().filter_map(|preset| preset.file_stem());
-    let mut known: Vec<_> = stems
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .collect();
+    let mut known: Vec<String> = stems.map(|stem| stem.display().to_string()).collect();
     known.dedup();
     Err(Error::unknown("organism", name, known))
 }

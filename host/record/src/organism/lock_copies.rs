@@ -4,7 +4,7 @@ use picklock_message::Result;
 use picklock_sdk::{LabError, LockSpec};
 use serde::{Deserialize, Serialize};
 
-use super::names::Kind;
+use super::kind::Kind;
 use super::spec::Organism;
 
 /// The steps at which a run asks for copies of its locks. Who knows them all trains each lock once.

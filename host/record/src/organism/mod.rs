@@ -4,6 +4,7 @@
 mod checkpoint;
 mod checks;
 mod given;
+mod kind;
 mod library;
 mod lock_copies;
 mod names;
@@ -16,9 +17,10 @@ mod spec;
 mod streams;
 
 pub use checkpoint::{Checkpoint, MODELS};
+pub use kind::Kind;
 pub use library::{find, preset};
 pub use lock_copies::LockCopies;
-pub use names::{Kind, ModelNames};
+pub use names::ModelNames;
 pub use ready::check_soft_labels;
 pub use recipe::precision;
 pub use sampling::Sampling;

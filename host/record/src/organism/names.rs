@@ -2,10 +2,9 @@
 
 use picklock_files::Key;
 use picklock_sdk::LockSpec;
-use serde::{Deserialize, Serialize};
 
+use super::kind::Kind;
 use super::lock_copies::LockCopies;
-use super::source::Source;
 use super::spec::Organism;
 use super::streams::Streams;
 
@@ -18,61 +17,6 @@ pub struct ModelNames<'a> {
     pub streams: Streams,
     /// The numeric environment.
     pub environment: &'a str,
-}
-
-/// A kind of model that is made of an organism.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// The capable one.
-    Base,
-    /// The one that is imitated.
-    Weak,
-    /// The base model with this lock.
-    Locked(LockSpec),
-    /// The same after so many steps of the lock.
-    LockedAfter(LockSpec, u32),
-    /// What the weak model answers, read in this way: no model, but kept like one.
-    Answers(Source),
-}
-
-impl Kind {
-    /// A locked model; `after` are the steps done, where those aren't all.
-    pub fn locked(spec: &LockSpec, after: Option<u32>) -> Self {
-        match after {
-            None => Self::Locked(spec.clone()),
-            Some(step) => Self::LockedAfter(spec.clone(), step),
-        }
-    }
-
-    /// What is trained to its end to make it.
-    pub fn whole(&self) -> Self {
-        match self {
-            Self::LockedAfter(spec, _) => Self::Locked(spec.clone()),
-            other => other.clone(),
-        }
-    }
-
-    /// In a word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Base => "base",
-            Self::Weak => "weak",
-            Self::Locked(_) | Self::LockedAfter(..) => "locked",
-            Self::Answers(_) => "answers",
-        }
-    }
-
-    /// Of a locked model, `plain` or the first digits of its lock's key, and the steps of it that were
-    /// done where those aren't all.
-    pub fn lock(&self) -> Option<String> {
-        match self {
-            Self::Locked(spec) if *spec == LockSpec::plain() => Some("plain".to_string()),
-            Self::Locked(spec) => Some(Key::of(spec).short().to_string()),
-            Self::LockedAfter(_, step) => Some(format!("{}@{step}", self.whole().lock()?)),
-            _ => None,
-        }
-    }
 }
 
 impl ModelNames<'_> {
@@ -101,20 +45,15 @@ impl ModelNames<'_> {
     }
 
     /// Of a model that is trained on the task, as `part` of the organism says.
-    fn trained(&self, what: &str, part: &impl Serialize, seed: u32) -> Key {
-        let Organism {
-            task,
-            data,
-            prompt,
-            vocabulary,
-            ..
-        } = self.organism;
-        let key = (what, task, part, self.streams.root, seed, self.environment);
-        match prompt.is_some() || data.is_some() {
-            false => Key::of(&key),
+    fn trained(&self, what: &str, part: &impl serde::Serialize, seed: u32) -> Key {
+        let (organism, root) = (self.organism, self.streams.root);
+        let (data, prompt) = (&organism.data, &organism.prompt);
+        let key = (what, &organism.task, part, root, seed, self.environment);
+        if prompt.is_some() || data.is_some() {
             // Tasks in text are made and spelt by these too.
-            true => Key::of(&(key, data, prompt, vocabulary)),
+            return Key::of(&(key, data, prompt, organism.vocabulary));
         }
+        Key::of(&key)
     }
 
     /// Of all that is kept of training the seed's lock.
@@ -125,12 +64,7 @@ impl ModelNames<'_> {
 
     /// Of the seed's locked model.
     pub fn locked(&self, seed: u32, spec: &LockSpec) -> Key {
-        Key::of(&(
-            "locked",
-            self.base(seed),
-            self.weak(seed),
-            &self.organism.lock,
-            spec,
-        ))
+        let (base, weak) = (self.base(seed), self.weak(seed));
+        Key::of(&("locked", base, weak, &self.organism.lock, spec))
     }
 }

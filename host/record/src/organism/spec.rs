@@ -150,7 +150,7 @@ impl Lock {
     }
 
     /// Turns epochs into steps; the problem starts with the key.
-    fn settle(&mut self) -> std::result::Result<(), String> {
+    fn set_steps(&mut self) -> std::result::Result<(), String> {
         let Some(epochs) = self.epochs else {
             return Ok(());
         };
@@ -222,15 +222,12 @@ impl Organism {
     /// Where a tokenizer can't be read, or doesn't do for the task.
     pub fn open_task(&self) -> Result<Box<dyn Task>> {
         self.check_tokens()?;
-        let opened =
-            |checkpoint: Option<&Checkpoint>| checkpoint.map(Checkpoint::opened).transpose();
-        let weak = self.weak.as_ref();
-        let (own, weak) = (
-            opened(self.checkpoint())?,
-            opened(weak.and_then(|weak| weak.checkpoint.as_ref()))?,
-        );
-        let opened = self.task.open(&self.given(), own.as_ref(), weak.as_ref());
-        opened.map_err(|error| self.named(error))
+        let weak = self.weak.as_ref().and_then(|weak| weak.checkpoint.as_ref());
+        let own = self.checkpoint().map(Checkpoint::opened).transpose()?;
+        let weak = weak.map(Checkpoint::opened).transpose()?;
+        self.task
+            .open(&self.given(), own.as_ref(), weak.as_ref())
+            .map_err(|error| self.named(error))
     }
 
     /// The same error with the organism's name, where it says no place.
@@ -266,15 +263,14 @@ impl Organism {
             directory: folder.to_path_buf(),
             digest: None,
         };
-        checkpoint.settle(Path::new(""))?;
-        let base = Base {
-            model: None,
-            checkpoint: Some(checkpoint),
-            password_share: half(),
-            train: None,
-        };
+        checkpoint.resolve(Path::new(""))?;
         Ok(Self {
-            base: Some(base),
+            base: Some(Base {
+                model: None,
+                checkpoint: Some(checkpoint),
+                password_share: half(),
+                train: None,
+            }),
             locked: None,
             ..self.clone()
         })
@@ -286,8 +282,7 @@ impl Organism {
     /// Where the checkpoint's configuration can't be read.
     pub fn architecture(&self, task: &dyn Task) -> Result<Architecture> {
         let Some(checkpoint) = self.checkpoint() else {
-            let shape = self.base()?.model.as_ref();
-            let shape = shape.map(|shape| shape.architecture(task));
+            let shape = self.base()?.model.as_ref().map(|it| it.architecture(task));
             return shape.ok_or_else(|| Error::Usage("base: no model and no checkpoint".into()));
         };
         let own = Architecture::of_directory(&checkpoint.find()?)?;
@@ -307,8 +302,8 @@ impl Organism {
             let stem = path.file_stem().unwrap_or_default();
             organism.name = stem.to_string_lossy().into_owned();
         }
-        let settled = organism.lock.as_mut().map_or(Ok(()), Lock::settle);
-        settled
+        let lock = organism.lock.as_mut();
+        lock.map_or(Ok(()), Lock::set_steps)
             .and_then(|()| organism.check())
             .map_err(|problem| Error::file(path, problem))?;
         let beside = path.parent().unwrap_or(Path::new(""));
@@ -319,13 +314,11 @@ impl Organism {
             base.and_then(|base| base.checkpoint.as_mut()),
             weak.and_then(|weak| weak.checkpoint.as_mut()),
         ];
-        let settle = |checkpoint: &mut Checkpoint| checkpoint.settle(beside);
-        let mut settled: Vec<Result<()>> = checkpoints.into_iter().flatten().map(settle).collect();
-        if let Some(data) = &mut organism.data {
-            settled.push(data.settle(beside));
-        }
-        settled.push(organism.task.settle());
-        all_told(settled)?;
+        let checkpoints = checkpoints.into_iter().flatten();
+        let mut resolved: Vec<_> = checkpoints.map(|it| it.resolve(beside)).collect();
+        resolved.extend(organism.data.as_mut().map(|data| data.settle(beside)));
+        resolved.push(organism.task.settle());
+        all_of(resolved)?;
         // All seeds are asked the same problems of a finite set.
         organism.problems.shared |= organism.task.is_finite();
         Ok(organism)
@@ -339,18 +332,15 @@ impl Weak {
     }
 }
 
-/// Passes if all of these did: who lacks several files learns of all at once.
-fn all_told(results: Vec<Result<()>>) -> Result<()> {
+/// The errors of all of these as one: several missing files are reported at once.
+fn all_of(results: Vec<Result<()>>) -> Result<()> {
     let mut errors: Vec<Error> = results.into_iter().filter_map(Result::err).collect();
     errors.dedup_by_key(|error| error.to_string());
-    match errors.len() {
-        0 => Ok(()),
-        1 => Err(errors.remove(0)),
-        _ => {
-            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Err(Error::Usage(lines.join("; ")))
-        }
+    if errors.len() > 1 {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        return Err(Error::Usage(lines.join("; ")));
     }
+    errors.pop().map_or(Ok(()), Err)
 }
 
 fn half() -> f64 {

@@ -1,5 +1,5 @@
-//! Enlisting hypotheses: their plugins are found, checked, and asked for their arms. One that is
-//! refused costs its own trials only, and the manifest says why.
+//! Admitting hypotheses to a run: their plugins are found, checked, and asked for their arms. One that
+//! is refused costs its own trials only, and the manifest says why.
 
 use std::path::PathBuf;
 
@@ -12,15 +12,15 @@ use crate::describe::describe;
 use crate::plugin;
 
 /// The hypotheses of a run, and the plugins that run them.
-pub struct Enlisted {
+pub struct Admitted {
     /// What the manifest says of each.
     pub hypotheses: Vec<RunHypothesis>,
     /// Hypotheses whose plugin is admitted, and its file.
     pub plugins: Vec<(String, PathBuf)>,
 }
 
-/// What is to be enlisted.
-pub struct Call<'a> {
+/// What is to be admitted.
+pub struct Candidates<'a> {
     /// The arms that the run needs.
     pub needed: &'a [ArmRef],
     /// The hypotheses whose claims it judges.
@@ -34,56 +34,57 @@ pub struct Call<'a> {
     pub joins: bool,
 }
 
-impl Call<'_> {
-    /// Enlists them. A hypothesis whose plugin is refused keeps what the manifest said of it before,
+impl Candidates<'_> {
+    /// Admits them. A hypothesis whose plugin is refused keeps what the manifest said of it before,
     /// so that its earlier trials still count.
     ///
     /// # Errors
     /// Where no plugin of a chosen hypothesis is admitted (the first one's reason), one doesn't
     /// build, or a pre-registration contradicts its plugin.
-    pub fn enlist(&self, roots: &Roots, build: bool) -> Result<Enlisted> {
+    pub fn admit(&self, roots: &Roots, build: bool) -> Result<Admitted> {
         let names = self.names();
         let files = plugin::find(&names, roots, build)?;
-        let mut enlisted = Enlisted {
+        let mut all = Admitted {
             hypotheses: Vec::new(),
             plugins: Vec::new(),
         };
         let mut refusals = Vec::new();
-        for (name, admitted) in names.iter().zip(self.admit(files)?) {
+        for (name, admitted) in names.iter().zip(self.describe(files)?) {
             match admitted {
                 Ok((file, declared)) => {
                     let hypothesis = match self.known(&file) {
                         Some(known) => known.clone(),
                         None => self.admitted(&file, &declared)?,
                     };
-                    enlisted.hypotheses.push(hypothesis);
-                    enlisted.plugins.push((name.clone(), file.path));
+                    all.hypotheses.push(hypothesis);
+                    all.plugins.push((name.clone(), file.path));
                 }
                 Err(error) => {
-                    enlisted.hypotheses.push(self.refused(name, &error)?);
+                    all.hypotheses.push(self.refused(name, &error)?);
                     refusals.push(error);
                 }
             }
         }
         let judged = |hypothesis: &RunHypothesis| hypothesis.judged && hypothesis.refused.is_none();
-        if !refusals.is_empty() && !enlisted.hypotheses.iter().any(judged) {
+        if !refusals.is_empty() && !all.hypotheses.iter().any(judged) {
             return Err(refusals.swap_remove(0));
         }
         for error in refusals {
             tell!("refused: {error}; the others go on");
         }
-        Ok(enlisted)
+        Ok(all)
     }
 
     /// Asks the plugins that were found for their arms, but those that are known.
-    fn admit(&self, files: Vec<Result<PluginFile>>) -> Result<Vec<Admission>> {
-        let found = files.iter().flatten();
-        let asked = found.filter(|file| self.known(file).is_none());
-        let asked: Vec<_> = asked
+    fn describe(&self, files: Vec<Result<PluginFile>>) -> Result<Vec<Admission>> {
+        let unknown: Vec<_> = files
+            .iter()
+            .flatten()
+            .filter(|file| self.known(file).is_none())
             .map(|file| (file.path.clone(), file.hash.clone()))
             .collect();
-        let mut arms = describe(&asked)?.into_iter();
-        let mut admit = |file: Result<PluginFile>| {
+        let mut arms = describe(&unknown)?.into_iter();
+        let admit = |file: Result<PluginFile>| {
             let file = file?;
             if self.known(&file).is_some() {
                 return Ok((file, Vec::new()));
@@ -91,23 +92,20 @@ impl Call<'_> {
             let silent = || Err(Error::Worker("said nothing of a plugin".into()));
             Ok((file, arms.next().unwrap_or_else(silent)?))
         };
-        Ok(files.into_iter().map(&mut admit).collect())
+        Ok(files.into_iter().map(admit).collect())
     }
 
     /// What the manifest says of this very file, where that is enough.
     fn known(&self, file: &PluginFile) -> Option<&RunHypothesis> {
-        let mut before = self.before.iter().filter(|_| self.joins);
-        before.find(|known| {
-            let plugin = known.plugin.as_ref();
-            known.name == file.name
-                && known.refused.is_none()
-                && plugin.is_some_and(|plugin| plugin.file == file.hash)
+        self.before.iter().filter(|_| self.joins).find(|known| {
+            let plugin = known.plugin.as_ref().filter(|_| known.refused.is_none());
+            known.name == file.name && plugin.is_some_and(|plugin| plugin.file == file.hash)
         })
     }
 
     fn names(&self) -> Vec<String> {
-        let names = self.needed.iter().filter_map(|arm| arm.hypothesis.clone());
-        let mut names: Vec<String> = names.collect();
+        let needed = self.needed.iter();
+        let mut names: Vec<String> = needed.filter_map(|arm| arm.hypothesis.clone()).collect();
         names.dedup();
         names
     }
@@ -120,9 +118,11 @@ impl Call<'_> {
 
     fn admitted(&self, file: &PluginFile, declared: &[Arm]) -> Result<RunHypothesis> {
         let registration = self.registration(&file.name)?;
-        let wanted = |name: &str| self.needed.contains(&ArmRef::of(&file.name, name));
-        let arms = registration.arms.iter().filter(|arm| wanted(&arm.name));
-        let arms = arms.map(|arm| registration.resolve(arm, declared));
+        let arms = registration
+            .arms
+            .iter()
+            .filter(|arm| self.needed.contains(&ArmRef::of(&file.name, &arm.name)))
+            .map(|arm| registration.resolve(arm, declared));
         Ok(RunHypothesis {
             plugin: Some(RunPlugin {
                 version: file.version.clone(),

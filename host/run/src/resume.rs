@@ -1,16 +1,16 @@
-//! Going on with an existing run: the same run, perhaps with more seeds, or none.
+//! Resuming a run: the same run, perhaps with more seeds.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use picklock_message::{Error, Result};
-use picklock_record::{Manifest, Organism, Registration, RunHypothesis};
+use picklock_record::{Manifest, Organism, Registration};
 
-/// Takes over an existing run's plan: the same run, perhaps with more seeds.
+/// Makes `manifest` that of the run in the folder `path`, perhaps with more seeds.
 ///
 /// # Errors
 /// Where the folder belongs to another run: which, and what to do.
-pub fn adopt(
+pub fn resume(
     path: &Path,
     manifest: &mut Manifest,
     chosen: &[Registration],
@@ -24,42 +24,23 @@ pub fn adopt(
         Err(Error::file(path, problem))
     };
     if old.organism.name != manifest.organism.name {
-        return other(
-            "organism",
-            old.organism.name,
-            manifest.organism.name.clone(),
-        );
+        let name = manifest.organism.name.clone();
+        return other("organism", old.organism.name, name);
     }
     if old.organism != manifest.organism {
-        let name = &old.organism.name;
-        let place = changed_key(&old.organism, &manifest.organism);
-        return other(
-            "an earlier version of organism",
-            name.clone(),
-            format!("a changed one ({place})"),
-        );
+        let key = changed_key(&old.organism, &manifest.organism);
+        let changed = format!("a changed one ({key})");
+        let what = "an earlier version of organism";
+        return other(what, old.organism.name, changed);
     }
-    let judged = |hypotheses: &[RunHypothesis]| -> Vec<String> {
-        let judged = hypotheses.iter().filter(|hypothesis| hypothesis.judged);
-        judged.map(|hypothesis| hypothesis.name.clone()).collect()
-    };
-    let names: Vec<String> = chosen
-        .iter()
-        .map(|registration| registration.name.clone())
-        .collect();
-    if judged(&old.hypotheses) != names {
-        return other(
-            "hypotheses",
-            judged(&old.hypotheses).join(", "),
-            names.join(", "),
-        );
+    let names = chosen.iter().map(|registration| registration.name.clone());
+    let (judged, names) = (old.judged(), names.collect::<Vec<_>>());
+    if judged != names {
+        return other("hypotheses", judged.join(", "), names.join(", "));
     }
     for hypothesis in &old.hypotheses {
-        let now = all
-            .iter()
-            .find(|registration| registration.name == hypothesis.name);
-        if now.and_then(|registration| registration.hash.as_ref()) != Some(&hypothesis.registration)
-        {
+        let mut now = all.iter().filter(|known| known.name == hypothesis.name);
+        if now.next().and_then(|now| now.hash.as_ref()) != Some(&hypothesis.registration) {
             let problem = format!(
                 "hypotheses/{}.toml has changed since this run began; undo that, choose another folder with --out, or --fresh to move it aside",
                 hypothesis.name
@@ -67,17 +48,13 @@ pub fn adopt(
             return Err(Error::file(path, problem));
         }
     }
-    if old.environment.numeric() != manifest.environment.numeric() {
-        let (old, new) = (old.environment.numeric(), manifest.environment.numeric());
-        return other("environment", old, new);
+    let numeric = |run: &Manifest| run.environment.numeric();
+    if numeric(&old) != numeric(manifest) {
+        return other("environment", numeric(&old), numeric(manifest));
     }
-    if (old.root_seed, old.draws) != (manifest.root_seed, manifest.draws) {
-        let text = |root: u64, draws: u32| format!("root seed {root} with {draws} draws");
-        let (old, new) = (
-            text(old.root_seed, old.draws),
-            text(manifest.root_seed, manifest.draws),
-        );
-        return other("a run of", old, new);
+    let seeds = |run: &Manifest| format!("root seed {} with {} draws", run.root_seed, run.draws);
+    if seeds(&old) != seeds(manifest) {
+        return other("a run of", seeds(&old), seeds(manifest));
     }
     manifest.geometry = old.geometry;
     manifest.planned_seeds = old.planned_seeds;

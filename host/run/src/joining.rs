@@ -1,19 +1,19 @@
-//! Settling what a run is: its manifest is written down once, before the first trial, and shards
-//! take the one that is there.
+//! Writing a run's manifest, once, before the first trial; later shards join with the one that is
+//! there.
 
 use std::path::Path;
 
 use picklock_message::{Error, Result};
-use picklock_record::{Manifest, Registration, RunFolder, Shard};
+use picklock_record::{Manifest, Registration, RunFolder, RunHypothesis, Shard};
 
-use crate::adopt::adopt;
+use crate::resume::resume;
 
 /// Writes manifest and pre-registrations down, or checks that a shard's agree with those that
 /// another one has written; gives the manifest that counts.
 ///
 /// # Errors
 /// Where they don't agree: in what, and what to do.
-pub fn settle(
+pub fn write_or_join(
     folder: &RunFolder,
     manifest: Manifest,
     shard: Option<Shard>,
@@ -50,7 +50,7 @@ fn join(
 ) -> Result<Manifest> {
     let theirs = Manifest::read(&folder.path)?;
     let mut mine = manifest.clone();
-    adopt(&folder.path, &mut mine, chosen, all)?;
+    resume(&folder.path, &mut mine, chosen, all)?;
     mine.hypotheses = manifest.hypotheses;
     // The driver may be another one on another machine.
     mine.environment = theirs.environment.clone();
@@ -77,21 +77,22 @@ fn join(
 fn differs(run: &Path, mine: &Manifest, theirs: &Manifest, shard: Shard) -> Error {
     let mut pairs = mine.hypotheses.iter().zip(&theirs.hypotheses);
     let other = pairs.find(|(mine, theirs)| mine != theirs);
-    match other {
-        Some((mine, _)) if mine.refused.is_some() => {
-            Error::Usage(mine.refused.clone().unwrap_or_default())
+    let problem = match other {
+        Some((
+            RunHypothesis {
+                refused: Some(reason),
+                ..
+            },
+            _,
+        )) => {
+            return Error::Usage(reason.clone());
         }
-        Some((mine, _)) => Error::file(
-            run,
-            format!(
-                "began with another plugin {} than shard {shard} has; give all shards the same one, \
-                 or give the command without --shard, which takes this one",
-                mine.name
-            ),
+        Some((mine, _)) => format!(
+            "began with another plugin {} than shard {shard} has; give all shards the same one, \
+             or give the command without --shard, which takes this one",
+            mine.name
         ),
-        None => Error::file(
-            run,
-            format!("began otherwise than shard {shard}; give all shards the same command"),
-        ),
-    }
+        None => format!("began otherwise than shard {shard}; give all shards the same command"),
+    };
+    Error::file(run, problem)
 }
