@@ -322,9 +322,9 @@ impl Organism {
         let settle = |checkpoint: &mut Checkpoint| checkpoint.settle(beside);
         let mut settled: Vec<Result<()>> = checkpoints.into_iter().flatten().map(settle).collect();
         if let Some(data) = &mut organism.data {
-            settled.push(data.settle(beside));
+            settled.push(data.record_digests(beside));
         }
-        settled.push(organism.task.settle());
+        settled.push(organism.task.record_digests());
         all_told(settled)?;
         // All seeds are asked the same problems of a finite set.
         organism.problems.shared |= organism.task.is_finite();
