@@ -145,13 +145,7 @@ impl Lexer<'_> {
             return &rest[numeral.length..];
         }
         if first == '<' || first == '>' || first == '!' {
-            let two = rest.get(..2).and_then(|two| match two {
-                "<=" => command("le"),
-                ">=" => command("ge"),
-                "!=" => command("ne"),
-                _ => None,
-            });
-            if let Some(token) = two {
+            if let Some(token) = rest.get(..2).and_then(command) {
                 self.tokens.push(token);
                 return &rest[2..];
             }
