@@ -87,11 +87,11 @@ pub fn readings(text: &str, words: &BTreeSet<String>) -> Vec<Answer> {
         };
         lexer::tokens(&text, reading)
     };
-    let first = read(true);
-    let mut readings: Vec<Answer> = answer(&first.tokens, 0).into_iter().collect();
-    if first.grouped {
+    let (tokens, grouped) = read(true);
+    let mut readings: Vec<Answer> = answer(&tokens, 0).into_iter().collect();
+    if grouped {
         // A number doesn't begin with zeros: `1,000` is no list.
-        let listed = read(false).tokens;
+        let (listed, _) = read(false);
         let zeros = |token: &Token| {
             matches!(token, Token::Number(_, digits) if digits.len() > 1 && digits.starts_with("00"))
                 || matches!(token, Token::Number(_, digits) if digits.len() == 3 && digits.starts_with('0'))
@@ -120,7 +120,7 @@ pub fn marks(text: &str) -> Vec<Token> {
         commas_group: true,
         words: &words,
     };
-    lexer::tokens(&without_delimiters(text), reading).tokens
+    lexer::tokens(&without_delimiters(text), reading).0
 }
 
 /// The text without `$` that delimit mathematics; a single one is a dollar.

@@ -209,10 +209,13 @@ impl Expr {
                 id,
                 lower,
                 of: part,
-            } => match (signs >> id & 1 == 1) != *lower {
-                true => Self::Negative(boxed(part)),
-                false => of(part),
-            },
+            } => {
+                if (signs >> id & 1 == 1) == *lower {
+                    of(part)
+                } else {
+                    Self::Negative(boxed(part))
+                }
+            }
             Self::Sum(parts) => Self::Sum(all(parts)),
             Self::Product(parts) => Self::Product(all(parts)),
             Self::Call(function, parts) => Self::Call(*function, all(parts)),

@@ -63,16 +63,8 @@ pub struct Reading<'a> {
     pub words: &'a BTreeSet<String>,
 }
 
-/// The tokens of a text.
-pub struct Tokens {
-    /// They.
-    pub tokens: Vec<Token>,
-    /// Whether a plain comma was taken to group digits.
-    pub grouped: bool,
-}
-
-/// Reads the tokens of `text`.
-pub fn tokens(text: &str, reading: Reading) -> Tokens {
+/// Reads the tokens of `text`, and whether a plain comma in it was taken to group digits.
+pub fn tokens(text: &str, reading: Reading) -> (Vec<Token>, bool) {
     let mut lexer = Lexer {
         reading,
         tokens: Vec::new(),
@@ -80,11 +72,8 @@ pub fn tokens(text: &str, reading: Reading) -> Tokens {
         depth: 0,
         texts: 0,
     };
-    lexer.math(text);
-    Tokens {
-        tokens: lexer.tokens,
-        grouped: lexer.grouped,
-    }
+    lexer.read(text, false);
+    (lexer.tokens, lexer.grouped)
 }
 
 struct Lexer<'a> {
@@ -101,38 +90,26 @@ struct Lexer<'a> {
 const DEEPEST_TEXT: usize = 8;
 
 impl Lexer<'_> {
-    fn math(&mut self, text: &str) {
-        let mut rest = text;
+    /// Reads mathematics, or text, in which letters are words.
+    fn read(&mut self, mut rest: &str, is_text: bool) {
         while let Some(first) = rest.chars().next() {
-            rest = if first == '\\' {
-                self.command(&rest[1..])
-            } else if first.is_ascii_alphabetic() {
-                self.letters(rest)
-            } else {
-                self.number_or_sign(rest, first)
+            rest = match first {
+                '\\' => self.command(&rest[1..]),
+                '$' if is_text => &rest[1..],
+                _ if is_text && first.is_alphabetic() => self.word(rest),
+                _ if !is_text && first.is_ascii_alphabetic() => self.letters(rest),
+                _ => self.number_or_sign(rest, first),
             };
         }
     }
 
-    /// Text, in which letters are words.
     fn text(&mut self, text: &str) {
         if self.texts == DEEPEST_TEXT {
             self.tokens.push(Token::Mark(Mark::Strange));
             return;
         }
         self.texts += 1;
-        let mut rest = text;
-        while let Some(first) = rest.chars().next() {
-            rest = if first == '\\' {
-                self.command(&rest[1..])
-            } else if first.is_alphabetic() {
-                self.word(rest)
-            } else if first == '$' {
-                &rest[1..]
-            } else {
-                self.number_or_sign(rest, first)
-            };
-        }
+        self.read(text, true);
         self.texts -= 1;
     }
 
@@ -344,7 +321,7 @@ mod tests {
             Token::Mark(mark) => format!("{mark:?}"),
             token => format!("{token:?}"),
         };
-        let all: Vec<String> = tokens(text, reading).tokens.iter().map(shown).collect();
+        let all: Vec<String> = tokens(text, reading).0.iter().map(shown).collect();
         all.join(" ")
     }
 

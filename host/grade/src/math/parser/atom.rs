@@ -170,8 +170,7 @@ impl Parser {
 
     /// An argument without brackets: factors up to the next function.
     pub(super) fn unbracketed(&mut self) -> Option<Expr> {
-        if self.mark() == Some(Mark::Minus) {
-            self.at += 1;
+        if self.take(&Token::Mark(Mark::Minus)) {
             let of = self.nested(Self::unbracketed)?;
             return Some(Expr::Negative(Box::new(of)));
         }
