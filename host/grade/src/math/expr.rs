@@ -171,12 +171,8 @@ impl Expr {
 
     /// How many expressions stand in one another.
     pub fn height(&self) -> usize {
-        1 + self
-            .parts()
-            .into_iter()
-            .map(Self::height)
-            .max()
-            .unwrap_or(0)
+        let parts = self.parts().into_iter().map(Self::height);
+        1 + parts.max().unwrap_or(0)
     }
 
     /// Whether any part of it is such.

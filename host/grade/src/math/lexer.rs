@@ -2,57 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::numeral::numeral;
+use super::numeral::{leading, numeral};
 use super::token::{Bracket, Mark, Token, command, sign};
 use super::unit;
 
 /// Commands that only say how things look.
-const LOOKS: [&str; 28] = [
-    "left",
-    "right",
-    "big",
-    "Big",
-    "bigg",
-    "Bigg",
-    "bigl",
-    "bigr",
-    "Bigl",
-    "Bigr",
-    "biggl",
-    "biggr",
-    "middle",
-    "displaystyle",
-    "textstyle",
-    "scriptstyle",
-    "limits",
-    "nolimits",
-    "quad",
-    "qquad",
-    "mathbf",
-    "boldsymbol",
-    "bm",
-    "mathcal",
-    "bf",
-    "rm",
-    "it",
-    "overline",
-];
+const LOOKS: &str = "\
+    left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr middle displaystyle \
+    textstyle scriptstyle limits nolimits quad qquad mathbf boldsymbol bm mathcal bf rm it \
+    overline";
 /// Commands whose argument is text.
-const TEXTS: [&str; 11] = [
-    "text",
-    "mbox",
-    "hbox",
-    "textbf",
-    "textit",
-    "textrm",
-    "textnormal",
-    "textsf",
-    "texttt",
-    "mathrm",
-    "operatorname",
-];
+const TEXTS: &str =
+    "text mbox hbox textbf textit textrm textnormal textsf texttt mathrm operatorname";
 /// Commands whose argument isn't seen.
-const UNSEEN: [&str; 5] = ["phantom", "hspace", "vspace", "tag", "label"];
+const UNSEEN: &str = "phantom hspace vspace tag label";
 
 /// How an answer is read where there is a choice.
 #[derive(Clone, Copy)]
@@ -203,9 +166,9 @@ impl Lexer<'_> {
                 self.tokens.push(Token::Mark(Mark::Strange));
                 after
             }
-            _ if LOOKS.contains(&name) => after,
-            _ if UNSEEN.contains(&name) => argument(after).1,
-            _ if TEXTS.contains(&name) => {
+            _ if unit::is_listed(LOOKS, name) => after,
+            _ if unit::is_listed(UNSEEN, name) => argument(after).1,
+            _ if unit::is_listed(TEXTS, name) => {
                 let (text, after) = argument(after);
                 let symbol = matches!(name, "mathrm" | "operatorname");
                 let named = command(text.trim()).filter(|_| symbol);
@@ -260,12 +223,6 @@ impl Lexer<'_> {
         }
         rest
     }
-}
-
-/// The longest start of `text` whose letters are all such.
-fn leading(text: &str, is: impl Fn(char) -> bool) -> &str {
-    let end = text.find(|letter| !is(letter));
-    &text[..end.unwrap_or(text.len())]
 }
 
 /// A command's argument without its braces, and what follows; without braces it is one letter.
