@@ -84,11 +84,11 @@ impl Lexer<'_> {
                 .push(Token::Number(numeral.value, numeral.digits));
             return &rest[numeral.length..];
         }
-        if first == '<' || first == '>' || first == '!' {
-            if let Some(token) = rest.get(..2).and_then(command) {
-                self.tokens.push(token);
-                return &rest[2..];
-            }
+        if matches!(first, '<' | '>' | '!')
+            && let Some(token) = rest.get(..2).and_then(command)
+        {
+            self.tokens.push(token);
+            return &rest[2..];
         }
         if !first.is_whitespace() && first != '~' && first != '\u{200b}' {
             let token = sign(first).or_else(|| letter(first));
