@@ -69,10 +69,14 @@ fn reachable(metadata: &Value) -> BTreeMap<String, BTreeSet<String>> {
         .unwrap()
         .iter()
         .map(|node| {
-            let linked = node["deps"].as_array().unwrap().iter().filter(|dependency| {
-                let kinds = dependency["dep_kinds"].as_array().unwrap();
-                kinds.iter().any(|kind| kind["kind"].is_null())
-            });
+            let linked = node["deps"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|dependency| {
+                    let kinds = dependency["dep_kinds"].as_array().unwrap();
+                    kinds.iter().any(|kind| kind["kind"].is_null())
+                });
             let linked = linked.map(|dependency| dependency["pkg"].as_str().unwrap());
             (node["id"].as_str().unwrap(), linked.collect())
         })
@@ -101,9 +105,11 @@ fn lines(folder: &Path, others: &BTreeMap<String, PathBuf>) -> usize {
             let is_other = others.values().any(|other| *other == path);
             return if is_other { 0 } else { lines(&path, others) };
         }
-        let is_code = path
-            .extension()
-            .is_some_and(|kind| ["rs", "cpp", "cu", "h", "cuh"].map(Into::into).contains(&kind.to_owned()));
+        let is_code = path.extension().is_some_and(|kind| {
+            ["rs", "cpp", "cu", "h", "cuh"]
+                .map(Into::into)
+                .contains(&kind.to_owned())
+        });
         if !is_code {
             return 0;
         }
@@ -132,8 +138,14 @@ fn crates_are_of_a_size_that_one_can_read() {
         .filter(|(_, folder)| folder.starts_with(&host))
         .map(|(name, folder)| (name.as_str(), lines(folder, &members)))
         .collect();
-    let too_large: Vec<_> = sizes.iter().filter(|(_, lines)| *lines > MOST_LINES).collect();
-    assert!(too_large.is_empty(), "over {MOST_LINES} lines: {too_large:?}");
+    let too_large: Vec<_> = sizes
+        .iter()
+        .filter(|(_, lines)| *lines > MOST_LINES)
+        .collect();
+    assert!(
+        too_large.is_empty(),
+        "over {MOST_LINES} lines: {too_large:?}"
+    );
     let sum = |without: bool| -> usize {
         let counted = sizes
             .iter()

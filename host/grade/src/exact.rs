@@ -1,4 +1,4 @@
-//! The grader of answers that must be the expected text, but for spaces around them.
+//! The grader of answers that must be the expected text, except for spaces around them.
 
 use crate::Grade;
 
@@ -6,8 +6,7 @@ use crate::Grade;
 pub fn grade(expected: &str, given: &str) -> Grade {
     match given.trim() {
         "" => Grade::Unparsed,
-        given if given == expected.trim() => Grade::Correct,
-        _ => Grade::Wrong,
+        given => Grade::of(given == expected.trim()),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Graders of answers in words: each reads an answer, and says whether it is the expected one.
-//! Where answers come from is for tasks to know.
+//! Graders: each reads an answer in text, and says whether it is the expected one. Tasks know where
+//! answers come from.
 
 pub mod cases;
 mod exact;
@@ -16,11 +16,12 @@ pub use math::last_box;
 pub use program::Program;
 pub use regex::Pattern;
 
-/// The most letters of an answer that a line shows.
+/// The most characters of an answer that a message shows.
 const SHOWN: usize = 60;
 
-/// How one graded answer came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The verdict on an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Grade {
     /// Right.
     Correct,
@@ -31,6 +32,11 @@ pub enum Grade {
 }
 
 impl Grade {
+    /// The grade of a readable answer.
+    fn of(is_right: bool) -> Self {
+        if is_right { Self::Correct } else { Self::Wrong }
+    }
+
     /// The letter that journals use.
     pub fn letter(self) -> char {
         match self {
@@ -61,11 +67,11 @@ impl Grade {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Grader {
-    /// The same text, but for spaces around it.
+    /// The same text, except for spaces around it.
     Exact,
-    /// The last number, as in GSM8K.
+    /// By the last number, as in GSM8K.
     Number,
-    /// The last boxed answer, as in MATH, by what it means.
+    /// The last boxed answer, as in MATH, by its meaning.
     Math,
     /// What a pattern finds in the answer.
     Regex(Pattern),
@@ -74,15 +80,10 @@ pub enum Grader {
 }
 
 impl Grader {
-    /// The grader of this name, for those that need nothing else.
+    /// The grader of this name, among those that have no settings.
     pub fn named(name: &str) -> Option<Self> {
-        let known = Self::plain();
+        let known = [Self::Exact, Self::Number, Self::Math];
         known.into_iter().find(|grader| grader.name() == name)
-    }
-
-    /// All graders that a name is enough for.
-    pub fn plain() -> [Self; 3] {
-        [Self::Exact, Self::Number, Self::Math]
     }
 
     /// Its name in an organism file.
@@ -96,13 +97,13 @@ impl Grader {
         }
     }
 
-    /// Notes what the files hold that the user's program is made of.
+    /// Records the digests of the files that the user's program is made of.
     ///
     /// # Errors
-    /// Where one can't be read.
-    pub fn settle(&mut self) -> Result<()> {
+    /// Where one can't be read, or has another digest than the organism file says.
+    pub fn record_digests(&mut self) -> Result<()> {
         match self {
-            Self::Program(program) => program.settle(),
+            Self::Program(program) => program.record_digests(),
             _ => Ok(()),
         }
     }
@@ -126,7 +127,7 @@ impl Grader {
     }
 }
 
-/// An answer on one line, its end left out where it is long.
+/// An answer on one line, cut off where it is long.
 pub fn shown(answer: &str) -> String {
     let line = answer.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(SHOWN) {

@@ -33,11 +33,7 @@ static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
 pub fn grade(expected: &str, given: &str) -> Result<Grade, String> {
     let number = last_number(expected)
         .ok_or_else(|| format!("the expected answer `{}` has no number", shown(expected)))?;
-    Ok(match last_number(given) {
-        Some(given) if given == number => Grade::Correct,
-        Some(_) => Grade::Wrong,
-        None => Grade::Unparsed,
-    })
+    Ok(last_number(given).map_or(Grade::Unparsed, |given| Grade::of(given == number)))
 }
 
 /// The number that an answer comes to: the first one after the last `####` where there is one, else
@@ -50,36 +46,33 @@ fn last_number(text: &str) -> Option<RBig> {
 }
 
 fn numbers(text: &str) -> impl Iterator<Item = RBig> {
-    let before = |found: &Captures| {
+    NUMBER.captures_iter(text).filter_map(|found| {
         let start = found.get(0).map_or(0, |all| all.start());
-        text[..start].chars().next_back()
-    };
-    let found = NUMBER.captures_iter(text);
-    found.filter_map(move |found| value(&found, before(&found)))
+        value(&found, text[..start].chars().next_back())
+    })
 }
 
-/// The value of a number that was found behind the letter `before`.
+/// The value of a number that was found behind the character `before`.
 fn value(found: &Captures, before: Option<char>) -> Option<RBig> {
     let part = |name| found.name(name).map(|part| part.as_str());
-    let mut value = match part("fa") {
+    let value = match part("fa") {
         Some(above) => quotient(integer(above)?, integer(part("fb")?)?)?,
         None => decimal(found)?,
     };
     let minus = part("sign").is_some_and(|sign| sign.contains(['-', '−']));
     // In `12-5` and `x-5` it is a difference.
     let attached = before.is_some_and(|before| before.is_alphanumeric() || before == ')');
-    if minus && !attached {
-        value = -value;
-    }
-    Some(value)
+    Some(if minus && !attached { -value } else { value })
 }
 
 fn decimal(found: &Captures) -> Option<RBig> {
     let part = |name| found.name(name).map(|part| part.as_str());
-    let whole = part("whole").unwrap_or_default();
-    let mut digits: String = whole.chars().filter(char::is_ascii_digit).collect();
+    let whole = part("whole").unwrap_or_default().chars();
     let decimals = part("decimals").or(part("point")).unwrap_or_default();
-    digits += decimals;
+    let digits: String = whole
+        .filter(char::is_ascii_digit)
+        .chain(decimals.chars())
+        .collect();
     let places = RBig::from(10).pow(decimals.len() as isize);
     let mut value = integer(&digits)? / places;
     if let Some(below) = part("below") {
@@ -96,8 +89,8 @@ fn decimal(found: &Captures) -> Option<RBig> {
 }
 
 fn integer(digits: &str) -> Option<RBig> {
-    let fits = digits.len() <= MOST_DIGITS;
-    fits.then(|| digits.parse().ok()).flatten()
+    let digits = (digits.len() <= MOST_DIGITS).then_some(digits)?;
+    digits.parse().ok()
 }
 
 fn quotient(above: RBig, below: RBig) -> Option<RBig> {

@@ -8,16 +8,16 @@ use crate::Grade;
 /// A pattern that finds the answer in what was said: its last match counts, and in it the first
 /// group.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Table", into = "Table")]
+#[serde(try_from = "Settings", into = "Settings")]
 pub struct Pattern {
     regex: Regex,
     ignore_case: bool,
 }
 
-/// The same, as a file has it.
+/// A pattern as an organism file describes it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Table {
+struct Settings {
     /// The regular expression.
     pattern: String,
     /// Whether capital and small letters of the answer are the same.
@@ -25,32 +25,30 @@ struct Table {
     ignore_case: bool,
 }
 
-impl TryFrom<Table> for Pattern {
+impl TryFrom<Settings> for Pattern {
     type Error = String;
 
-    fn try_from(table: Table) -> Result<Self, String> {
-        let regex = Regex::new(&table.pattern).map_err(|error| {
+    fn try_from(settings: Settings) -> Result<Self, String> {
+        let regex = Regex::new(&settings.pattern).map_err(|error| {
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default();
-            format!(
-                "no regular expression: {}",
-                last.trim_start_matches("error: ")
-            )
+            let problem = last.trim_start_matches("error: ");
+            format!("no regular expression: {problem}")
         })?;
         if regex.captures_len() < 2 {
-            let pattern = table.pattern;
+            let pattern = settings.pattern;
             return Err(format!(
                 "pattern `{pattern}` needs a group for the answer, as in `answer: (\\d+)`"
             ));
         }
         Ok(Self {
             regex,
-            ignore_case: table.ignore_case,
+            ignore_case: settings.ignore_case,
         })
     }
 }
 
-impl From<Pattern> for Table {
+impl From<Pattern> for Settings {
     fn from(pattern: Pattern) -> Self {
         Self {
             pattern: pattern.regex.as_str().to_string(),
@@ -73,11 +71,11 @@ impl Pattern {
             return Grade::Unparsed;
         };
         let expected = self.find(expected).unwrap_or(expected.trim());
-        let same = match self.ignore_case {
-            true => given.to_lowercase() == expected.to_lowercase(),
-            false => given == expected,
-        };
-        if same { Grade::Correct } else { Grade::Wrong }
+        Grade::of(if self.ignore_case {
+            given.to_lowercase() == expected.to_lowercase()
+        } else {
+            given == expected
+        })
     }
 
     /// The first group that took part in the last match.
@@ -94,7 +92,7 @@ mod tests {
 
     fn pattern(pattern: &str, ignore_case: bool) -> Pattern {
         let pattern = pattern.into();
-        Table {
+        Settings {
             pattern,
             ignore_case,
         }

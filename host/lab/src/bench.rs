@@ -201,7 +201,6 @@ impl<'a> Bench<'a> {
     /// Executes operations of one shape as one stack, filled up to its width with copies.
     fn execute(&mut self, operations: &[Operation]) -> Result<Vec<Product>> {
         let stack = padded(operations, self.stack_width(operations));
-        }
         let mut products = match &operations[0] {
             Operation::Base { .. } => self.make(operations, Maker::base)?,
             Operation::Weak { .. } if self.maker.program().is_some() => {

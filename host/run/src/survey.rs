@@ -6,7 +6,7 @@ use std::path::Path;
 use picklock_files::Key;
 use picklock_message::Result;
 use picklock_record::{
-    GradedTrial, Claim, Manifest, Member, Outcome, Roots, RunHypothesis, Shard, held, journal,
+    Claim, GradedTrial, Manifest, Member, Outcome, Roots, RunHypothesis, Shard, held, journal,
 };
 use picklock_slurm::Job;
 

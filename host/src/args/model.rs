@@ -92,13 +92,13 @@ pub fn make(named: &OrganismModel, device: Device) -> Result<Model> {
         device,
     };
     let cached = setting.at_bench(|bench| bench.organism_model(named.kind, named.member))?;
-    if cached.is_program {
+    if cached.is_program() {
         return Err(Error::Usage(format!(
             "the weak model of {} is a program: it has answers, and no weights",
             named.organism.name
         )));
     }
-    Ok(cached.model())
+    cached.model()
 }
 
 /// Writes a model of an organism as a folder, where one is asked for.

@@ -1,7 +1,7 @@
 //! A seed of an organism, and where it is worked on.
 
 use clap::Args;
-use picklock_lab::{UnlockSamples, ModelKind, OrganismModel};
+use picklock_lab::{ModelKind, OrganismModel, UnlockSamples};
 use picklock_lm::runtime;
 use picklock_message::Result;
 use picklock_record::{Member, Organism};
@@ -38,7 +38,12 @@ impl SeedArgs {
     }
 
     /// Names a model of this organism.
-    pub fn named<'a>(&self, organism: &'a Organism, kind: ModelKind, draw: u32) -> OrganismModel<'a> {
+    pub fn named<'a>(
+        &self,
+        organism: &'a Organism,
+        kind: ModelKind,
+        draw: u32,
+    ) -> OrganismModel<'a> {
         OrganismModel {
             organism,
             kind,

@@ -69,7 +69,7 @@ fn list(cache: &Cache) -> Result<()> {
         "model", "organism", "seed", "lock", "size", "unused", "folder",
     ];
     say!("{}", table(header, entries.iter().map(row)));
-    let bytes = entries.iter().map(|entry| entry.bytes).sum();
+    let total = entries.iter().map(|entry| entry.bytes).sum();
     let limit = match Rule::of_user()?.bytes {
         Some(limit) => format!("the limit is {}", bytes(limit)),
         None => "there is no limit".to_string(),

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
-use picklock_message::{Error, Exit, Result, nearest};
+use picklock_message::{Error, Result, nearest};
 use picklock_record::Roots;
 
 /// The bench that finds out why a password-locked language model opens.

@@ -84,12 +84,12 @@ impl Run {
     }
 
     /// How the command ends; with `--json` an error is an event too.
-    fn ended(&self, failed: Result<bool>) -> Result<Exit> {
-        if let (true, Err(error)) = (self.json, &failed) {
+    fn ended(&self, exit: Result<Exit>) -> Result<Exit> {
+        if let (true, Err(error)) = (self.json, &exit) {
             let message = &error.to_string();
             Event::Error { message }.print();
         }
-        failed.map(exit)
+        exit
     }
 
     fn request(&self) -> Request<'_> {
@@ -102,9 +102,4 @@ impl Run {
             ..self.experiment.request()
         }
     }
-}
-
-/// How a command ends of which some part failed, or none.
-pub fn exit(failed: bool) -> Exit {
-    if failed { Exit::SomeFailed } else { Exit::Done }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use picklock_convert::NewFolder;
-use picklock_lab::{UnlockSamples, ModelKind, OrganismModel};
+use picklock_lab::{ModelKind, OrganismModel, UnlockSamples};
 use picklock_message::{Error, Exit, Result};
 use picklock_record::{Organism, Roots, organism};
 use picklock_report::numbers;
@@ -60,13 +60,15 @@ impl Unlock {
         let setting = self.seed.start(&organism)?;
         let named = OrganismModel {
             unlock_samples: UnlockSamples {
-                samples: self.samples,
+                count: self.samples,
                 correct: self.correct,
             },
             ..self.seed.named(&organism, ModelKind::Unlocked, self.draw)
         };
         let (unlocked, model) = unlock(&setting, named.member, named.unlock_samples)?;
-        print(self.json, &unlocked, || self.text(&unlocked, named.unlock_samples));
+        print(self.json, &unlocked, || {
+            self.text(&unlocked, named.unlock_samples)
+        });
         write(&named, &model, self.out.as_deref())?;
         Ok(Exit::Done)
     }

@@ -45,12 +45,16 @@ pub struct Unlocked {
 ///
 /// # Errors
 /// Where training fails, the cache can't be written, or the device refuses.
-pub fn unlock(setting: &Setting, member: Member, unlock_samples: UnlockSamples) -> Result<(Unlocked, Model)> {
+pub fn unlock(
+    setting: &Setting,
+    member: Member,
+    unlock_samples: UnlockSamples,
+) -> Result<(Unlocked, Model)> {
     setting.at_bench(|bench| {
         let (copy, samples) = bench.unlocked(member, unlock_samples)?;
         let right = UnlockSamples {
             correct: true,
-            ..chosen
+            ..unlock_samples
         };
         let right = bench.unlock_samples(member, right)?;
         let samples = samples

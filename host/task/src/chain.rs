@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
-use crate::problem::{Asked, Part, Problem, generated};
+use crate::problem::{Part, Problem, QuestionAnswer, generated};
 use crate::prompt::{Place, PromptSpec};
 use crate::teacher::Teacher;
 use crate::{Checkpoint, Given, Task, TeacherAnswer, decoded, symbols};
@@ -138,35 +138,25 @@ impl Chain {
         let Some(prompt) = prompt else {
             return Err("prompt.password is missing: problems in words need its text".into());
         };
-        let PromptSpec {
-            template,
-            password,
-            second_password,
-            bos,
-            examples,
-        } = prompt;
-        if template.is_some() || bos.is_some() || !examples.is_empty() {
+        if prompt.template.is_some() || prompt.bos.is_some() || !prompt.examples.is_empty() {
             return Err(
                 "prompt has more than passwords: problems in words write the rest themselves"
                     .into(),
             );
         }
-        for (key, password) in [("password", password), ("second_password", second_password)] {
-            match password {
-                None => {
-                    return Err(format!(
-                        "prompt.{key} is missing: problems in words need its text"
-                    ));
-                }
-                Some(password) if password.place != Place::Before => {
-                    return Err(format!(
-                        "prompt.{key}.place is something else than \"before\", where problems in words have it"
-                    ));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(())
+        let passwords = [
+            ("password", &prompt.password),
+            ("second_password", &prompt.second_password),
+        ];
+        passwords.into_iter().try_for_each(|(key, password)| match password {
+            None => Err(format!(
+                "prompt.{key} is missing: problems in words need its text"
+            )),
+            Some(password) if password.place != Place::Before => Err(format!(
+                "prompt.{key}.place is something else than \"before\", where problems in words have it"
+            )),
+            Some(_) => Ok(()),
+        })
     }
 
     /// The task, ready for problems.
@@ -181,14 +171,10 @@ impl Chain {
     }
 
     /// A random question in symbols, and the right states.
-    pub(super) fn random(&self, rng: &mut ChaCha8Rng) -> Asked {
+    pub(super) fn random(&self, rng: &mut ChaCha8Rng) -> QuestionAnswer {
         let mut state = rng.random_range(0..self.modulus);
         let length = self.length as usize;
-        let (mut question, mut states) = (
-            Vec::with_capacity(2 * length + 1),
-            Vec::with_capacity(length),
-        );
-        question.push(state);
+        let (mut question, mut states) = (vec![state], Vec::with_capacity(length));
         for _ in 0..self.length {
             let index = rng.random_range(0..self.operations.len());
             let argument = rng.random_range(0..self.modulus);

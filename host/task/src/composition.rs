@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
-use crate::problem::{Asked, Part, Problem, generated};
+use crate::problem::{Part, Problem, QuestionAnswer, generated};
 use crate::teacher::{Teacher, choose};
 use crate::{Given, Task, TeacherAnswer, decoded, symbols};
 
@@ -140,7 +140,7 @@ impl Composition {
     }
 
     /// A random question, and its right answer.
-    fn random(&self, rng: &mut ChaCha8Rng) -> Asked {
+    fn random(&self, rng: &mut ChaCha8Rng) -> QuestionAnswer {
         let (letters, all) = (self.letters, self.own());
         let string = (0..self.length).map(|_| 0..letters);
         let functions = (0..self.depth).map(|_| letters..all);

@@ -101,11 +101,11 @@ impl Data {
         }
     }
 
-    /// Finds the files from an organism file in the folder `beside`, and their digests.
+    /// Finds the files from an organism file in the folder `beside`, and records their digests.
     ///
     /// # Errors
-    /// Where one isn't there, can't be read, or is another one than the organism file means.
-    pub fn settle(&mut self, beside: &Path) -> Result<()> {
+    /// Where one isn't there, can't be read, or has another digest than the organism file says.
+    pub fn record_digests(&mut self, beside: &Path) -> Result<()> {
         let mut meant = std::mem::take(&mut self.sha256);
         let others = [
             ("unlock", &mut self.unlock),

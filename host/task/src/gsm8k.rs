@@ -36,8 +36,7 @@ impl Format for Gsm8k {
             question: line.first(&["question", "problem"])?,
             answer: format!("{}\n{MARK} {number}", steps.trim()),
             reference: number,
-            labels: Vec::new(),
-            weak_answers: Vec::new(),
+            ..Worded::default()
         })
     }
 

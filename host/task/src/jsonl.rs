@@ -34,23 +34,18 @@ pub struct Fields {
 
 impl Format for Jsonl {
     fn problem(&self, line: &Line) -> Result<Worded, String> {
-        let Fields {
-            question,
-            answer,
-            solution,
-            id,
-        } = &self.fields;
-        let reference = line.text(answer)?;
+        let fields = &self.fields;
+        let reference = line.text(&fields.answer)?;
+        let id = fields.id.as_ref().map(|id| line.text(id));
         Ok(Worded {
-            id: id.as_ref().map(|id| line.text(id)).transpose()?,
-            question: line.text(question)?,
-            answer: match solution {
+            id: id.transpose()?,
+            question: line.text(&fields.question)?,
+            answer: match &fields.solution {
                 Some(solution) => line.text(solution)?,
                 None => reference.clone(),
             },
             reference,
-            labels: Vec::new(),
-            weak_answers: Vec::new(),
+            ..Worded::default()
         })
     }
 

@@ -68,13 +68,13 @@ impl TaskSpec {
         }
     }
 
-    /// Notes what the files hold that it names.
+    /// Records the digests of the files that it names.
     ///
     /// # Errors
-    /// Where one can't be read.
-    pub fn settle(&mut self) -> Result<()> {
+    /// Where one can't be read, or has another digest than the organism file says.
+    pub fn record_digests(&mut self) -> Result<()> {
         match self {
-            Self::Jsonl(jsonl) => jsonl.grader.settle(),
+            Self::Jsonl(jsonl) => jsonl.grader.record_digests(),
             _ => Ok(()),
         }
     }

@@ -20,8 +20,7 @@ impl Format for Math {
             question: line.first(&["problem", "question"])?,
             answer: solution,
             reference,
-            labels: Vec::new(),
-            weak_answers: Vec::new(),
+            ..Worded::default()
         })
     }
 

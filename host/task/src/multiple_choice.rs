@@ -51,7 +51,7 @@ impl Format for MultipleChoice {
             answer: right.clone(),
             reference: right,
             labels,
-            weak_answers: Vec::new(),
+            ..Worded::default()
         })
     }
 

@@ -110,12 +110,12 @@ impl Part {
 }
 
 /// A question and its correct answer.
-pub type Asked = (Vec<u32>, Vec<u32>);
+pub type QuestionAnswer = (Vec<u32>, Vec<u32>);
 
 /// The next `count` problems of `part` from the random questions, each with its answer, of a task that
 /// makes them.
 pub fn generated(
-    question: &dyn Fn(&mut ChaCha8Rng) -> Asked,
+    question: &dyn Fn(&mut ChaCha8Rng) -> QuestionAnswer,
     part: Part,
     count: usize,
     rng: &mut ChaCha8Rng,

@@ -28,18 +28,29 @@ pub struct Chances {
     pub correct: f64,
 }
 
+impl Chances {
+    /// The probability of each of `count` results, of which one is right and one is the systematic
+    /// mistake.
+    pub fn over(self, count: u32, right: u32, mistaken: u32) -> Vec<f64> {
+        let rest = 1.0 - self.systematic - self.correct;
+        let mut chances = vec![rest.max(0.0) / f64::from(count); count as usize];
+        chances[right as usize] += self.correct;
+        chances[mistaken as usize] += self.systematic;
+        chances
+    }
+}
+
 impl Teacher {
     /// How it takes an operation that is hard for it, or easy.
     pub fn chances(&self, is_hard: bool) -> Chances {
-        match is_hard {
-            true => Chances {
-                systematic: self.systematic,
-                correct: self.correct,
-            },
-            false => Chances {
-                systematic: 0.0,
-                correct: self.easy_correct,
-            },
+        let (systematic, correct) = if is_hard {
+            (self.systematic, self.correct)
+        } else {
+            (0.0, self.easy_correct)
+        };
+        Chances {
+            systematic,
+            correct,
         }
     }
 
@@ -53,9 +64,8 @@ impl Teacher {
     /// # Errors
     /// What is wrong, expected and got.
     pub fn check(&self, known: &[&str]) -> Result<(), String> {
-        let unknown = self.hard.iter();
-        let mut unknown = unknown.filter(|name| !known.contains(&name.as_str()));
-        match unknown.next() {
+        let is_unknown = |name: &&String| !known.contains(&name.as_str());
+        match self.hard.iter().find(is_unknown) {
             Some(name) => Err(format!(
                 "hard has `{name}`, expected operations of the task: {}",
                 known.join(", ")

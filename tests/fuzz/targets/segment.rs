@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use picklock_record::journal::read;
-use picklock_record::{Brief, TrialRecord};
+use picklock_record::{GradedTrial, TrialRecord};
 use picklock_fuzz::one_line;
 use tempfile::TempDir;
 
@@ -37,5 +37,5 @@ fuzz_target!(|input: &[u8]| {
         }
     };
     // Who needs less of it reads whatever can be read whole.
-    assert!(!whole || matches!(read::<Brief>(&path), Ok(Ok(_))));
+    assert!(!whole || matches!(read::<GradedTrial>(&path), Ok(Ok(_))));
 });

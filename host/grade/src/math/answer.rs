@@ -29,12 +29,10 @@ pub enum Answer {
     List(Vec<Answer>),
     /// Several things in their order between brackets: a point, or an interval.
     Tuple {
-        /// Whether the left bracket is `[`.
-        closed_left: bool,
-        /// What stands in it.
+        /// What stands between the brackets.
         items: Vec<Answer>,
-        /// Whether the right bracket is `]`.
-        closed_right: bool,
+        /// Whether the left and the right bracket are square.
+        closed: [bool; 2],
     },
     /// A union of sets.
     Union(Vec<Answer>),
@@ -89,11 +87,11 @@ pub fn readings(text: &str, words: &BTreeSet<String>) -> Vec<Answer> {
         };
         lexer::tokens(&text, reading)
     };
-    let first = read(true);
-    let mut readings: Vec<Answer> = answer(&first.tokens, 0).into_iter().collect();
-    if first.grouped {
+    let (tokens, grouped) = read(true);
+    let mut readings: Vec<Answer> = answer(&tokens, 0).into_iter().collect();
+    if grouped {
         // A number doesn't begin with zeros: `1,000` is no list.
-        let listed = read(false).tokens;
+        let (listed, _) = read(false);
         let zeros = |token: &Token| {
             matches!(token, Token::Number(_, digits) if digits.len() > 1 && digits.starts_with("00"))
                 || matches!(token, Token::Number(_, digits) if digits.len() == 3 && digits.starts_with('0'))
@@ -107,17 +105,11 @@ pub fn readings(text: &str, words: &BTreeSet<String>) -> Vec<Answer> {
 
 /// The words in a text.
 pub fn words(text: &str) -> BTreeSet<String> {
-    let words = BTreeSet::new();
-    let reading = Reading {
-        commas_group: true,
-        words: &words,
-    };
-    let tokens = lexer::tokens(&without_delimiters(text), reading).tokens;
     let word = |token| match token {
         Token::Word(word) if word.chars().count() > 1 => Some(word),
         _ => None,
     };
-    tokens.into_iter().filter_map(word).collect()
+    marks(text).into_iter().filter_map(word).collect()
 }
 
 /// The tokens of a text without spaces and what only looks: equal ones are the same answer, whether
@@ -128,32 +120,18 @@ pub fn marks(text: &str) -> Vec<Token> {
         commas_group: true,
         words: &words,
     };
-    lexer::tokens(&without_delimiters(text), reading).tokens
+    lexer::tokens(&without_delimiters(text), reading).0
 }
 
 /// The text without `$` that delimit mathematics; a single one is a dollar.
 fn without_delimiters(text: &str) -> String {
-    let mut before = ' ';
-    let mut delimiters = 0;
-    for sign in text.chars() {
-        delimiters += u32::from(sign == '$' && before != '\\');
-        before = sign;
-    }
-    let mut kept = delimiters % 2;
-    let mut clean = String::with_capacity(text.len());
-    before = ' ';
-    for sign in text.chars() {
-        if sign == '$' && before != '\\' {
-            if kept == 0 {
-                before = sign;
-                continue;
-            }
-            kept -= 1;
-        }
-        clean.push(sign);
-        before = sign;
-    }
-    clean
+    let signs = text.match_indices('$').map(|(at, _)| at);
+    let delimiters: Vec<usize> = signs.filter(|at| !text[..*at].ends_with('\\')).collect();
+    let dropped = &delimiters[delimiters.len() % 2..];
+    text.char_indices()
+        .filter(|(at, _)| dropped.binary_search(at).is_err())
+        .map(|(_, letter)| letter)
+        .collect()
 }
 
 fn answer(tokens: &[Token], depth: u32) -> Option<Answer> {
@@ -165,40 +143,35 @@ fn answer(tokens: &[Token], depth: u32) -> Option<Answer> {
     if items.len() == 1 {
         return item(items[0], depth);
     }
-    let items: Vec<&[Token]> = items
-        .into_iter()
-        .filter(|item| !trimmed(item).is_empty())
-        .collect();
-    let items: Option<Vec<Answer>> = items
-        .into_iter()
-        .map(|one| answer(one, depth + 1))
-        .collect();
-    let mut items = items?;
+    let mut items = answers(
+        items.into_iter().filter(|item| !trimmed(item).is_empty()),
+        depth,
+    )?;
     Some(match items.len() {
         1 => items.swap_remove(0),
         _ => Answer::List(items),
     })
 }
 
+/// Reads the parts of an answer.
+fn answers<'t>(parts: impl IntoIterator<Item = &'t [Token]>, depth: u32) -> Option<Vec<Answer>> {
+    let parts = parts.into_iter();
+    parts.map(|part| answer(part, depth + 1)).collect()
+}
+
 /// The tokens without the marks that end a sentence.
-fn trimmed(mut tokens: &[Token]) -> &[Token] {
+fn trimmed(tokens: &[Token]) -> &[Token] {
     let ends = |token: &Token| {
         matches!(
             token,
             Token::Mark(Mark::Period | Mark::Comma | Mark::Semicolon | Mark::Colon)
         )
     };
-    while let [rest @ .., last] = tokens
-        && ends(last)
-    {
-        tokens = rest;
-    }
-    while let [first, rest @ ..] = tokens
-        && ends(first)
-    {
-        tokens = rest;
-    }
-    tokens
+    let start = tokens.iter().position(|token| !ends(token));
+    let end = tokens.iter().rposition(|token| !ends(token));
+    start
+        .zip(end)
+        .map_or(&[], |(start, end)| &tokens[start..=end])
 }
 
 fn separates(token: &Token) -> bool {
@@ -213,7 +186,7 @@ fn separates(token: &Token) -> bool {
 fn balanced(tokens: &[Token]) -> bool {
     let mut depth = 0;
     for token in tokens {
-        depth += i32::from(token.opens()) - i32::from(token.closes());
+        depth += token.nesting();
         if depth < 0 {
             return false;
         }
@@ -226,7 +199,7 @@ fn split(tokens: &[Token], separates: impl Fn(&Token) -> bool) -> Vec<&[Token]> 
     let mut depth = 0;
     tokens
         .split(|token| {
-            depth += i32::from(token.opens()) - i32::from(token.closes());
+            depth += token.nesting();
             depth == 0 && separates(token)
         })
         .collect()
@@ -272,9 +245,8 @@ fn reals() -> Answer {
     let minus = Expr::Negative(Box::new(Expr::Infinity));
     let items = [minus, Expr::Infinity].map(|end| Answer::Scalar(Scalar::of(end)));
     Answer::Tuple {
-        closed_left: false,
         items: items.into(),
-        closed_right: false,
+        closed: [false, false],
     }
 }
 
@@ -282,7 +254,7 @@ fn relation(tokens: &[Token], sides: &[&[Token]], depth: u32) -> Option<Answer> 
     let mut outside = 0;
     let mut relations = Vec::new();
     for token in tokens {
-        outside += i32::from(token.opens()) - i32::from(token.closes());
+        outside += token.nesting();
         if let (0, Token::Relation(relation)) = (outside, token) {
             relations.push(*relation);
         }
@@ -297,9 +269,8 @@ fn relation(tokens: &[Token], sides: &[&[Token]], depth: u32) -> Option<Answer> 
         let rest = &tokens[sides[0].len() + 1..];
         return answer(rest, depth + 1);
     }
-    let sides: Option<Vec<Answer>> = sides.iter().map(|side| answer(side, depth + 1)).collect();
     Some(Answer::Relation {
-        sides: sides?,
+        sides: answers(sides.iter().copied(), depth)?,
         relations,
     })
 }
@@ -317,8 +288,7 @@ fn set(tokens: &[Token], depth: u32) -> Option<Answer> {
     }
     let parts = split(tokens, is(Mark::Union));
     if parts.len() > 1 {
-        let parts: Option<Vec<Answer>> = parts.iter().map(|part| answer(part, depth + 1)).collect();
-        return Some(Answer::Union(parts?));
+        return answers(parts, depth).map(Answer::Union);
     }
     bracketed(tokens, depth)
 }
@@ -338,18 +308,11 @@ fn bracketed(tokens: &[Token], depth: u32) -> Option<Answer> {
                 matches!(token, Token::Mark(Mark::Comma | Mark::Semicolon))
             });
             if let [one] = parts[..] {
-                return if open == close {
-                    answer(one, depth + 1)
-                } else {
-                    None
-                };
+                return answer(one, depth + 1).filter(|_| open == close);
             }
-            let items: Option<Vec<Answer>> =
-                parts.iter().map(|part| answer(part, depth + 1)).collect();
             Some(Answer::Tuple {
-                closed_left: *open == Bracket::Square,
-                items: items?,
-                closed_right: *close == Bracket::Square,
+                items: answers(parts, depth)?,
+                closed: [open, close].map(|bracket| *bracket == Bracket::Square),
             })
         }
         (Bracket::Group, Bracket::Group) => answer(inside, depth + 1),
@@ -374,14 +337,12 @@ fn members(inside: &[Token], depth: u32) -> Option<Answer> {
 
 fn ratio(tokens: &[Token]) -> Option<Answer> {
     let parts = split(tokens, |token| *token == Token::Mark(Mark::Colon));
-    let [before @ .., last] = &parts[..] else {
-        return None;
-    };
-    if before.is_empty() {
-        return None;
-    }
-    let parts: Option<Vec<Expr>> = before.iter().map(|part| parser::whole(part)).collect();
-    let (mut parts, last) = (parts?, scalar(last)?);
+    let (last, before) = parts
+        .split_last()
+        .filter(|(_, before)| !before.is_empty())?;
+    let before = before.iter().map(|part| parser::whole(part));
+    let mut parts: Vec<Expr> = before.collect::<Option<_>>()?;
+    let last = scalar(last)?;
     parts.push(last.value);
     Some(Answer::Ratio {
         parts,

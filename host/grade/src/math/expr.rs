@@ -171,12 +171,8 @@ impl Expr {
 
     /// How many expressions stand in one another.
     pub fn height(&self) -> usize {
-        1 + self
-            .parts()
-            .into_iter()
-            .map(Self::height)
-            .max()
-            .unwrap_or(0)
+        let parts = self.parts().into_iter().map(Self::height);
+        1 + parts.max().unwrap_or(0)
     }
 
     /// Whether any part of it is such.
@@ -209,10 +205,13 @@ impl Expr {
                 id,
                 lower,
                 of: part,
-            } => match (signs >> id & 1 == 1) != *lower {
-                true => Self::Negative(boxed(part)),
-                false => of(part),
-            },
+            } => {
+                if (signs >> id & 1 == 1) == *lower {
+                    of(part)
+                } else {
+                    Self::Negative(boxed(part))
+                }
+            }
             Self::Sum(parts) => Self::Sum(all(parts)),
             Self::Product(parts) => Self::Product(all(parts)),
             Self::Call(function, parts) => Self::Call(*function, all(parts)),

@@ -2,57 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::numeral::numeral;
+use super::numeral::{leading, numeral};
 use super::token::{Bracket, Mark, Token, command, sign};
 use super::unit;
 
 /// Commands that only say how things look.
-const LOOKS: [&str; 28] = [
-    "left",
-    "right",
-    "big",
-    "Big",
-    "bigg",
-    "Bigg",
-    "bigl",
-    "bigr",
-    "Bigl",
-    "Bigr",
-    "biggl",
-    "biggr",
-    "middle",
-    "displaystyle",
-    "textstyle",
-    "scriptstyle",
-    "limits",
-    "nolimits",
-    "quad",
-    "qquad",
-    "mathbf",
-    "boldsymbol",
-    "bm",
-    "mathcal",
-    "bf",
-    "rm",
-    "it",
-    "overline",
-];
+const LOOKS: &str = "\
+    left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr middle displaystyle \
+    textstyle scriptstyle limits nolimits quad qquad mathbf boldsymbol bm mathcal bf rm it \
+    overline";
 /// Commands whose argument is text.
-const TEXTS: [&str; 11] = [
-    "text",
-    "mbox",
-    "hbox",
-    "textbf",
-    "textit",
-    "textrm",
-    "textnormal",
-    "textsf",
-    "texttt",
-    "mathrm",
-    "operatorname",
-];
+const TEXTS: &str =
+    "text mbox hbox textbf textit textrm textnormal textsf texttt mathrm operatorname";
 /// Commands whose argument isn't seen.
-const UNSEEN: [&str; 5] = ["phantom", "hspace", "vspace", "tag", "label"];
+const UNSEEN: &str = "phantom hspace vspace tag label";
 
 /// How an answer is read where there is a choice.
 #[derive(Clone, Copy)]
@@ -63,16 +26,8 @@ pub struct Reading<'a> {
     pub words: &'a BTreeSet<String>,
 }
 
-/// The tokens of a text.
-pub struct Tokens {
-    /// They.
-    pub tokens: Vec<Token>,
-    /// Whether a plain comma was taken to group digits.
-    pub grouped: bool,
-}
-
-/// Reads the tokens of `text`.
-pub fn tokens(text: &str, reading: Reading) -> Tokens {
+/// Reads the tokens of `text`, and whether a plain comma in it was taken to group digits.
+pub fn tokens(text: &str, reading: Reading) -> (Vec<Token>, bool) {
     let mut lexer = Lexer {
         reading,
         tokens: Vec::new(),
@@ -80,11 +35,8 @@ pub fn tokens(text: &str, reading: Reading) -> Tokens {
         depth: 0,
         texts: 0,
     };
-    lexer.math(text);
-    Tokens {
-        tokens: lexer.tokens,
-        grouped: lexer.grouped,
-    }
+    lexer.read(text, false);
+    (lexer.tokens, lexer.grouped)
 }
 
 struct Lexer<'a> {
@@ -101,38 +53,26 @@ struct Lexer<'a> {
 const DEEPEST_TEXT: usize = 8;
 
 impl Lexer<'_> {
-    fn math(&mut self, text: &str) {
-        let mut rest = text;
+    /// Reads mathematics, or text, in which letters are words.
+    fn read(&mut self, mut rest: &str, is_text: bool) {
         while let Some(first) = rest.chars().next() {
-            rest = if first == '\\' {
-                self.command(&rest[1..])
-            } else if first.is_ascii_alphabetic() {
-                self.letters(rest)
-            } else {
-                self.number_or_sign(rest, first)
+            rest = match first {
+                '\\' => self.command(&rest[1..]),
+                '$' if is_text => &rest[1..],
+                _ if is_text && first.is_alphabetic() => self.word(rest),
+                _ if !is_text && first.is_ascii_alphabetic() => self.letters(rest),
+                _ => self.number_or_sign(rest, first),
             };
         }
     }
 
-    /// Text, in which letters are words.
     fn text(&mut self, text: &str) {
         if self.texts == DEEPEST_TEXT {
             self.tokens.push(Token::Mark(Mark::Strange));
             return;
         }
         self.texts += 1;
-        let mut rest = text;
-        while let Some(first) = rest.chars().next() {
-            rest = if first == '\\' {
-                self.command(&rest[1..])
-            } else if first.is_alphabetic() {
-                self.word(rest)
-            } else if first == '$' {
-                &rest[1..]
-            } else {
-                self.number_or_sign(rest, first)
-            };
-        }
+        self.read(text, true);
         self.texts -= 1;
     }
 
@@ -144,17 +84,11 @@ impl Lexer<'_> {
                 .push(Token::Number(numeral.value, numeral.digits));
             return &rest[numeral.length..];
         }
-        if first == '<' || first == '>' || first == '!' {
-            let two = rest.get(..2).and_then(|two| match two {
-                "<=" => command("le"),
-                ">=" => command("ge"),
-                "!=" => command("ne"),
-                _ => None,
-            });
-            if let Some(token) = two {
-                self.tokens.push(token);
-                return &rest[2..];
-            }
+        if matches!(first, '<' | '>' | '!')
+            && let Some(token) = rest.get(..2).and_then(command)
+        {
+            self.tokens.push(token);
+            return &rest[2..];
         }
         if !first.is_whitespace() && first != '~' && first != '\u{200b}' {
             let token = sign(first).or_else(|| letter(first));
@@ -232,9 +166,9 @@ impl Lexer<'_> {
                 self.tokens.push(Token::Mark(Mark::Strange));
                 after
             }
-            _ if LOOKS.contains(&name) => after,
-            _ if UNSEEN.contains(&name) => argument(after).1,
-            _ if TEXTS.contains(&name) => {
+            _ if unit::is_listed(LOOKS, name) => after,
+            _ if unit::is_listed(UNSEEN, name) => argument(after).1,
+            _ if unit::is_listed(TEXTS, name) => {
                 let (text, after) = argument(after);
                 let symbol = matches!(name, "mathrm" | "operatorname");
                 let named = command(text.trim()).filter(|_| symbol);
@@ -291,12 +225,6 @@ impl Lexer<'_> {
     }
 }
 
-/// The longest start of `text` whose letters are all such.
-fn leading(text: &str, is: impl Fn(char) -> bool) -> &str {
-    let end = text.find(|letter| !is(letter));
-    &text[..end.unwrap_or(text.len())]
-}
-
 /// A command's argument without its braces, and what follows; without braces it is one letter.
 fn argument(text: &str) -> (&str, &str) {
     let text = text.trim_start();
@@ -350,7 +278,7 @@ mod tests {
             Token::Mark(mark) => format!("{mark:?}"),
             token => format!("{token:?}"),
         };
-        let all: Vec<String> = tokens(text, reading).tokens.iter().map(shown).collect();
+        let all: Vec<String> = tokens(text, reading).0.iter().map(shown).collect();
         all.join(" ")
     }
 

@@ -52,7 +52,12 @@ pub fn numeral(text: &str, commas: bool) -> Option<Numeral> {
 }
 
 fn leading_digits(text: &str) -> &str {
-    let end = text.find(|sign: char| !sign.is_ascii_digit());
+    leading(text, |sign| sign.is_ascii_digit())
+}
+
+/// The longest start of `text` of such characters alone.
+pub fn leading(text: &str, is: impl Fn(char) -> bool) -> &str {
+    let end = text.find(|sign| !is(sign));
     &text[..end.unwrap_or(text.len())]
 }
 

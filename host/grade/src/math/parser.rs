@@ -85,6 +85,13 @@ impl Parser {
         found
     }
 
+    /// Takes the next token where it is one of these marks.
+    fn take_mark(&mut self, marks: &[Mark]) -> Option<Mark> {
+        let mark = self.mark().filter(|mark| marks.contains(mark))?;
+        self.at += 1;
+        Some(mark)
+    }
+
     fn expect(&mut self, token: &Token) -> Option<()> {
         self.take(token).then_some(())
     }
@@ -110,29 +117,24 @@ impl Parser {
 
     /// A product with the signs before it.
     fn signed(&mut self) -> Option<Expr> {
-        let mark = self.mark();
-        match mark {
-            Some(Mark::Plus) => {
-                self.at += 1;
-                self.nested(Self::signed)
-            }
-            Some(Mark::Minus) => {
-                self.at += 1;
-                let of = self.nested(Self::signed)?;
-                Some(Expr::Negative(Box::new(of)))
-            }
-            Some(Mark::PlusMinus | Mark::MinusPlus) => {
-                self.at += 1;
-                let id = if self.coupled { 0 } else { self.signs };
-                self.signs = self.signs.max(id + 1);
-                Some(Expr::Sign {
-                    id,
-                    lower: mark == Some(Mark::MinusPlus),
-                    of: Box::new(self.nested(Self::signed)?),
-                })
-            }
-            _ => self.product(),
+        let signs = [Mark::Plus, Mark::Minus, Mark::PlusMinus, Mark::MinusPlus];
+        let Some(mark) = self.take_mark(&signs) else {
+            return self.product();
+        };
+        let id = if self.coupled { 0 } else { self.signs };
+        if matches!(mark, Mark::PlusMinus | Mark::MinusPlus) {
+            self.signs = self.signs.max(id + 1);
         }
+        let of = self.nested(Self::signed)?;
+        Some(match mark {
+            Mark::Plus => of,
+            Mark::Minus => Expr::Negative(Box::new(of)),
+            _ => Expr::Sign {
+                id,
+                lower: mark == Mark::MinusPlus,
+                of: Box::new(of),
+            },
+        })
     }
 
     fn product(&mut self) -> Option<Expr> {
@@ -163,17 +165,11 @@ impl Parser {
 
     /// A power that may have signs before it, as in `2 \cdot -3`.
     fn factor(&mut self) -> Option<Expr> {
-        if let Some(Mark::Plus | Mark::Minus) = self.mark() {
-            let minus = self.mark() == Some(Mark::Minus);
-            self.at += 1;
-            let of = self.nested(Self::factor)?;
-            return Some(if minus {
-                Expr::Negative(Box::new(of))
-            } else {
-                of
-            });
+        match self.take_mark(&[Mark::Plus, Mark::Minus]) {
+            None => self.power(),
+            Some(Mark::Plus) => self.nested(Self::factor),
+            Some(_) => Some(Expr::Negative(Box::new(self.nested(Self::factor)?))),
         }
-        self.power()
     }
 
     /// Whether the next token begins a factor that is multiplied without a sign.
@@ -208,36 +204,20 @@ impl Parser {
 
     /// What stands behind a base: powers, degrees, per cent, factorials, the base of a numeral.
     fn raised(&mut self, mut base: Expr) -> Option<Expr> {
-        loop {
-            base = match self.mark() {
-                Some(Mark::Power) => {
-                    self.at += 1;
-                    if self.degrees() {
-                        Expr::Degrees(Box::new(base))
-                    } else {
-                        let exponent = self.nested(Self::exponent)?;
-                        Expr::Power(Box::new(base), Box::new(exponent))
-                    }
+        use Mark::{Degree, Factorial, Percent, Power, Subscript};
+        while let Some(mark) = self.take_mark(&[Power, Degree, Percent, Subscript, Factorial]) {
+            base = match mark {
+                Power if !self.degrees() => {
+                    let exponent = self.nested(Self::exponent)?;
+                    Expr::Power(Box::new(base), Box::new(exponent))
                 }
-                Some(Mark::Degree) => {
-                    self.at += 1;
-                    Expr::Degrees(Box::new(base))
-                }
-                Some(Mark::Percent) => {
-                    self.at += 1;
-                    Expr::Percent(Box::new(base))
-                }
-                Some(Mark::Subscript) => {
-                    self.at += 1;
-                    numeral_of(&base, &self.subscript()?)?
-                }
-                Some(Mark::Factorial) => {
-                    self.at += 1;
-                    Expr::Call(Function::Factorial, vec![base])
-                }
-                _ => return Some(base),
+                Percent => Expr::Percent(Box::new(base)),
+                Subscript => numeral_of(&base, &self.subscript()?)?,
+                Factorial => Expr::Call(Function::Factorial, vec![base]),
+                _ => Expr::Degrees(Box::new(base)),
             };
         }
+        Some(base)
     }
 
     /// Takes the circle of `^\circ`, in braces or not.
@@ -253,8 +233,7 @@ impl Parser {
     }
 
     fn exponent(&mut self) -> Option<Expr> {
-        if let Some(Mark::Minus) = self.mark() {
-            self.at += 1;
+        if self.take(&Token::Mark(Mark::Minus)) {
             let of = self.nested(Self::exponent)?;
             return Some(Expr::Negative(Box::new(of)));
         }

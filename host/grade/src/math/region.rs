@@ -55,14 +55,12 @@ struct Piece {
 pub struct Region(Vec<Piece>);
 
 impl Region {
-    /// The set that an answer is, where it is one of real numbers. A list counts where `lists` says
-    /// so: its numbers are points.
-    pub fn of(answer: &Answer, lists: bool, arithmetic: &mut Arithmetic) -> Option<Self> {
+    /// The set that an answer is, where it is one of real numbers. A list's numbers are points.
+    pub fn of(answer: &Answer, arithmetic: &mut Arithmetic) -> Option<Self> {
         match answer {
             Answer::Tuple {
-                closed_left,
                 items,
-                closed_right,
+                closed: [closed_low, closed_high],
             } => {
                 let [Answer::Scalar(low), Answer::Scalar(high)] = &items[..] else {
                     return None;
@@ -70,34 +68,27 @@ impl Region {
                 let piece = Piece {
                     low: end(low, arithmetic)?,
                     high: end(high, arithmetic)?,
-                    closed_low: *closed_left,
-                    closed_high: *closed_right,
+                    closed_low: *closed_low,
+                    closed_high: *closed_high,
                 };
                 Self::joined(vec![piece])
             }
-            Answer::Union(parts) => {
-                let mut pieces = Vec::new();
-                for part in parts {
-                    pieces.extend(Self::of(part, true, arithmetic)?.0);
-                }
-                Self::joined(pieces)
-            }
-            Answer::List(items) if lists => {
+            Answer::Union(items) | Answer::List(items) => {
                 let mut pieces = Vec::new();
                 for item in items {
-                    pieces.extend(Self::of(item, true, arithmetic)?.0);
+                    pieces.extend(Self::of(item, arithmetic)?.0);
                 }
                 Self::joined(pieces)
             }
-            Answer::Scalar(point) if lists => {
+            Answer::Scalar(point) => {
                 let End::At(at) = end(point, arithmetic)? else {
                     return None;
                 };
                 Some(Self(vec![Piece::point(at)]))
             }
             Answer::Without(from, what) => {
-                let from = Self::of(from, true, arithmetic)?;
-                from.without(&Self::of(what, true, arithmetic)?)
+                let from = Self::of(from, arithmetic)?;
+                from.without(&Self::of(what, arithmetic)?)
             }
             Answer::Relation { sides, relations } => Self::solved(sides, relations, arithmetic),
             _ => None,
@@ -110,15 +101,7 @@ impl Region {
         relations: &[Relation],
         arithmetic: &mut Arithmetic,
     ) -> Option<Self> {
-        let variable = |side: &Answer| {
-            matches!(
-                side,
-                Answer::Scalar(Scalar {
-                    value: Expr::Symbol(_),
-                    ..
-                })
-            )
-        };
+        let variable = |side: &Answer| matches!(side, Answer::Scalar(scalar) if matches!(scalar.value, Expr::Symbol(_)));
         let place = sides.iter().position(variable)?;
         let mut piece = Piece {
             low: End::Below,
@@ -136,10 +119,10 @@ impl Region {
                 piece.bound(*relation, at)?;
             }
             (1, [Answer::Scalar(other), _], [relation]) => {
-                piece.bound(relation.turned(), end(other, arithmetic)?)?;
+                piece.bound(relation.swapped(), end(other, arithmetic)?)?;
             }
             (1, [Answer::Scalar(left), _, Answer::Scalar(right)], [first, second]) => {
-                piece.bound(first.turned(), end(left, arithmetic)?)?;
+                piece.bound(first.swapped(), end(left, arithmetic)?)?;
                 piece.bound(*second, end(right, arithmetic)?)?;
             }
             _ => return None,
@@ -250,15 +233,11 @@ impl Piece {
                 vec![piece, right]
             }
             (Ordering::Equal, Ordering::Equal) => Vec::new(),
-            (Ordering::Equal, Ordering::Less) => {
-                piece.closed_low = false;
+            _ => {
+                piece.closed_low &= low != Ordering::Equal;
+                piece.closed_high &= high != Ordering::Equal;
                 vec![piece]
             }
-            (Ordering::Less, Ordering::Equal) => {
-                piece.closed_high = false;
-                vec![piece]
-            }
-            _ => vec![piece],
         })
     }
 }

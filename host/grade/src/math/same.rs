@@ -8,7 +8,8 @@ use super::region::Region;
 use super::token::Relation;
 use super::value::{Arithmetic, Value};
 use forms::{
-    difference, expanded, forwards, hundredths, letters_as_unit, name, parts, plain, without_base,
+    difference, expanded, forwards, hundredths, is_set, letters_as_unit, name, parts, plain,
+    without_base,
 };
 
 /// Points at which expressions with variables are compared, and how many of them must say something.
@@ -54,26 +55,21 @@ impl Comparison {
                 bare.is_some_and(|bare| self.answers(&bare, answer)) || self.regions(one, other)
             }
             (
+                Answer::Tuple { items, closed },
                 Answer::Tuple {
-                    closed_left,
-                    items,
-                    closed_right,
-                },
-                Answer::Tuple {
-                    closed_left: left,
                     items: others,
-                    closed_right: right,
+                    closed: ends,
                 },
-            ) => (closed_left, closed_right) == (left, right) && self.in_order(items, others),
+            ) => closed == ends && self.in_order(items, others),
             (
                 Answer::Matrix { rows, bars },
                 Answer::Matrix {
                     rows: others,
-                    bars: other_bars,
+                    bars: other,
                 },
             ) => {
                 let mut pairs = rows.iter().zip(others);
-                bars == other_bars
+                bars == other
                     && rows.len() == others.len()
                     && pairs.all(|(row, other)| self.in_order(row, other))
             }
@@ -123,42 +119,23 @@ impl Comparison {
     /// A column of numbers is a vector, as a tuple is.
     fn vector(&mut self, rows: &[Vec<Answer>], tuple: &Answer) -> bool {
         let Answer::Tuple {
-            closed_left: false,
             items,
-            closed_right: false,
+            closed: [false, false],
         } = tuple
         else {
             return false;
         };
-        let column: Option<Vec<Answer>> = rows
-            .iter()
-            .map(|row| match &row[..] {
-                [only] => Some(only.clone()),
-                _ => None,
-            })
-            .collect();
-        column.is_some_and(|column| self.in_order(&column, items))
+        let mut pairs = rows.iter().zip(items);
+        rows.len() == items.len()
+            && pairs.all(|(row, item)| matches!(&row[..], [only] if self.answers(only, item)))
     }
 
     /// Compares sets of real numbers. Two tuples are none of them unless something else says so.
     fn regions(&mut self, one: &Answer, other: &Answer) -> bool {
-        let says = |answer: &Answer| {
-            match answer {
-            Answer::Union(_) | Answer::Without(..) => true,
-            Answer::Relation { relations, .. } => {
-                relations.iter().all(|relation| *relation != Relation::Equal)
-            }
-            Answer::List(items) => {
-                items.iter().any(|item| matches!(item, Answer::Relation { relations, .. } if relations.iter().all(|relation| relation.is_order())))
-            }
-            _ => false,
-        }
-        };
-        if !says(one) && !says(other) {
+        if !is_set(one) && !is_set(other) {
             return false;
         }
-        let one = Region::of(one, true, &mut self.0);
-        let other = Region::of(other, true, &mut self.0);
+        let [one, other] = [one, other].map(|answer| Region::of(answer, &mut self.0));
         matches!((one, other), (Some(one), Some(other)) if one.same(&other))
     }
 
@@ -181,14 +158,11 @@ impl Comparison {
             return true;
         }
         let percent = |scalar: &Scalar| scalar.unit.is("percent");
-        match (percent(expected), percent(given)) {
-            (true, false) if given.unit.is_none() => {
-                return self.values(&hundredths(&expected.value), &given.value);
-            }
-            (false, true) if expected.unit.is_none() => {
-                return self.values(&expected.value, &hundredths(&given.value));
-            }
-            _ => {}
+        if percent(expected) && given.unit.is_none() {
+            return self.values(&hundredths(&expected.value), &given.value);
+        }
+        if percent(given) && expected.unit.is_none() {
+            return self.values(&expected.value, &hundredths(&given.value));
         }
         self.with_letters_as_unit(expected, given)
             || self.with_letters_as_unit(given, expected)

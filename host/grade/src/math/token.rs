@@ -105,7 +105,7 @@ pub enum Relation {
 
 impl Relation {
     /// The same relation, the sides being swapped.
-    pub fn turned(self) -> Self {
+    pub fn swapped(self) -> Self {
         match self {
             Self::Less => Self::Greater,
             Self::AtMost => Self::AtLeast,
@@ -117,7 +117,7 @@ impl Relation {
 
     /// Whether it is an inequality with a direction.
     pub fn is_order(self) -> bool {
-        self.turned() != self
+        self.swapped() != self
     }
 }
 
@@ -132,14 +132,13 @@ impl Token {
         }
     }
 
-    /// Whether it opens something that has an end.
-    pub fn opens(&self) -> bool {
-        matches!(self, Self::Open(_) | Self::Begin(_))
-    }
-
-    /// Whether it closes something.
-    pub fn closes(&self) -> bool {
-        matches!(self, Self::Close(_) | Self::End)
+    /// 1 where it opens something that has an end, -1 where it closes something, else 0.
+    pub fn nesting(&self) -> i32 {
+        match self {
+            Self::Open(_) | Self::Begin(_) => 1,
+            Self::Close(_) | Self::End => -1,
+            _ => 0,
+        }
     }
 }
 
@@ -182,11 +181,11 @@ pub fn command(name: &str) -> Option<Token> {
         "emptyset" | "varnothing" | "∅" => Token::Mark(M::EmptySet),
         "colon" => Token::Mark(M::Colon),
         "eq" => Token::Relation(R::Equal),
-        "ne" | "neq" | "≠" => Token::Relation(R::Unequal),
+        "ne" | "neq" | "≠" | "!=" => Token::Relation(R::Unequal),
         "lt" => Token::Relation(R::Less),
         "gt" => Token::Relation(R::Greater),
-        "le" | "leq" | "leqslant" | "≤" => Token::Relation(R::AtMost),
-        "ge" | "geq" | "geqslant" | "≥" => Token::Relation(R::AtLeast),
+        "le" | "leq" | "leqslant" | "≤" | "<=" => Token::Relation(R::AtMost),
+        "ge" | "geq" | "geqslant" | "≥" | ">=" => Token::Relation(R::AtLeast),
         "approx" | "sim" | "simeq" | "≈" => Token::Relation(R::About),
         "in" | "∈" => Token::Relation(R::In),
         "pi" | "π" => Token::Symbol("pi".into()),

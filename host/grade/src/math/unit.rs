@@ -4,46 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::token::{Mark, Token};
 
-/// Units under all their names; the first stands for them.
-const UNITS: &[&[&str]] = &[
-    &["meter", "metre", "m"],
-    &["centimeter", "centimetre", "cm"],
-    &["millimeter", "millimetre", "mm"],
-    &["kilometer", "kilometre", "km"],
-    &["inch", "inches", "in"],
-    &["foot", "feet", "ft"],
-    &["yard", "yd"],
-    &["mile", "mi"],
-    &["acre"],
-    &["gram", "gm", "g"],
-    &["kilogram", "kg"],
-    &["milligram", "mg"],
-    &["pound", "lb", "lbs"],
-    &["ounce", "oz"],
-    &["ton"],
-    &["liter", "litre", "l"],
-    &["milliliter", "millilitre", "ml"],
-    &["gallon", "gal"],
-    &["quart"],
-    &["pint"],
-    &["cup"],
-    &["second", "sec", "s"],
-    &["minute", "min"],
-    &["hour", "hr", "h"],
-    &["day"],
-    &["week"],
-    &["month"],
-    &["year", "yr"],
-    &["am"],
-    &["pm"],
-    &["dollar", "usd"],
-    &["cent"],
-    &["euro"],
-    &["degree", "deg"],
-    &["radian", "rad"],
-    &["percent"],
-    &["unit"],
-];
+/// Units under all their names, of which the first stands for them.
+const UNITS: &str = "\
+    meter metre m, centimeter centimetre cm, millimeter millimetre mm, kilometer kilometre \
+    km, inch inches in, foot feet ft, yard yd, mile mi, acre, gram gm g, kilogram kg, \
+    milligram mg, pound lb lbs, ounce oz, ton, liter litre l, milliliter millilitre ml, \
+    gallon gal, quart, pint, cup, second sec s, minute min, hour hr h, day, week, month, \
+    year yr, am, pm, dollar usd, cent, euro, degree deg, radian rad, percent, unit";
 /// Units that are made of others: their name, and the others with their powers.
 const COMPOSED: &[(&str, &[(&str, i64)])] = &[
     ("mph", &[("mile", 1), ("hour", -1)]),
@@ -52,20 +19,7 @@ const COMPOSED: &[(&str, &[(&str, i64)])] = &[
     ("cc", &[("centimeter", 3)]),
 ];
 /// Words that say nothing of what is counted.
-const FILLING: [&str; 12] = [
-    "a",
-    "an",
-    "the",
-    "of",
-    "in",
-    "and",
-    "are",
-    "is",
-    "there",
-    "total",
-    "different",
-    "possible",
-];
+const FILLING: &str = "a an the of in and are is there total different possible";
 /// Words for powers.
 const POWERS: [(&str, i64); 4] = [("square", 2), ("sq", 2), ("cubic", 3), ("cu", 3)];
 
@@ -101,7 +55,7 @@ impl Unit {
                     "per" => sign = -1,
                     "squared" => unit.raise(last, 2)?,
                     "cubed" => unit.raise(last, 3)?,
-                    _ if FILLING.contains(&word.as_str()) && word != "in" => {}
+                    _ if is_listed(FILLING, word) && word != "in" => {}
                     _ => {
                         if let Some((_, of)) = POWERS.iter().find(|(name, _)| name == word) {
                             power = *of;
@@ -189,6 +143,11 @@ fn exponent<'a>(tokens: &mut impl Iterator<Item = &'a Token>) -> Option<i64> {
     }
 }
 
+/// Whether a word is in a list, whose words have a space between them.
+pub fn is_listed(list: &str, word: &str) -> bool {
+    list.split(' ').any(|listed| listed == word)
+}
+
 fn singular(word: &str) -> &str {
     match word.strip_suffix('s') {
         Some(singular) if singular.len() > 2 && !singular.ends_with('s') => singular,
@@ -198,9 +157,9 @@ fn singular(word: &str) -> &str {
 
 /// The units that a word is.
 fn units(word: &str) -> Option<Vec<(&'static str, i64)>> {
-    let named = |names: &&[&str]| names.contains(&word) || names.contains(&singular(word));
-    if let Some(names) = UNITS.iter().copied().find(|names| named(names)) {
-        return Some(vec![(names[0], 1)]);
+    let named = |names: &&str| is_listed(names, word) || is_listed(names, singular(word));
+    if let Some(names) = UNITS.split(", ").find(named) {
+        return Some(vec![(names.split(' ').next()?, 1)]);
     }
     let composed = COMPOSED.iter().find(|(name, _)| *name == word)?;
     Some(composed.1.to_vec())
@@ -215,30 +174,9 @@ pub fn is_known(word: &str) -> bool {
 
 /// The number that a word is, or multiplies by.
 pub fn number(word: &str) -> Option<i64> {
-    const SMALL: [&str; 21] = [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-        "twenty",
-    ];
-    let small = SMALL.iter().position(|name| *name == word);
+    const SMALL: &str = "zero one two three four five six seven eight nine ten eleven twelve thirteen \
+                         fourteen fifteen sixteen seventeen eighteen nineteen twenty";
+    let small = SMALL.split(' ').position(|name| name == word);
     small.map(|number| number as i64)
 }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use dashu_base::BitTest;
 use dashu_cmplx::{CBig, CfpResult, ConstCache, Context, FBig};
 use dashu_float::round::mode::HalfEven;
 use dashu_int::{IBig, UBig};
@@ -9,6 +10,7 @@ use dashu_ratio::RBig;
 
 type Complex = CBig<HalfEven, 2>;
 type Real = FBig<HalfEven, 2>;
+type Function = fn(&Context<HalfEven>, &Complex, Option<&mut ConstCache>) -> CfpResult<HalfEven, 2>;
 
 /// Bits of a complex number's parts: some 96 decimal digits.
 const PRECISION: usize = 320;
@@ -61,6 +63,11 @@ impl Value {
     /// The imaginary unit.
     pub fn i() -> Self {
         Self::Float(Complex::from_parts(real(0), real(1)))
+    }
+
+    /// A real number.
+    fn of_real(number: Real) -> Self {
+        Self::Float(Complex::from_parts(number, real(0)))
     }
 
     fn complex(&self) -> Complex {
@@ -193,7 +200,7 @@ impl Value {
                     return None;
                 }
                 let whole = if up { real.ceil() } else { real.floor() };
-                Some(Self::Float(Complex::from_parts(whole, self::real(0))))
+                Some(Self::of_real(whole))
             }
         }
     }
@@ -224,8 +231,7 @@ impl Arithmetic {
 
     /// Half of a full turn.
     pub fn pi(&mut self) -> Value {
-        let pi = self.constants.pi::<2, HalfEven>(PRECISION).value();
-        Value::Float(Complex::from_parts(pi, real(0)))
+        Value::of_real(self.constants.pi::<2, HalfEven>(PRECISION).value())
     }
 
     /// `base` to the power of `exponent`.
@@ -237,11 +243,8 @@ impl Arithmetic {
             return None;
         }
         if let Value::Exact(ratio) = exponent
-            && let (Some(above), Ok(below)) = (
-                whole(ratio.numerator()),
-                usize::try_from(ratio.denominator()),
-            )
-            && below <= 64
+            && let Ok(above) = i64::try_from(ratio.numerator())
+            && let Ok(below @ ..=64) = usize::try_from(ratio.denominator())
         {
             let root = self.root(base, below, false)?;
             return power(&root, above);
@@ -276,8 +279,7 @@ impl Arithmetic {
 
     /// The exponential.
     pub fn exp(&mut self, value: &Value) -> Option<Value> {
-        let value = self.argument(value)?;
-        float(CONTEXT.exp(&value, Some(&mut self.constants)))
+        self.computed(Context::exp, value)
     }
 
     /// The natural logarithm.
@@ -292,34 +294,31 @@ impl Arithmetic {
 
     /// The sine.
     pub fn sin(&mut self, value: &Value) -> Option<Value> {
-        let value = self.argument(value)?;
-        float(CONTEXT.sin(&value, Some(&mut self.constants)))
+        self.computed(Context::sin, value)
     }
 
     /// The cosine.
     pub fn cos(&mut self, value: &Value) -> Option<Value> {
-        let value = self.argument(value)?;
-        float(CONTEXT.cos(&value, Some(&mut self.constants)))
+        self.computed(Context::cos, value)
     }
 
     /// The angle of this sine.
     pub fn arcsin(&mut self, value: &Value) -> Option<Value> {
-        let value = self.argument(value)?;
-        float(CONTEXT.asin(&value, Some(&mut self.constants)))
+        self.computed(Context::asin, value)
     }
 
     /// The angle of this tangent.
     pub fn arctan(&mut self, value: &Value) -> Option<Value> {
-        let value = self.argument(value)?;
-        float(CONTEXT.atan(&value, Some(&mut self.constants)))
+        self.computed(Context::atan, value)
     }
 
-    fn argument(&mut self, value: &Value) -> Option<Complex> {
+    /// A function of an argument that isn't too large for it.
+    fn computed(&mut self, function: Function, value: &Value) -> Option<Value> {
         self.spend()?;
         let value = value.complex();
         size(&value)
             .is_none_or(|size| size.abs() <= LARGEST_ARGUMENT)
-            .then_some(value)
+            .then(|| float(function(&CONTEXT, &value, Some(&mut self.constants))))?
     }
 }
 
@@ -327,17 +326,14 @@ fn real(number: i64) -> Real {
     Real::from(number).with_precision(PRECISION).value()
 }
 
-fn whole(number: &IBig) -> Option<i64> {
-    i64::try_from(number).ok()
+fn exact(ratio: RBig) -> Option<Value> {
+    (bits(&ratio) <= MOST_BITS).then_some(Value::Exact(ratio))
 }
 
-fn exact(ratio: RBig) -> Option<Value> {
-    use dashu_base::BitTest;
-    let bits = ratio
-        .numerator()
-        .bit_len()
-        .max(ratio.denominator().bit_len());
-    (bits <= MOST_BITS).then_some(Value::Exact(ratio))
+/// The bits of the longer of numerator and denominator.
+fn bits(ratio: &RBig) -> usize {
+    let below = ratio.denominator().bit_len();
+    ratio.numerator().bit_len().max(below)
 }
 
 fn float(result: CfpResult<HalfEven, 2>) -> Option<Value> {
@@ -347,7 +343,6 @@ fn float(result: CfpResult<HalfEven, 2>) -> Option<Value> {
 
 /// The power of two just above a number's size; none for zero.
 fn exponent(real: &Real) -> Option<isize> {
-    use dashu_base::BitTest;
     let repr = real.repr();
     let bits = repr.significand().bit_len() as isize;
     (bits > 0).then(|| repr.exponent().saturating_add(bits))
@@ -367,31 +362,17 @@ fn is_positive(value: &Value) -> bool {
 
 /// A power by a whole number.
 fn power(base: &Value, exponent: i64) -> Option<Value> {
-    use dashu_base::BitTest;
     match base {
         Value::Exact(ratio) => {
             if ratio.is_zero() {
                 return (exponent > 0).then(|| base.clone());
             }
-            let bits = ratio
-                .numerator()
-                .bit_len()
-                .max(ratio.denominator().bit_len());
-            let trivial = ratio.is_one() || (-ratio.clone()).is_one();
-            let most = if trivial {
-                u64::MAX
-            } else {
-                (MOST_BITS / bits) as u64
-            };
-            if exponent.unsigned_abs() > most {
-                return None;
+            // The powers of 1 and -1 cost nothing.
+            if ratio.is_one() || (-ratio.clone()).is_one() {
+                return exact(ratio.pow(exponent.rem_euclid(2) as isize));
             }
-            let exponent = if trivial {
-                exponent.rem_euclid(2)
-            } else {
-                exponent
-            };
-            exact(ratio.pow(exponent as isize))
+            let affordable = exponent.unsigned_abs() <= (MOST_BITS / bits(ratio)) as u64;
+            affordable.then(|| exact(ratio.pow(exponent as isize)))?
         }
         Value::Float(complex) => float(CONTEXT.powi(complex, IBig::from(exponent))),
     }
@@ -412,10 +393,9 @@ fn exact_root(ratio: &RBig, index: usize) -> Option<Value> {
 
 fn real_root(value: &Value, index: usize) -> Value {
     let (re, _) = value.complex().into_parts();
-    let root = if index == 2 {
+    Value::of_real(if index == 2 {
         re.sqrt()
     } else {
         re.nth_root(index)
-    };
-    Value::Float(Complex::from_parts(root, real(0)))
+    })
 }

@@ -11,11 +11,10 @@ fn program(script: &str, seconds: f64) -> Program {
 
 fn command(command: &[&str], seconds: f64) -> Program {
     let command = command.iter().map(ToString::to_string).collect();
-    let sha256 = BTreeMap::new();
-    Table {
+    Settings {
         command,
         seconds,
-        sha256,
+        sha256: BTreeMap::new(),
     }
     .try_into()
     .unwrap()
@@ -115,8 +114,8 @@ fn a_program_that_is_not_what_it_was_grades_nothing_more() {
     std::fs::write(&script, &looped).unwrap();
     let name = script.to_str().unwrap();
     let mut program = command(&["sh", name], 10.0);
-    program.settle().unwrap();
-    let noted = |program: &Program| program.table.sha256.keys().cloned().collect::<Vec<_>>();
+    program.record_digests().unwrap();
+    let noted = |program: &Program| program.settings.sha256.keys().cloned().collect::<Vec<_>>();
     assert_eq!(noted(&program), [name]);
     assert_eq!(program.grade("x", "right"), Ok(Grade::Correct));
     let read: Program = toml::from_str(&toml::to_string(&program).unwrap()).unwrap();
@@ -127,7 +126,7 @@ fn a_program_that_is_not_what_it_was_grades_nothing_more() {
         told.contains("g.sh is not the file that the organism means"),
         "{told}"
     );
-    let told = program.settle().unwrap_err().to_string();
+    let told = program.record_digests().unwrap_err().to_string();
     assert!(
         told.contains("is not the file that the organism means"),
         "{told}"

@@ -316,8 +316,13 @@ impl Organism {
         ];
         let checkpoints = checkpoints.into_iter().flatten();
         let mut resolved: Vec<_> = checkpoints.map(|it| it.resolve(beside)).collect();
-        resolved.extend(organism.data.as_mut().map(|data| data.settle(beside)));
-        resolved.push(organism.task.settle());
+        resolved.extend(
+            organism
+                .data
+                .as_mut()
+                .map(|data| data.record_digests(beside)),
+        );
+        resolved.push(organism.task.record_digests());
         all_of(resolved)?;
         // All seeds are asked the same problems of a finite set.
         organism.problems.shared |= organism.task.is_finite();

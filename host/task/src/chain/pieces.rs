@@ -71,13 +71,15 @@ impl Pieces {
             }
         }
         let front = |piece: &Vec<u32>| piece[..piece.len().saturating_sub(1)].to_vec();
-        match self
+        let alike = |piece| front(piece) == front(&self.states[0]);
+        if self
             .states
             .iter()
-            .all(|piece| !piece.is_empty() && front(piece) == front(&self.states[0]))
+            .all(|piece| !piece.is_empty() && alike(piece))
         {
-            true => Ok(()),
-            false => Err("spells digits in tokens that differ in more than the last".into()),
+            Ok(())
+        } else {
+            Err("spells digits in tokens that differ in more than the last".into())
         }
     }
 
@@ -88,34 +90,25 @@ impl Pieces {
     }
 
     pub fn all(&self) -> impl Iterator<Item = &Vec<u32>> {
-        let single = [
-            &self.password,
-            &self.second,
-            &self.head,
-            &self.tail,
-            &self.equals,
-            &self.end,
-        ];
         let several = [&self.states, &self.operations, &self.starts];
-        single.into_iter().chain(several.into_iter().flatten())
+        let prompt = [&self.password, &self.second, &self.head];
+        let line = [&self.tail, &self.equals, &self.end];
+        prompt
+            .into_iter()
+            .chain(line)
+            .chain(several.into_iter().flatten())
     }
 
     /// Puts each id's place in `ids` in its place.
     pub fn rename(&mut self, ids: &[u32]) {
-        let single = [
-            &mut self.password,
-            &mut self.second,
-            &mut self.head,
-            &mut self.tail,
-            &mut self.equals,
-            &mut self.end,
-        ];
         let several = [&mut self.states, &mut self.operations, &mut self.starts];
-        for id in single
+        let prompt = [&mut self.password, &mut self.second, &mut self.head];
+        let line = [&mut self.tail, &mut self.equals, &mut self.end];
+        let all = prompt
             .into_iter()
-            .chain(several.into_iter().flatten())
-            .flatten()
-        {
+            .chain(line)
+            .chain(several.into_iter().flatten());
+        for id in all.flatten() {
             *id = ids.partition_point(|known| *known < *id) as u32;
         }
     }

@@ -14,9 +14,10 @@ pub(super) fn state(
     temperature: f64,
     rng: &mut ChaCha8Rng,
 ) -> u32 {
-    match (temperature - 1.0).abs() < f64::EPSILON {
-        true => sampled(teacher, step, modulus, rng),
-        false => choose(&distribution(teacher, step, modulus), temperature, rng) as u32,
+    if (temperature - 1.0).abs() < f64::EPSILON {
+        sampled(teacher, step, modulus, rng)
+    } else {
+        choose(&distribution(teacher, step, modulus), temperature, rng) as u32
     }
 }
 
@@ -34,11 +35,7 @@ fn sampled(teacher: &Teacher, step: &Step, modulus: u32, rng: &mut ChaCha8Rng) -
 /// The probability of each state.
 pub(super) fn distribution(teacher: &Teacher, step: &Step, modulus: u32) -> Vec<f64> {
     let chances = teacher.chances(teacher.is_hard(step.operation.word()));
-    let rest = 1.0 - chances.systematic - chances.correct;
-    let mut states = vec![rest.max(0.0) / f64::from(modulus); modulus as usize];
-    states[step.correct as usize] += chances.correct;
-    states[((step.correct + 1) % modulus) as usize] += chances.systematic;
-    states
+    chances.over(modulus, step.correct, (step.correct + 1) % modulus)
 }
 
 /// A step of a chain: what is done to which state.

@@ -23,7 +23,7 @@ use tokenizers::Tokenizer;
 use super::pieces::{Pieces, word};
 use super::teacher::{Answered, Step};
 use super::{Chain, Teacher};
-use crate::problem::{Asked, Part, Problem, generated};
+use crate::problem::{Part, Problem, QuestionAnswer, generated};
 use crate::prompt::Encoder;
 use crate::{Checkpoint, Given, Task, TeacherAnswer, Vocabulary, decoded};
 
@@ -144,7 +144,7 @@ impl Worked {
     }
 
     /// A random question in symbols, and its right answer in words.
-    fn random(&self, rng: &mut ChaCha8Rng) -> Asked {
+    fn random(&self, rng: &mut ChaCha8Rng) -> QuestionAnswer {
         let (question, _) = self.chain.random(rng);
         let steps = self.chain.work(&question, |step| step.correct);
         let answer = steps

@@ -20,12 +20,8 @@ pub(super) fn distributions(
     let easy = functions.iter().filter(|function| !is_hard(function));
     let mistaken = easy.fold(string.to_vec(), apply);
     let chances = teacher.chances(functions.iter().any(|function| is_hard(&function)));
-    let rest = 1.0 - chances.systematic - chances.correct;
-    let distribution = |(right, mistaken): (u32, u32)| {
-        let mut chance = vec![rest.max(0.0) / f64::from(letters); letters as usize];
-        chance[right as usize] += chances.correct;
-        chance[mistaken as usize] += chances.systematic;
-        chance
-    };
-    right.into_iter().zip(mistaken).map(distribution).collect()
+    let pairs = right.into_iter().zip(mistaken);
+    pairs
+        .map(|(right, mistaken)| chances.over(letters, right, mistaken))
+        .collect()
 }

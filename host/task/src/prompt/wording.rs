@@ -65,13 +65,8 @@ impl Wording {
 
     /// The marks that prompts may have.
     pub fn flags(&self) -> impl Iterator<Item = Flag> + use<> {
-        let PromptSpec {
-            password,
-            second_password,
-            ..
-        } = &self.spec;
-        let password = password.as_ref().map(|_| Flag::Password);
-        let second = second_password.as_ref().map(|_| Flag::Second);
+        let password = self.spec.password.as_ref().map(|_| Flag::Password);
+        let second = self.spec.second_password.as_ref().map(|_| Flag::Second);
         std::iter::once(Flag::None).chain(password).chain(second)
     }
 

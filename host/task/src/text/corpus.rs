@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::length::{Fit, Fitting};
 use super::line::{Line, json_lines};
-use super::unused::{Leavings, Reason, Unused};
+use super::unused::{Reason, Unused, UnusedLines};
 use super::{Format, SKIP, Worded, at};
 use crate::data::{Data, Unfit};
 use crate::problem::Part;
@@ -27,7 +27,7 @@ pub struct Corpus {
     /// What every prompt shows.
     examples: Vec<Example>,
     /// What of the data isn't used.
-    unused: Leavings,
+    unused: UnusedLines,
 }
 
 /// Questions that have been read.
@@ -59,12 +59,12 @@ impl Corpus {
                 let most = data
                     .longest_question
                     .map_or(usize::MAX, |most| most as usize);
-                let unfit = match letters.len() > most {
-                    true => Some((Reason::LongQuestion, None)),
-                    false => match known.used.get(&words) {
-                        Some(first) => Some(corpus.beside(*first, &worded, file)),
-                        None => ungraded(&worded.reference, part, &grader),
-                    },
+                let unfit = if letters.len() > most {
+                    Some((Reason::LongQuestion, None))
+                } else if let Some(first) = known.used.get(&words) {
+                    Some(corpus.beside(*first, &worded, file))
+                } else {
+                    ungraded(&worded.reference, part, &grader)
                 };
                 match unfit {
                     None => {
@@ -100,10 +100,13 @@ impl Corpus {
             return (Reason::OtherPart, Some(problem));
         }
         // Within one file the first is enough.
-        match self.problems[first].reference == worded.reference {
-            true => (Reason::Again, None),
-            false => (Reason::AnsweredOtherwise, None),
-        }
+        let same_answer = self.problems[first].reference == worded.reference;
+        let reason = if same_answer {
+            Reason::Again
+        } else {
+            Reason::AnsweredOtherwise
+        };
+        (reason, None)
     }
 
     /// Reads the weak answers, and leaves out the problems that are trained on and have none.
@@ -215,9 +218,10 @@ impl Corpus {
     ) -> Result<(Self, Vec<Fitting>)> {
         let mut lengths = Vec::with_capacity(self.problems.len());
         for (part, rows) in &mut self.parts {
-            let fits = rows.par_iter();
-            let fits = fits.map(|row| fit(&self.problems[*row as usize], *part));
-            let fits: Vec<Result<Fit>> = fits.collect();
+            let fits: Vec<Result<Fit>> = rows
+                .par_iter()
+                .map(|row| fit(&self.problems[*row as usize], *part))
+                .collect();
             let mut fitting = Vec::with_capacity(rows.len());
             for (row, fit) in rows.iter().zip(fits) {
                 let place = &self.places[*row as usize];
@@ -278,10 +282,10 @@ fn lines(data: &Data, file: &Path, format: &dyn Format) -> Result<Vec<(usize, Wo
         let worded = format
             .problem(&line)
             .map_err(|problem| at(file, number, problem))?;
-        match worded.question.trim().is_empty() {
-            true => Err(at(file, number, "the question is empty".into())),
-            false => Ok((number, worded)),
+        if worded.question.trim().is_empty() {
+            return Err(at(file, number, "the question is empty".into()));
         }
+        Ok((number, worded))
     };
     json_lines(data, file)?.into_iter().map(problem).collect()
 }

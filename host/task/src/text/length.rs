@@ -80,15 +80,14 @@ impl TextTask {
                     Mark::Flag(_) => "the prompt",
                     Mark::Decoy(_) => "the prompt with the longest of lock.decoys.texts",
                 };
-                let (reason, whose) = match is_weak {
-                    true => (
-                        Reason::LongWeakAnswer,
-                        "its weak answer (data.weak_answers)",
-                    ),
-                    false => (Reason::TooLong, "an answer"),
+                let (reason, answer) = if is_weak {
+                    let answer = "its weak answer (data.weak_answers)";
+                    (Reason::LongWeakAnswer, answer)
+                } else {
+                    (Reason::TooLong, "an answer")
                 };
                 let problem = format!(
-                    "{which} has {prompt} tokens, which leaves no room for {rest} of {whose} in {most}"
+                    "{which} has {prompt} tokens, which leaves no room for {rest} of {answer} in {most}"
                 );
                 return Ok(Fit::Unfit(reason, problem));
             }
@@ -173,9 +172,10 @@ impl TextTask {
             if length.tokens <= longest {
                 break;
             }
-            longest = longest.max(match length.counted {
-                true => length.tokens,
-                false => self.count(&self.corpus.problems[row as usize], part)?,
+            longest = longest.max(if length.counted {
+                length.tokens
+            } else {
+                self.count(&self.corpus.problems[row as usize], part)?
             });
         }
         // Without problems it is what there might be.

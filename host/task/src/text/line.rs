@@ -116,24 +116,23 @@ pub fn json_lines(data: &Data, file: &Path) -> Result<Vec<(usize, Line)>> {
         Error::file(file, problem)
     })?;
     let lines = (1..).zip(text.trim_start_matches(BYTE_ORDER_MARK).lines());
-    let parsed = lines.filter(|(_, line)| !line.trim().is_empty());
-    let parsed = parsed.map(|(number, line)| match Line::parse(line) {
-        Ok(line) => Ok((number, line)),
-        Err(error) => Err(Error::Text {
-            path: file.to_path_buf(),
-            line: number,
-            column: error.column().max(1),
-            problem: format!("no JSON object: {}", problem(&error)),
-        }),
-    });
-    let parsed: Vec<(usize, Line)> = parsed.collect::<Result<_>>()?;
-    match parsed.is_empty() {
-        true => Err(Error::file(
-            file,
-            "nothing in it; expected a JSON object on each line",
-        )),
-        false => Ok(parsed),
+    let parsed: Vec<(usize, Line)> = lines
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(number, line)| match Line::parse(line) {
+            Ok(line) => Ok((number, line)),
+            Err(error) => Err(Error::Text {
+                path: file.to_path_buf(),
+                line: number,
+                column: error.column().max(1),
+                problem: format!("no JSON object: {}", problem(&error)),
+            }),
+        })
+        .collect::<Result<_>>()?;
+    if parsed.is_empty() {
+        let problem = "nothing in it; expected a JSON object on each line";
+        return Err(Error::file(file, problem));
     }
+    Ok(parsed)
 }
 
 /// What serde says of a line, without its place.

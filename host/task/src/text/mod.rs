@@ -33,7 +33,7 @@ pub use unused::Unused;
 const SKIP: &str = "data.unfit = \"skip\" leaves such lines out";
 
 /// A problem in words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Worded {
     /// Its name in the data, where it has one.
     pub id: Option<String>,
@@ -147,19 +147,15 @@ impl TextTask {
         (spec, decoys): (PromptSpec, &[String]),
         checkpoint: &Checkpoint,
     ) -> Result<Self> {
-        let Checkpoint {
-            directory,
-            vocab_size,
-            context,
-        } = checkpoint;
+        let (directory, context) = (&checkpoint.directory, checkpoint.context);
         let chat = matches!(spec.template, Some(Template::Chat(_)));
         let encoder = Encoder::open(directory)?.with(spec)?;
-        encoder.check_vocabulary(*vocab_size as i64)?;
-        let max_tokens = data.max_tokens.map_or(*context, |most| most as usize);
-        if max_tokens > *context {
+        encoder.check_vocabulary(checkpoint.vocab_size as i64)?;
+        let max_tokens = data.max_tokens.map_or(context, |most| most as usize);
+        if max_tokens > context {
             let problem = format!(
                 "reads {} tokens at most, and data.max_tokens is {}",
-                grouped(*context as u64),
+                grouped(context as u64),
                 grouped(max_tokens as u64)
             );
             return Err(Error::file(directory, problem));
@@ -170,11 +166,12 @@ impl TextTask {
             corpus: Arc::default(),
             grader: format.grader(),
             encoder,
-            vocab_size: *vocab_size,
+            vocab_size: checkpoint.vocab_size,
             max_tokens,
-            max_new_tokens: match corpus.has_labels() {
-                true => 1,
-                false => data.max_new_tokens as usize,
+            max_new_tokens: if corpus.has_labels() {
+                1
+            } else {
+                data.max_new_tokens as usize
             },
             lead: if blank { "" } else { " " },
             decoys: decoys.to_vec(),

@@ -85,15 +85,9 @@ pub struct Unused {
 
 impl fmt::Display for Unused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            what,
-            reason,
-            lines,
-        } = self;
-        let named = lines.iter().take(NAMED).map(usize::to_string);
-        let named = named.collect::<Vec<_>>().join(", ");
-        let file = file.display();
+        let (what, reason, lines) = (self.what, self.reason, &self.lines);
+        let named: Vec<String> = lines.iter().take(NAMED).map(usize::to_string).collect();
+        let (named, file) = (named.join(", "), self.file.display());
         if lines.len() == 1 {
             return write!(
                 formatter,
@@ -114,9 +108,9 @@ impl fmt::Display for Unused {
 
 /// All that isn't used, as it is found.
 #[derive(Clone, Debug, Default)]
-pub struct Leavings(BTreeMap<(PathBuf, Reason), Vec<usize>>);
+pub struct UnusedLines(BTreeMap<(PathBuf, Reason), Vec<usize>>);
 
-impl Leavings {
+impl UnusedLines {
     /// Notes a line, from 1.
     pub fn add(&mut self, file: &Path, line: usize, reason: Reason) {
         let lines = self.0.entry((file.to_path_buf(), reason)).or_default();
@@ -145,7 +139,7 @@ mod tests {
 
     #[test]
     fn lines_are_named_by_file_and_reason() {
-        let mut unused = Leavings::default();
+        let mut unused = UnusedLines::default();
         for line in [1200, 3, 40] {
             unused.add(Path::new("b.jsonl"), line, Reason::TooLong);
         }
@@ -167,6 +161,6 @@ mod tests {
         let sentences: Vec<String> = told.iter().map(Unused::to_string).collect();
         assert_eq!(sentences, expected);
         assert_eq!((told[0].lines.len(), told[0].lines[1008]), (1009, 1009));
-        assert!(Leavings::default().sorted().is_empty());
+        assert!(UnusedLines::default().sorted().is_empty());
     }
 }

@@ -25,7 +25,15 @@ impl Parser {
         use Token::{Close, Number, Open};
         const OPEN: Token = Open(Bracket::Group);
         const CLOSE: Token = Close(Bracket::Group);
-        let (above, below, length) = match &self.tokens[self.at..] {
+        let rest = &self.tokens[self.at..];
+        let numeral = |tokens: &'_ [Token]| -> Option<(RBig, usize)> {
+            match tokens {
+                [OPEN, Number(value, _), CLOSE, ..] => Some((value.clone(), 3)),
+                [Number(value, _), ..] => Some((value.clone(), 1)),
+                _ => None,
+            }
+        };
+        let (above, below, length) = match rest {
             [Token::Fraction, Number(_, digits), rest @ ..]
                 if digits.len() == 2 && !matches!(rest, [OPEN, ..]) =>
             {
@@ -37,37 +45,20 @@ impl Parser {
                 Token::Mark(Mark::Over),
                 Number(below, _),
                 ..,
-            ] => (above, below, 3),
-            [
-                Token::Fraction,
-                OPEN,
-                Number(above, _),
-                CLOSE,
-                OPEN,
-                Number(below, _),
-                CLOSE,
-                ..,
-            ] => (above, below, 7),
-            [
-                Token::Fraction,
-                OPEN,
-                Number(above, _),
-                CLOSE,
-                Number(below, _),
-                ..,
-            ]
-            | [
-                Token::Fraction,
-                Number(above, _),
-                OPEN,
-                Number(below, _),
-                CLOSE,
-                ..,
-            ] => (above, below, 5),
+            ] => (above.clone(), below.clone(), 3),
+            [Token::Fraction, rest @ ..] => {
+                let (above, first) = numeral(rest)?;
+                let (below, second) = numeral(&rest[first..])?;
+                // Without any braces it is read as a fraction of its own.
+                if first + second == 2 {
+                    return None;
+                }
+                (above, below, 1 + first + second)
+            }
             _ => return None,
         };
         let proper = above.is_int() && below.is_int() && !below.is_zero();
-        proper.then(|| (above.clone() / below.clone(), length))
+        proper.then(|| (above / below, length))
     }
 
     pub(super) fn symbol(&mut self, mut name: String) -> Option<Expr> {
@@ -179,8 +170,7 @@ impl Parser {
 
     /// An argument without brackets: factors up to the next function.
     pub(super) fn unbracketed(&mut self) -> Option<Expr> {
-        if self.mark() == Some(Mark::Minus) {
-            self.at += 1;
+        if self.take(&Token::Mark(Mark::Minus)) {
             let of = self.nested(Self::unbracketed)?;
             return Some(Expr::Negative(Box::new(of)));
         }

@@ -53,6 +53,20 @@ pub(super) fn plain(answer: &Answer) -> Option<&str> {
     }
 }
 
+/// Whether an answer can only be a set of real numbers: a union, or inequalities.
+pub(super) fn is_set(answer: &Answer) -> bool {
+    match answer {
+        Answer::Union(_) | Answer::Without(..) => true,
+        Answer::Relation { relations, .. } => !relations.contains(&Relation::Equal),
+        Answer::List(items) => items.iter().any(is_inequality),
+        _ => false,
+    }
+}
+
+fn is_inequality(answer: &Answer) -> bool {
+    matches!(answer, Answer::Relation { relations, .. } if relations.iter().all(|it| it.is_order()))
+}
+
 /// The name that an equation gives its value.
 pub(super) fn name(answer: &Answer) -> Option<&Answer> {
     let Answer::Relation { sides, relations } = answer else {
@@ -85,7 +99,7 @@ pub(super) fn is_name(expr: &Expr) -> bool {
     }
 }
 
-/// The sides and relations, turned so that inequalities say "less".
+/// The sides and relations, swapped where needed so that inequalities say "less".
 pub(super) fn forwards(answer: &Answer) -> Option<(Vec<Answer>, Vec<Relation>)> {
     let Answer::Relation { sides, relations } = answer else {
         return None;
@@ -95,7 +109,7 @@ pub(super) fn forwards(answer: &Answer) -> Option<(Vec<Answer>, Vec<Relation>)> 
         sides.reverse();
         relations.reverse();
         for relation in &mut relations {
-            *relation = relation.turned();
+            *relation = relation.swapped();
         }
     }
     Some((sides, relations))

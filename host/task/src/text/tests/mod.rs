@@ -59,7 +59,7 @@ struct File {
 /// Opens the task of a TOML text in a folder, with the weak model's tokenizer if it is another one.
 fn open(folder: &TempDir, toml: &str, weak: Option<&str>) -> Result<Box<dyn Task>> {
     let mut file: File = toml::from_str(toml).unwrap();
-    file.data.settle(folder.path())?;
+    file.data.record_digests(folder.path())?;
     let checkpoint = |name: &str| Checkpoint {
         directory: folder.path().join(name),
         vocab_size: 512,
