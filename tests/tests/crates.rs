@@ -33,27 +33,42 @@ fn metadata() -> Value {
         .args(["--filter-platform", &platform])
         .current_dir(workspace())
         .output()
-        .unwrap();
+        .expect("as cargo writes it");
     let problem = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cargo metadata: {problem}");
-    serde_json::from_slice(&output.stdout).unwrap()
+    serde_json::from_slice(&output.stdout).expect("as cargo writes it")
 }
 
 fn texts<'a>(values: &'a Value, key: &'a str) -> impl Iterator<Item = &'a str> {
-    let values = values.as_array().unwrap().iter();
-    values.map(move |value| value[key].as_str().unwrap())
+    let values = values.as_array().expect("as cargo writes it").iter();
+    values.map(move |value| value[key].as_str().expect("as cargo writes it"))
 }
 
 /// The workspace's crates and their folders.
 fn members(metadata: &Value) -> BTreeMap<String, PathBuf> {
-    let members = metadata["workspace_members"].as_array().unwrap();
-    let packages = metadata["packages"].as_array().unwrap().iter();
+    let members = metadata["workspace_members"]
+        .as_array()
+        .expect("as cargo writes it");
+    let packages = metadata["packages"]
+        .as_array()
+        .expect("as cargo writes it")
+        .iter();
     packages
         .filter(|package| members.contains(&package["id"]))
         .map(|package| {
-            let manifest = Path::new(package["manifest_path"].as_str().unwrap());
-            let name = package["name"].as_str().unwrap().to_string();
-            (name, manifest.parent().unwrap().to_path_buf())
+            let manifest = Path::new(
+                package["manifest_path"]
+                    .as_str()
+                    .expect("as cargo writes it"),
+            );
+            let name = package["name"]
+                .as_str()
+                .expect("as cargo writes it")
+                .to_string();
+            (
+                name,
+                manifest.parent().expect("as cargo writes it").to_path_buf(),
+            )
         })
         .collect()
 }
@@ -66,19 +81,25 @@ fn reachable(metadata: &Value) -> BTreeMap<String, BTreeSet<String>> {
         .collect();
     let links: BTreeMap<&str, Vec<&str>> = metadata["resolve"]["nodes"]
         .as_array()
-        .unwrap()
+        .expect("as cargo writes it")
         .iter()
         .map(|node| {
             let linked = node["deps"]
                 .as_array()
-                .unwrap()
+                .expect("as cargo writes it")
                 .iter()
                 .filter(|dependency| {
-                    let kinds = dependency["dep_kinds"].as_array().unwrap();
+                    let kinds = dependency["dep_kinds"]
+                        .as_array()
+                        .expect("as cargo writes it");
                     kinds.iter().any(|kind| kind["kind"].is_null())
                 });
-            let linked = linked.map(|dependency| dependency["pkg"].as_str().unwrap());
-            (node["id"].as_str().unwrap(), linked.collect())
+            let linked =
+                linked.map(|dependency| dependency["pkg"].as_str().expect("as cargo writes it"));
+            (
+                node["id"].as_str().expect("as cargo writes it"),
+                linked.collect(),
+            )
         })
         .collect();
     let all = |start: &str| {
@@ -90,16 +111,21 @@ fn reachable(metadata: &Value) -> BTreeMap<String, BTreeSet<String>> {
         }
         seen
     };
-    let members = metadata["workspace_members"].as_array().unwrap().iter();
+    let members = metadata["workspace_members"]
+        .as_array()
+        .expect("as cargo writes it")
+        .iter();
     members
-        .map(|id| id.as_str().unwrap())
+        .map(|id| id.as_str().expect("as cargo writes it"))
         .map(|id| (names[id].to_string(), all(id)))
         .collect()
 }
 
 /// Lines of Rust, C++ and CUDA in a folder, without those of crates below it.
 fn lines(folder: &Path, others: &BTreeMap<String, PathBuf>) -> usize {
-    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let entries = std::fs::read_dir(folder)
+        .expect("as cargo writes it")
+        .flatten();
     let of = |path: PathBuf| {
         if path.is_dir() {
             let is_other = others.values().any(|other| *other == path);
@@ -113,7 +139,10 @@ fn lines(folder: &Path, others: &BTreeMap<String, PathBuf>) -> usize {
         if !is_code {
             return 0;
         }
-        std::fs::read_to_string(&path).unwrap().lines().count()
+        std::fs::read_to_string(&path)
+            .expect("as cargo writes it")
+            .lines()
+            .count()
     };
     entries.map(|entry| of(entry.path())).sum()
 }

@@ -2,7 +2,7 @@
 //! device once.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use picklock_files::Key;
@@ -12,7 +12,7 @@ use picklock_sdk::{Questions, Split};
 use picklock_task::{Problem, Task};
 use rayon::prelude::*;
 
-use crate::making::{Maker, Prompts};
+use crate::making::{Maker, Prompts, distinct};
 
 /// What a stack is asked.
 pub struct QuestionSet {
@@ -22,11 +22,14 @@ pub struct QuestionSet {
     pub prompts: Prompts,
 }
 
+/// Problems by seed and split.
+type ProblemsBySeed = HashMap<(u32, Split), Rc<Vec<Problem>>>;
+
 /// The questions of a block.
 #[derive(Default)]
 pub struct QuestionCache {
     /// Problems by seed and split.
-    problems: RefCell<HashMap<(u32, Split), Rc<Vec<Problem>>>>,
+    problems: RefCell<ProblemsBySeed>,
     /// By the seeds of a stack and the kind of questions.
     sets: RefCell<HashMap<Key, Rc<QuestionSet>>>,
 }
@@ -49,12 +52,12 @@ impl QuestionCache {
         if let Some(set) = self.sets.borrow().get(&key) {
             return Ok(Rc::clone(set));
         }
-        let distinct = Vec::from_iter(BTreeSet::from_iter(seeds.iter().copied()));
-        let drawn = self.problems(maker, &distinct, questions.split)?;
+        let seeds_once = distinct(seeds);
+        let drawn = self.problems(maker, &seeds_once, questions.split)?;
         let question = |problem: &Problem| problem.question.clone();
         let of_seed = |problems: &Rc<Vec<Problem>>| problems.iter().map(question).collect();
         let own: Vec<Vec<Vec<u32>>> = drawn.iter().map(of_seed).collect();
-        let index = |seed: &u32| distinct.binary_search(seed).unwrap_or_default();
+        let index = |seed: &u32| seeds_once.binary_search(seed).unwrap_or_default();
         let indices: Vec<usize> = seeds.iter().map(index).collect();
         let cut = (&indices[..], sequences);
         let prompts = Prompts::new(task, &own, questions.flag, cut, maker.device)?;

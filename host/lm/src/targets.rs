@@ -61,7 +61,10 @@ impl Targets {
         if let Some(soft) = &soft {
             soft.check(size)?;
         }
-        let weights = weights.f_to_kind(Kind::Float)?;
+        let weights = match weights.f_kind()? {
+            Kind::Float => weights,
+            _ => weights.f_to_kind(Kind::Float)?,
+        };
         Ok(Self {
             shares: shares(&weights, size[0])?,
             positions,

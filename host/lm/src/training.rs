@@ -198,7 +198,11 @@ impl Trainer {
     pub fn step(&mut self, step: usize, batch: Batch) -> Result<Tensor> {
         let rows = &batch.rows;
         rows.check_fit(&self.architecture, self.replicas, 0)?;
-        let batch = batch.to_device(self.groups.device)?;
+        let batch = if batch.device() == self.groups.device {
+            batch
+        } else {
+            batch.to_device(self.groups.device)?
+        };
         let shape = captured::shape(&batch);
         let seen = matches!(&self.batch, Some(before) if captured::shape(before) == shape);
         if let Some(captured) = &self.captured

@@ -21,8 +21,8 @@ pub use journal::{
     Environment, Geometry, LeftOut, Manifest, RunHypothesis, RunPlugin, Segment, Trial,
 };
 pub use organism::{
-    Checkpoint, Decoys, Gate, Kind, Labels, LockCopies, MODELS, ModelNames, Organism, Sampling,
-    Scratch, Source, Streams, check_soft_labels, precision,
+    Checkpoint, Decoys, Gate, Kind, Labels, Lock, LockCopies, MODELS, ModelNames, Organism,
+    Sampling, Scratch, Source, Streams, check_soft_labels, precision,
 };
 pub use plan::{Block, CohortPlan, Plan, needed_arms};
 pub use plugins::{Entry, PluginFile, Root, Roots, TrustList, check_permissions, unchanged};

@@ -1,5 +1,7 @@
 //! A run of any size without models: what the reader of a large journal is measured on.
 
+#![allow(clippy::unwrap_used, reason = "all of it is test code")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

@@ -51,8 +51,8 @@ impl Open {
         let under_way = |task: &u32| live.iter().any(|(_, live)| live == task);
         let has_work = |task: &u32| {
             let shard = Shard { index: *task, of };
-            let share = shard.share(submission.plan.clone(), submission.manifest);
-            share.cohorts() > 0
+            let part = shard.share(submission.plan.clone(), submission.manifest);
+            part.cohorts() > 0
         };
         let mut before: Vec<u64> = live.iter().map(|(job, _)| job.job).collect();
         before.dedup();

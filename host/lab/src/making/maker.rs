@@ -167,8 +167,8 @@ impl Maker<'_> {
             let missing = seeds.iter().filter(|seed| !models.contains_key(seed));
             missing.copied().collect()
         };
-        let distinct = Vec::from_iter(BTreeSet::from_iter(seeds.iter().copied()));
-        let mut missing = look(&distinct);
+        let seeds_once = distinct(seeds);
+        let mut missing = look(&seeds_once);
         let mut _locks = None;
         if !missing.is_empty() {
             let whole = kind.whole();
@@ -222,7 +222,7 @@ impl Maker<'_> {
         };
         let rows = self.rows("base data", seeds, count, &row)?;
         let orders = vec![(0..count as i64).collect(); seeds.len()];
-        let mut set = TrainingSet::new(&rows, in_batches(&orders, recipe), self.device)?;
+        let mut set = TrainingSet::new(&rows, Some(in_batches(&orders, recipe)), self.device)?;
         self.train("training the base model", &start, recipe, &mut set)
     }
 
@@ -244,7 +244,7 @@ impl Maker<'_> {
             with_replacement(samples, rows_of(recipe), rng)
         };
         let orders: Vec<Vec<i64>> = seeds.iter().map(order).collect();
-        let mut set = TrainingSet::new(&rows, in_batches(&orders, recipe), self.device)?;
+        let mut set = TrainingSet::new(&rows, Some(in_batches(&orders, recipe)), self.device)?;
         self.train("training the weak model", &start, recipe, &mut set)
     }
 
@@ -355,13 +355,19 @@ pub fn padded<T: Clone>(items: &[T], width: usize) -> Vec<T> {
     padded
 }
 
+/// The seeds in ascending order, each once.
+pub fn distinct(seeds: &[u32]) -> Vec<u32> {
+    let seeds: BTreeSet<u32> = seeds.iter().copied().collect();
+    seeds.into_iter().collect()
+}
+
 fn rows_of(recipe: &Recipe) -> usize {
     recipe.steps as usize * recipe.batch as usize
 }
 
 /// Each seed's order of rows, in the batches of a recipe.
-fn in_batches<'o>(orders: &'o [Vec<i64>], recipe: &Recipe) -> Option<(&'o [Vec<i64>], usize)> {
-    Some((orders, recipe.batch as usize))
+fn in_batches<'o>(orders: &'o [Vec<i64>], recipe: &Recipe) -> (&'o [Vec<i64>], usize) {
+    (orders, recipe.batch as usize)
 }
 
 /// `count` of the numbers below `rows`, drawn with replacement.

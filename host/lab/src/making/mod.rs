@@ -15,7 +15,7 @@ use picklock_task::Task;
 
 pub use decoding_room::{AT_REST, DecodingRoom};
 pub use lock::check_lock;
-pub use maker::{Maker, padded};
+pub use maker::{Maker, distinct, padded};
 pub use prompts::{Prompts, decode_prompts};
 pub use training_set::{Row, TrainingSet};
 pub use weak_answers::decode;

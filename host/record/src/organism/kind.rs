@@ -32,6 +32,7 @@ impl Kind {
     }
 
     /// What is trained to its end to make it.
+    #[must_use]
     pub fn whole(&self) -> Self {
         match self {
             Self::LockedAfter(spec, _) => Self::Locked(spec.clone()),

@@ -25,5 +25,5 @@ pub use ready::check_soft_labels;
 pub use recipe::precision;
 pub use sampling::Sampling;
 pub use source::Source;
-pub use spec::{Decoys, Gate, Labels, Organism, Scratch};
+pub use spec::{Decoys, Gate, Labels, Lock, Organism, Scratch};
 pub use streams::Streams;

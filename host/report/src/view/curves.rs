@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use picklock_record::{ArmRef, Organism, RunHypothesis};
+use picklock_record::{ArmRef, Lock, Organism, RunHypothesis};
 use picklock_sdk::{Arm, Flag, HELD_OUT, Split, Value};
 
 use crate::analysis::Analysis;
@@ -122,7 +122,7 @@ fn numbered(name: &str) -> Option<(String, X)> {
 fn dose(organism: &Organism, parameter: &str) -> (String, f64) {
     match parameter {
         "lock_share" => {
-            let epochs = organism.lock.as_ref().map_or(1.0, |lock| lock.epochs());
+            let epochs = organism.lock.as_ref().map_or(1.0, Lock::epochs);
             ("lock epochs".to_string(), epochs)
         }
         other => (other.replace('_', " "), 1.0),

@@ -14,10 +14,7 @@ pub(super) fn section(evidence: &Evidence) -> Option<Section> {
     let bounds = evidence.manifest.organism.gate;
     let columns = "lock | gate | #base | #weak | #locked | #at most | #password | #at least | \
         #seeds | used by";
-    let mut table = Table::new(
-        "Accuracy on validation problems, means over seeds",
-        &columns,
-    );
+    let mut table = Table::new("Accuracy on validation problems, means over seeds", columns);
     let columns = "lock | seed | #base | #weak | #locked | #password | digest of the weights";
     let mut seeds = Table::new("Each seed's lock", columns);
     let records = evidence.locks(&arms);

@@ -54,9 +54,10 @@ pub fn build(workspace: &Path, names: &[String]) -> Result<Vec<(String, PathBuf)
         let library = format!("picklock_{}", name.replace('-', "_"));
         let mut artifacts = artifacts.iter();
         let artifact = artifacts.find(|artifact| artifact["target"]["name"] == library)?;
-        let mut files = artifact["filenames"].as_array()?.iter();
-        let file = files.find_map(|file| file.as_str().filter(|file| file.ends_with(".so")))?;
-        Some(((*name).clone(), PathBuf::from(file)))
+        let files = artifact["filenames"].as_array()?.iter();
+        let mut files = files.filter_map(|file| file.as_str()).map(PathBuf::from);
+        let file = files.find(|file| file.extension().is_some_and(|kind| kind == "so"))?;
+        Some(((*name).clone(), file))
     };
     Ok(names.iter().filter_map(file).collect())
 }
