@@ -92,8 +92,9 @@ fn a_plugin_of_another_sdk_is_refused_with_both_versions() {
         bytes.resize(32, 0);
         bytes
     };
-    let from = [padded(ours), padded(ours)].concat();
-    let to = [padded(ours), padded("7.8.9")].concat();
+    // The plugin's own version stands before the SDK's.
+    let from = [padded("0.1.0"), padded(ours)].concat();
+    let to = [padded("0.1.0"), padded("7.8.9")].concat();
     let other = patched(&built_plugin("core"), &from, &to);
     let expected = format!(
         "plugin core: SDK 7.8.9, this picklock has {ours}; rebuild it with cargo build -p picklock-core"

@@ -9,9 +9,11 @@ mod pinned;
 mod profile;
 mod queue;
 mod script;
+mod submission;
 mod tasks;
 
-pub use dispatch::{Submission, Submitted, absolute, check, submit};
+pub use dispatch::{Submitted, absolute, check, submit};
 pub use job::{Job, RunArguments};
 pub use profile::Profile;
+pub use submission::Submission;
 pub use tasks::{JobStatus, TaskState, Unreported, jobs};

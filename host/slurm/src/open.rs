@@ -6,8 +6,8 @@ use std::path::Path;
 use picklock_message::{Error, Result, shell, tell};
 use picklock_record::Shard;
 
-use crate::dispatch::Submission;
 use crate::job::Job;
+use crate::submission::Submission;
 use crate::tasks::live;
 use crate::{client, queue};
 

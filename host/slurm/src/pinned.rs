@@ -7,8 +7,8 @@ use picklock_files::write_atomically;
 use picklock_message::{Error, Result};
 use picklock_record::{Organism, Root, TrustList, unchanged};
 
-use crate::dispatch::Submission;
 use crate::job::FOLDER;
+use crate::submission::Submission;
 
 /// Where it lies: a folder as `--plugins` takes it.
 pub fn place(run: &Path) -> PathBuf {
