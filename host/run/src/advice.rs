@@ -75,7 +75,7 @@ pub fn advice_on_jobs(status: &Status, run: &Path) -> Option<String> {
     }
 }
 
-/// The command that goes on with a run, as far as the manifest knows it: not where the file of an
+/// The command that continues a run, as far as the manifest knows it: not where the file of an
 /// organism lies that is no preset.
 pub fn command(run: &Path, manifest: &Manifest, roots: &Roots) -> String {
     let name = &manifest.organism.name;

@@ -1,6 +1,6 @@
 //! One small architecture of each family.
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use picklock_family::{
     Architecture, Gpt2Config, GptNeoXConfig, LlamaConfig, MistralConfig, Qwen2Config, Rope, Sizes,
